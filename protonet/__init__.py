@@ -1,0 +1,37 @@
+"""Compile Caffe network definitions into PyTorch that a person would have written."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from protonet.api import check, compile, emit
+    from protonet.diagnostics import NetError, NetErrors, Source, Span
+    from protonet.weights.mapping import dump_blobs, load_blobs
+
+__version__ = "0.1.0"
+__all__ = [
+    "NetError",
+    "NetErrors",
+    "Source",
+    "Span",
+    "check",
+    "compile",
+    "dump_blobs",
+    "emit",
+    "load_blobs",
+]
+
+_HOMES = {
+    **dict.fromkeys(("check", "compile", "emit"), "protonet.api"),
+    **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
+    **dict.fromkeys(("dump_blobs", "load_blobs"), "protonet.weights.mapping"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: ``protonet check`` never pays for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'protonet' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

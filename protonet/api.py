@@ -1,0 +1,212 @@
+"""compile, emit, check, graph: the library's functions, each a short pipeline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from protonet.diagnostics import NetError, NetErrors, did_you_mean
+from protonet.graph import Graph, build, verify
+from protonet.layers import Layer
+from protonet.schema.load import Loaded, load
+from protonet.schema.select import select
+from protonet.schema.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from protonet.codegen import Program
+
+Source = str | os.PathLike[str] | Any
+Shapes = Mapping[str, Sequence[int]]
+
+
+def read(source: Source) -> Loaded:
+    """A net in today's form: parsed, bound and upgraded. NetError where the text is wrong."""
+    loaded = load(source, "NetParameter")
+    raise_all(loaded.errors)
+    upgraded = upgrade(loaded)
+    raise_all(upgraded.errors)
+    return upgraded
+
+
+def raise_all(errors: Sequence[NetError]) -> None:
+    """Raise what was found, together where it is several; nothing where it is none."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else NetErrors(errors)
+
+
+def graph(
+    source: Source,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    shapes: Shapes | None = None,
+) -> Graph:
+    """The graph of one phase of a net, with every shape, made without torch."""
+    selected = select(read(source), _phase(phase), tuple(stages), level)
+    raise_all(selected.errors)
+    sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
+    return verify(build(selected, _phase(phase), sizes))
+
+
+def _phase(phase: str) -> str:
+    upper = phase.upper()
+    if upper not in ("TRAIN", "TEST"):
+        raise NetError(f"the phase is TRAIN or TEST, not {phase!r}")
+    return upper
+
+
+def program(
+    source: Source,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    outputs: Sequence[str] | None = None,
+    faithful: bool = False,
+    shapes: Shapes | None = None,
+) -> Program:
+    """The PyTorch program of a net, as data."""
+    from protonet.codegen import write
+    from protonet.passes import DEPLOY
+
+    net = graph(source, phase, stages, level, shapes)
+    for blob in outputs or ():
+        if blob not in net.blobs:
+            hint = did_you_mean(blob, net.blobs)
+            raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
+    for transform in () if faithful else DEPLOY:
+        net = verify(transform(net))
+    return write(net, outputs, faithful, _origin(source, net))
+
+
+def _origin(source: Source, net: Graph) -> str:
+    name = net.name or "A net"
+    path = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    if not path or "\n" in path or "{" in path:
+        return f"{name}, compiled from Caffe by protonet."
+    return f"{name}, compiled from {os.path.basename(path)} by protonet."
+
+
+def emit(
+    source: Source,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    outputs: Sequence[str] | None = None,
+    faithful: bool = False,
+    shapes: Shapes | None = None,
+    plugins: Sequence[type[Layer]] = (),
+) -> str:
+    """The source of a standalone PyTorch file for a net; the text that ``compile`` executes.
+
+    ``source`` is a path, a prototxt's text or a NetParameter message; ``shapes`` gives or
+    replaces input shapes, {blob: (n, c, h, w)}. Raises NetError with its place.
+    """
+    from protonet.codegen import source as text
+
+    with_plugins(plugins)
+    return text(program(source, phase, stages, level, outputs, faithful, shapes))
+
+
+def compile(  # noqa: A001 (the verb of what this package does)
+    source: Source,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    outputs: Sequence[str] | None = None,
+    weights: Any = None,
+    faithful: bool = False,
+    shapes: Shapes | None = None,
+    plugins: Sequence[type[Layer]] = (),
+) -> nn.Module:
+    """Compile a Caffe net into a torch.nn.Module.
+
+    The module takes the net's inputs in their order, or by blob name, and returns its output,
+    or {blob: tensor} where it has several or ``outputs`` names them; in the TRAIN phase with
+    "objective", the weighted sum of the losses. ``weights`` is {layer: [array, ...]} in Caffe's
+    order and shapes. ``faithful`` keeps one statement a layer and Caffe's own BatchNorm.
+    Raises NetError with its place.
+    """
+    from protonet.codegen import instantiate
+    from protonet.codegen import source as text
+    from protonet.weights import load_blobs
+
+    with_plugins(plugins)
+    made = program(source, phase, stages, level, outputs, faithful, shapes)
+    net: nn.Module = instantiate(made, text(made))
+    if weights is not None:
+        load_blobs(net, weights)
+    return net
+
+
+def with_plugins(plugins: Iterable[type[Layer]]) -> None:
+    """Check that plugins are registered layers; importing their file registers them."""
+    for plugin in plugins:
+        if not (isinstance(plugin, type) and issubclass(plugin, Layer) and hasattr(plugin, "type")):
+            raise NetError(f"the plugin {plugin!r} is no class registered with @register")
+
+
+def check(source: Source) -> list[NetError]:
+    """Every problem of a net or a solver, in the order of the file; none means it is right.
+
+    Both phases are looked at. A data layer whose shape only its data would tell is no problem.
+    """
+    try:
+        loaded = load(source, "NetParameter")
+    except NetError as error:
+        return flat(error)
+    if loaded.errors:
+        return list(loaded.errors)
+    return check_net(loaded)
+
+
+def check_net(loaded: Loaded) -> list[NetError]:
+    """The problems of a net whose text is right."""
+    try:
+        upgraded = upgrade(loaded)
+        raise_all(upgraded.errors)
+    except NetError as error:
+        return flat(error)
+    found: dict[tuple[str, int], NetError] = {}
+    results = [_phase_errors(upgraded, phase) for phase in ("TRAIN", "TEST")]
+    empty = [r for r in results if r is None]
+    for problem in (p for result in results for p in result or ()):
+        found.setdefault((problem.message, problem.span.start if problem.span else -1), problem)
+    if len(empty) == 2:
+        where = loaded.sourcemap.span(())
+        return [NetError("the net is empty: it has no layer", where)]
+    return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
+
+
+def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
+    """The problems of one phase; None where it has no layers."""
+    try:
+        selected = select(loaded, phase, (), 0)
+        raise_all(selected.errors)
+        if not len(selected.message.layer):
+            return None
+        build(selected, phase, lenient=True)
+    except NetError as error:
+        return flat(error)
+    return []
+
+
+def flat(error: NetError) -> list[NetError]:
+    """One error as a list, several as the list they are."""
+    return list(error.errors) if isinstance(error, NetErrors) else [error]
+
+
+def check_any(path: str) -> list[NetError]:
+    """Every problem of a file that holds a net or a solver."""
+    from protonet.schema.load import load_any
+
+    try:
+        loaded = load_any(path)
+    except NetError as error:
+        return flat(error)
+    if loaded.errors:
+        return list(loaded.errors)
+    is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
+    return check_net(loaded) if is_net else []

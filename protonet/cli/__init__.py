@@ -1,0 +1,88 @@
+"""The command: one file a subcommand, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from protonet.diagnostics import NetError
+
+_COMMANDS = {
+    "compile": "Compile a net into a PyTorch file, or run it.",
+    "check": "List every problem of nets and solvers, each with its place.",
+    "fmt": "Write prototxt in canonical form, comments kept.",
+    "show": "Print layers, shapes, parameters and multiply-adds.",
+    "layers": "List the layer types, or explain one.",
+}
+
+
+class _Commands(click.Group):
+    """Subcommands that are imported when they are called, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"protonet.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from protonet.diagnostics import did_you_mean
+
+            hint = did_you_mean(args[0], _COMMANDS) or f"the commands are {', '.join(_COMMANDS)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="protonet")
+def group() -> None:
+    r"""Compile Caffe network definitions into PyTorch.
+
+    \b
+    protonet compile net.prototxt -o net.py    the net as a PyTorch file of its own
+    protonet check net.prototxt                what is wrong with it, and where
+    protonet COMMAND --help                    more on one command
+    """
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one clear error and exit code 1."""
+    try:
+        code = group.main(standalone_mode=False, prog_name="protonet")
+        sys.stdout.flush()
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        print("protonet: interrupted", file=sys.stderr)
+        code = 130
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except NetError as error:
+        print(error, file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"{name}error: {error.strerror or error}", file=sys.stderr)
+        code = 1
+    except MemoryError:
+        print("error: there is not enough memory for this net", file=sys.stderr)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,89 @@
+"""protonet compile: a net as a PyTorch file, or run here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from protonet.cli.options import net_options, write_whole
+from protonet.diagnostics import NetError
+
+_STAGES = ("text", "net", "graph", "torch")
+
+
+@click.command()
+@click.argument("net", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), help="The Python file to write. [stdout]")
+@net_options
+@click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
+@click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
+@click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
+@click.option("--run", is_flag=True, help="Run a forward pass and time it.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--batch", type=click.IntRange(min=1), help="Batch size for --run.")
+def command(
+    net: str, output: str | None, stage_dump: str | None, run: bool, **options: Any
+) -> None:
+    r"""Compile NET, a .prototxt, into PyTorch source that stands alone.
+
+    \b
+    protonet compile alexnet.prototxt -o alexnet.py
+    protonet compile train_val.prototxt --phase TRAIN --shape data=10x3x227x227
+    protonet compile alexnet.prototxt --run --batch 8
+    """
+    device, batch = options.pop("device"), options.pop("batch")
+    options["shapes"] = dict(options["shapes"])
+    names = options["outputs"]
+    options["outputs"] = [name.strip() for name in names.split(",")] if names else None
+    if stage_dump:
+        click.echo(_dump(net, stage_dump, options))
+        return
+    _refuse_own_input(net, output)
+    made, text = _compiled(net, options)
+    if output:
+        write_whole(output, text)
+    elif not run:
+        click.echo(text, nl=False)
+    if run:
+        from protonet.cli.run import run_once
+
+        run_once(made, text, device, batch)
+
+
+def _compiled(net: str, options: dict[str, Any]) -> tuple[Any, str]:
+    """The program and its text, with the summary on stderr."""
+    from protonet.api import graph, program
+    from protonet.cli.table import table
+    from protonet.codegen import source
+
+    only = {key: options[key] for key in ("phase", "stages", "level", "shapes")}
+    click.echo(table(graph(net, **only)), err=True)
+    made = program(net, **options)
+    return made, source(made)
+
+
+def _refuse_own_input(net: str, output: str | None) -> None:
+    if output and Path(output).exists() and Path(net).exists() and Path(output).samefile(net):
+        raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")
+
+
+def _dump(net: str, stage: str, options: dict[str, Any]) -> str:
+    from protonet import api
+    from protonet.cli.table import table
+    from protonet.schema.load import load
+    from protonet.schema.select import select
+    from protonet.schema.unbind import to_text
+
+    if stage == "text":
+        from protonet.cli.fmt import formatted
+
+        return formatted(load(net, "NetParameter")).rstrip("\n")
+    if stage == "net":
+        phase = options["phase"].upper()
+        return to_text(select(api.read(net), phase, options["stages"], options["level"]).message)
+    if stage == "graph":
+        only = {key: options[key] for key in ("phase", "stages", "level", "shapes")}
+        return table(api.graph(net, **only))
+    return api.emit(net, **options).rstrip("\n")

@@ -1,0 +1,75 @@
+"""protonet layers: every layer type, its fields, defaults, an example and what it emits."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+from protonet.diagnostics import NetError, did_you_mean
+from protonet.layers import REGISTRY, Layer
+
+
+@click.command()
+@click.argument("layer_type", metavar="[TYPE]", required=False)
+def command(layer_type: str | None) -> None:
+    """List the layer types, or explain TYPE: fields, defaults, an example, its PyTorch."""
+    if layer_type is None:
+        width = max(map(len, REGISTRY))
+        for name in sorted(REGISTRY, key=str.lower):
+            click.echo(f"{name:<{width}}  {_summary(REGISTRY[name])}")
+        return
+    if layer_type not in REGISTRY:
+        lowered = {name.lower(): name for name in REGISTRY}
+        other = lowered.get(layer_type.lower())
+        hint = f"did you mean {other!r}?" if other else did_you_mean(layer_type, REGISTRY)
+        raise NetError(f"there is no layer type {layer_type!r}", None, hint)
+    _explain(layer_type, REGISTRY[layer_type])
+
+
+def _summary(cls: type[Layer]) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def _explain(name: str, cls: type[Layer]) -> None:
+    click.echo(f"{name}\n\n{inspect.getdoc(cls)}\n")
+    click.echo(f"bottoms: {_range(cls.bottoms)}    tops: {_range(cls.tops)}")
+    if cls.blobs:
+        click.echo(f"blobs: {', '.join(cls.blobs)}")
+    if cls.param:
+        click.echo(f"\n{cls.param} {{")
+        for line in _fields(cls.param):
+            click.echo(f"  {line}")
+        click.echo("}")
+    for example in cls.examples:
+        click.echo(f"\nexample:\n  {example.prototxt}\nemits:\n  {example.emits}")
+
+
+def _range(limits: tuple[int, int | None]) -> str:
+    fewest, most = limits
+    if fewest == most:
+        return str(fewest)
+    return f"{fewest} or more" if most is None else f"{fewest} to {most}"
+
+
+def _fields(param: str) -> list[str]:
+    from protonet.schema.pool import message
+
+    descriptor = message("LayerParameter").DESCRIPTOR.fields_by_name[param].message_type
+    made: Any = message(descriptor.name)
+    return [f"{field.name}: {_default(field, made)}" for field in descriptor.fields]
+
+
+def _default(field: Any, made: Any) -> str:
+    if field.message_type:
+        return f"{{ {field.message_type.name} }}"
+    value = getattr(made, field.name)
+    if field.enum_type:
+        names = " | ".join(v.name for v in field.enum_type.values)
+        if isinstance(value, int):
+            return f"{field.enum_type.values_by_number[value].name}    ({names})"
+        return names
+    if not isinstance(value, bool | int | float | str | bytes):
+        return "(may be repeated)"
+    return f"{value!r}" if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,69 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+class ShapeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """``data=10x3x227x227`` as ("data", (10, 3, 227, 227))."""
+
+    name = "BLOB=NxCxHxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[int, ...]]:
+        blob, _, sizes = str(value).rpartition("=")
+        try:
+            shape = tuple(int(n) for n in sizes.split("x"))
+        except ValueError:
+            shape = ()
+        if not blob or not shape or min(shape) < 1:
+            self.fail(f"{value!r} is no shape; write it as data=10x3x227x227", param, ctx)
+        return blob, shape
+
+
+def net_options(command: C) -> C:
+    """Which net of a file is meant: phase, stages, level, input shapes."""
+    phase = click.Choice(["TRAIN", "TEST"], case_sensitive=False)
+    for option in (
+        click.option(
+            "--shape",
+            "shapes",
+            type=ShapeOption(),
+            multiple=True,
+            help="Shape of an input, in place of the file's. May be repeated.",
+        ),
+        click.option("--level", default=0, show_default=True, help="Level for min_level rules."),
+        click.option("--stage", "stages", multiple=True, help="Stage for rules. May be repeated."),
+        click.option("--phase", type=phase, default="TEST", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a file whole or not at all: beside it first, then renamed over it."""
+    target = Path(os.path.realpath(path))
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(temporary, target.stat().st_mode & 0o7777)
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

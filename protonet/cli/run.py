@@ -1,0 +1,59 @@
+"""A forward pass of a compiled net on random inputs, timed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+import torch
+
+from protonet.codegen import instantiate
+from protonet.codegen.write import Program
+from protonet.diagnostics import NetError
+from protonet.layers.base import show
+
+_PASSES = 5
+
+
+def run_once(program: Program, text: str, device: str, batch: int | None) -> None:
+    """Run and time the net; outputs and the median time go to stdout."""
+    where = _device(device)
+    net = instantiate(program, text).to(where)
+    shapes = [(batch, *s[1:]) if batch and s else s for s in program.shapes]
+    # Labels are whole numbers: zeros fit every number of classes.
+    inputs = [torch.rand(s) if len(s) > 2 else torch.zeros(s) for s in shapes]
+    inputs = [x.to(where) for x in inputs]
+    try:
+        with torch.no_grad():
+            result = net(*inputs)
+            times = [_timed(net, inputs, where) for _ in range(_PASSES)]
+    except (RuntimeError, ValueError, IndexError) as error:
+        given = ", ".join(show(s) for s in shapes)
+        raise NetError(f"the net does not run on inputs of {given}: {error}") from None
+    blobs = result if isinstance(result, dict) else {"output": result}
+    for blob, value in blobs.items():
+        click.echo(f"{blob}: {show(tuple(value.shape))}")
+    milliseconds = sorted(times)[_PASSES // 2] * 1000
+    what = (
+        torch.cuda.get_device_name()
+        if where == "cuda"
+        else f"cpu, {torch.get_num_threads()} threads"
+    )
+    click.echo(f"forward: {milliseconds:.2f} ms (median of {_PASSES}, {what})")
+
+
+def _device(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise NetError("there is no CUDA device here", None, "use --device cpu")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _timed(net: Any, inputs: list[torch.Tensor], device: str) -> float:
+    start = time.perf_counter()
+    net(*inputs)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start

@@ -1,0 +1,51 @@
+"""Which arguments say nothing, because the callee has them as its defaults."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from protonet.program.expr import Call, Expr, Literal, Name, Ref
+
+_ROOTS = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch"}
+
+
+def without_defaults(expr: Expr, helpers: dict[str, Callable[..., Any]]) -> None:
+    """Drop, in place, every keyword that repeats its callee's default."""
+    for part in expr.walk():
+        if isinstance(part, Call) and isinstance(part.function, Ref) and part.kwargs:
+            defaults = _defaults(part.function.path, helpers.get(part.function.path))
+            part.kwargs = {
+                key: value
+                for key, value in part.kwargs.items()
+                if not _repeats(key, value, defaults)
+            }
+
+
+def _repeats(key: str, value: Expr, defaults: dict[str, Any]) -> bool:
+    if not isinstance(value, Literal) or key not in defaults:
+        return False
+    default = defaults[key]
+    same_kind = isinstance(default, bool) == isinstance(value.value, bool)
+    return same_kind and (value.text() == Literal(default).text() or value.value == default)
+
+
+@cache
+def _defaults(path: str, helper: Callable[..., Any] | None) -> dict[str, Any]:
+    target = helper or _torch(path)
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+def _torch(path: str) -> Any:
+    root, *rest = path.split(".")
+    target: Any = importlib.import_module(_ROOTS[root]) if root in _ROOTS else Name
+    for name in rest:
+        target = getattr(target, name)
+    return target

@@ -1,0 +1,67 @@
+"""Statements on lines of at most 88 columns, broken where the formatter would break them."""
+
+from __future__ import annotations
+
+from protonet.program.expr import Binary, Call, Expr, Mapping, Sequence
+
+WIDTH = 88
+
+
+def statement(prefix: str, value: Expr, indent: int) -> list[str]:
+    """The lines of ``prefix`` followed by an expression, such as ``self.conv1 = `` and a call."""
+    return _fit(prefix, value, "", indent)
+
+
+def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
+    space = " " * indent
+    flat = f"{space}{prefix}{value.text()}{suffix}"
+    if len(flat) <= WIDTH:
+        return [flat]
+    if isinstance(value, Call) and (value.args or value.kwargs):
+        head = f"{space}{prefix}{value.function.text()}("
+        return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
+    if isinstance(value, Mapping):
+        lines = [f"{space}{prefix}{{"]
+        for key, item in value.items.items():
+            from_key = Mapping({key: item}).text().partition(": ")[0][1:]
+            lines += _fit(f"{from_key}: ", item, ",", indent + 4)
+        return [*lines, f"{space}}}{suffix}"]
+    if isinstance(value, Sequence):
+        items = [line for item in value.items for line in _fit("", item, ",", indent + 4)]
+        return [
+            f"{space}{prefix}{value.brackets[0]}",
+            *items,
+            f"{space}{value.brackets[1]}{suffix}",
+        ]
+    if isinstance(value, Binary):
+        return _sum(prefix, value, suffix, indent)
+    return [flat]
+
+
+def _arguments(call: Call, indent: int) -> list[str]:
+    together = " " * indent + ", ".join(call.parts())
+    if len(together) <= WIDTH:
+        return [together]
+    lines = [line for arg in call.args for line in _fit("", arg, ",", indent)]
+    for key, value in call.kwargs.items():
+        lines += _fit(f"{key}=", value, ",", indent)
+    return lines
+
+
+def _sum(prefix: str, value: Binary, suffix: str, indent: int) -> list[str]:
+    """Break a chain of one operator's strength before every operator."""
+    terms: list[tuple[str, Expr]] = []
+    left: Expr = value
+    while isinstance(left, Binary) and left.strength == value.strength:
+        terms.insert(0, (f"{left.operator} ", left.right))
+        left = left.left
+    terms.insert(0, ("", left))
+    space, inner = " " * indent, " " * (indent + 4)
+    bare = prefix.endswith(("(", "")) and not prefix
+    lines = [
+        f"{inner}{operator}{term.within(value.strength + (operator != ''))}"
+        for operator, term in terms
+    ]
+    if bare:
+        return [line[4:] for line in lines[:-1]] + [lines[-1][4:] + suffix]
+    return [f"{space}{prefix}(", *lines, f"{space}){suffix}"]

@@ -1,0 +1,52 @@
+"""The eager module: the emitted text, executed."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import sys
+import types
+from typing import Any
+
+from protonet.codegen.write import BlobPlace, Program
+
+
+def instantiate(program: Program, text: str) -> Any:
+    """An nn.Module of the class that ``text`` defines, in evaluation mode unless it trains."""
+    net = define(text, program.name, program.blobs)()
+    return net if program.training else net.eval()
+
+
+def define(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
+    """Execute the text once in a module of its own and return its class.
+
+    The class pickles as its own text, so a saved net opens in another process.
+    """
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    key = f"_protonet_{digest}"
+    if key not in sys.modules:
+        module = types.ModuleType(key)
+        filename = f"<{name} {digest}>"
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        module.__file__ = filename
+        sys.modules[key] = module
+        try:
+            exec(compile(text, filename, "exec"), module.__dict__)  # noqa: S102 (our own text)
+        except BaseException:
+            del sys.modules[key]
+            raise
+        cls = getattr(module, name)
+        cls.protonet_source = text
+        cls.protonet_blobs = blobs
+        cls.__reduce_ex__ = _reduce
+    return getattr(sys.modules[key], name)
+
+
+def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:
+    cls = type(net)
+    return _blank, (cls.protonet_source, cls.__name__, cls.protonet_blobs), net.__dict__
+
+
+def _blank(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
+    cls = define(text, name, blobs)
+    return cls.__new__(cls)

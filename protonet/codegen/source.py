@@ -1,0 +1,104 @@
+"""From a program to the text of a Python file that stands alone."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+
+from protonet.codegen.defaults import without_defaults
+from protonet.codegen.layout import WIDTH, statement
+from protonet.codegen.write import Program
+from protonet.program.expr import Call, Mapping, Name, Ref, Sequence, wrap
+
+
+def source(program: Program) -> str:
+    """The file: imports, helpers, the class, and a trial run under ``python net.py``."""
+    _shorten(program)
+    body = "\n\n\n".join([*_helpers(program), *_table(program), _class(program), _main(program)])
+    doc = _docstring(program.doc)
+    return f"{doc}\n\n{_imports(body)}\n\n\n{body}\n"
+
+
+def _shorten(program: Program) -> None:
+    helpers = {helper.__name__: helper for helper in program.helpers}
+    values = (expr for _, expr in (*program.modules, *program.statements))
+    for expr in (*values, *program.fills):
+        without_defaults(expr, helpers)
+
+
+def _docstring(text: str) -> str:
+    """A docstring of one line; a name from a file is text, never code."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    safe = plain.replace("\\", "/").replace('"', "'").strip()
+    return f'"""{safe[: WIDTH - 6].strip()}"""'
+
+
+def _imports(body: str) -> str:
+    code = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', body)
+    lines = ["import math\n"] if re.search(r"\bmath\.", code) else []
+    if re.search(r"\btorch\.", code):
+        lines.append("import torch")
+    if re.search(r"\bF\.", code):
+        lines.append("import torch.nn.functional as F")
+    return "\n".join([*lines, "from torch import nn"])
+
+
+def _helpers(program: Program) -> Iterator[str]:
+    for helper in program.helpers:
+        yield textwrap.dedent(inspect.getsource(helper)).rstrip()
+
+
+def _table(program: Program) -> Iterator[str]:
+    """The layers' names in Caffe, where one of them could not be kept."""
+    if any(name != attribute for name, attribute in program.layers.items()):
+        names = Mapping({name: wrap(attribute) for name, attribute in program.layers.items()})
+        yield "\n".join(["# Caffe's name of each layer.", *statement("LAYERS = ", names, 0)])
+
+
+def _class(program: Program) -> str:
+    lines = [f"class {program.name}(nn.Module):", "    def __init__(self):"]
+    lines.append("        super().__init__()")
+    for attribute, call in program.modules:
+        lines += statement(f"self.{attribute} = ", call, 8)
+    lines += [f"        {target} = {owner}" for target, owner in program.shares]
+    lines += [f"        {name}.requires_grad_(False)" for name in program.frozen]
+    if program.fills:
+        lines += ["        self.reset_parameters()", "", "    def reset_parameters(self):"]
+        for fill in program.fills:
+            lines += statement("", fill, 8)
+    lines += ["", *_signature(program.arguments)]
+    for target, expr in program.statements:
+        lines += statement(f"{target} = ", expr, 8)
+    assert program.result is not None
+    lines += statement("return ", program.result, 8)
+    return "\n".join(lines)
+
+
+def _signature(arguments: list[str]) -> list[str]:
+    flat = f"    def forward({', '.join(['self', *arguments])}):"
+    if len(flat) <= WIDTH:
+        return [flat]
+    together = " " * 8 + ", ".join(["self", *arguments])
+    inner = (
+        [together] if len(together) <= WIDTH else [f"        {a}," for a in ["self", *arguments]]
+    )
+    return ["    def forward(", *inner, "    ):"]
+
+
+def _main(program: Program) -> str:
+    """A run on zeros that prints the shapes, for whoever starts the file."""
+    lines = ['if __name__ == "__main__":']
+    mode = "" if program.training else ".eval()"
+    lines.append(f"    net = {program.name}(){mode}")
+    zeros = [Call(Ref("torch.zeros"), shape or ((),), {}) for shape in program.shapes]
+    if len(zeros) > 1:
+        lines += statement("inputs = ", Sequence("[]", tuple(zeros)), 4)
+    call = Name("net(*inputs)") if len(zeros) > 1 else Call(Name("net"), tuple(zeros), {})
+    if isinstance(program.result, Mapping):
+        lines.append(f"    for blob, value in {call.text()}.items():")
+        lines.append("        print(blob, tuple(value.shape))")
+    else:
+        lines.append(f"    print(tuple({call.text()}.shape))")
+    return "\n".join(lines)

@@ -1,0 +1,245 @@
+"""From a graph to a program: submodules, statements, fillers, and where each blob lives."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from protonet.codegen.layout import WIDTH
+from protonet.graph import Graph, Node, Value
+from protonet.graph.graph import Param
+from protonet.layers.filler import fill
+from protonet.program.builder import Builder
+from protonet.program.expr import Call, Expr, Literal, Mapping, Name
+from protonet.program.names import class_name, identifiers, unused
+
+_LONGEST_TARGET = 60
+_VARIABLES = {*dir(builtins), "self", "torch", "nn", "F", "math", "LAYERS", "objective"}
+
+
+@dataclass(frozen=True)
+class BlobPlace:
+    """Where a blob of a layer is in the state of the module, and how it is laid out there.
+
+    ``kind`` is plain, transposed, folded (a statistic that torch holds already divided by
+    Caffe's factor) or factor (that divisor, which torch does not hold; 1).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str = "plain"
+
+
+@dataclass
+class Program:
+    """One nn.Module as data."""
+
+    name: str
+    doc: str
+    modules: list[tuple[str, Call]] = field(default_factory=list)
+    shares: list[tuple[str, str]] = field(default_factory=list)
+    fills: list[Expr] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    statements: list[tuple[str, Expr]] = field(default_factory=list)
+    result: Expr | None = None
+    helpers: list[Callable[..., Any]] = field(default_factory=list)
+    layers: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, list[BlobPlace]] = field(default_factory=dict)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    training: bool = False
+    variables: list[str] = field(default_factory=list)
+
+
+def write(
+    graph: Graph, outputs: Sequence[str] | None = None, faithful: bool = False, origin: str = ""
+) -> Program:
+    """Lower every node of a graph. ``outputs`` are blobs; by default the net's own outputs."""
+    program = _Writer(graph, faithful, origin).run(outputs)
+    helpers = {helper.__name__ for helper in program.helpers}
+    if helpers & {program.name, *program.variables}:
+        program = _Writer(graph, faithful, origin, frozenset(helpers)).run(outputs)
+    return program
+
+
+class _Writer:
+    def __init__(
+        self, graph: Graph, faithful: bool, origin: str, helpers: frozenset[str] = frozenset()
+    ) -> None:
+        self.graph = graph
+        self.faithful = faithful
+        name = class_name(graph.name)
+        name = f"{name}Net" if name in _VARIABLES or name in helpers else name
+        self.program = Program(name, origin, training=graph.phase == "TRAIN")
+        self.taken = {*_VARIABLES, *helpers, name}
+        blobs = [v.blob for n in graph.nodes for v in n.outputs]
+        self.variables = identifiers(blobs, self.taken)
+        self.program.variables = list(self.variables.values())
+        self.taken.update(self.program.variables)
+        self.attributes = identifiers((n.name for n in graph.nodes), MODULE_ATTRIBUTES)
+        self.attributes_used: set[str] = set()
+        self.pending: dict[Value, Expr] = {}
+        self.places: dict[Param, BlobPlace] = {}
+
+    def run(self, outputs: Sequence[str] | None) -> Program:
+        program, nodes = self.program, self.graph.nodes
+        program.arguments = [self.variables[v.blob] for v in self.graph.inputs]
+        program.shapes = [v.shape for v in self.graph.inputs]
+        for index, node in enumerate(nodes):
+            if not node.layer.is_data:
+                self.lower(node, nodes[index + 1] if index + 1 < len(nodes) else None)
+        program.result = self.result(outputs)
+        return program
+
+    def lower(self, node: Node, following: Node | None) -> None:
+        bottoms = [self.bottom(node, i, v) for i, v in enumerate(node.inputs)]
+        b, tops = self.lowered(node, bottoms)
+        if self.pending:
+            texts = [t for t in tops if isinstance(t, Expr)]
+            used = sum(
+                e is x
+                for t in (*texts, *(s[1] for s in b.statements))
+                for e in t.walk()
+                for x in self.pending.values()
+            )
+            too_long = any(len(t.text()) + 24 > WIDTH for t in texts)
+            if used > 1 or b.statements or too_long:
+                self.flush()
+                bottoms = [self.bottom(node, i, v) for i, v in enumerate(node.inputs)]
+                b, tops = self.lowered(node, bottoms)
+        self.pending.clear()
+        self.record(node, b)
+        self.program.statements.extend(b.statements)
+        self.taken.update(name for name, _ in b.statements)
+        self.assign(node, tops, following)
+
+    def bottom(self, node: Node, index: int, value: Value) -> Expr:
+        expr = self.pending.get(value) or Name(self.variables[value.blob])
+        stop = not node.propagate_down[index] and not self.graph.force_backward
+        # A label that nothing else reads has no gradient anyway.
+        shared = value.uses > 1 or not value.producer.layer.is_data
+        constant = index in node.layer.constants and shared
+        return expr.detach() if stop or constant else expr
+
+    def lowered(self, node: Node, bottoms: list[Expr]) -> tuple[Builder, tuple[Expr, ...]]:
+        shapes = tuple(v.shape for v in node.inputs)
+        attribute = self.attributes[node.name]
+        if attribute in self.attributes_used:
+            attribute = identifiers(
+                [attribute], {*MODULE_ATTRIBUTES, *self.attributes_used, *self.attributes.values()}
+            )[attribute]
+        b = Builder(attribute, shapes, tuple(v.shape for v in node.outputs))
+        b.taken = self.taken
+        result = node.layer.lower(b, *bottoms)
+        return b, result if isinstance(result, tuple) else (result,)
+
+    def flush(self) -> None:
+        for value, expr in self.pending.items():
+            self.program.statements.append((self.variables[value.blob], expr))
+        self.pending.clear()
+
+    def assign(self, node: Node, tops: tuple[Expr, ...], following: Node | None) -> None:
+        if len(tops) == 1 and len(node.outputs) > 1:
+            tops = self.unpacked(node, tops[0])
+        assert len(tops) == len(node.outputs), f"{node.type} gives {len(tops)} tops"
+        if len(tops) == 1 and self.may_nest(node.outputs[0], following):
+            self.pending[node.outputs[0]] = tops[0]
+            return
+        for value, expr in zip(node.outputs, tops, strict=True):
+            variable = self.variables[value.blob]
+            if not (isinstance(expr, Name) and expr.name == variable):
+                self.program.statements.append((variable, expr))
+
+    def unpacked(self, node: Node, expr: Expr) -> tuple[Expr, ...]:
+        """The parts of an expression whose value is a tuple, each under its top's name."""
+        names = [self.variables[value.blob] for value in node.outputs]
+        together = ", ".join(names)
+        if len(together) <= _LONGEST_TARGET:
+            self.program.statements.append((together, expr))
+            return tuple(Name(name) for name in names)
+        parts = unused("parts", self.taken)
+        self.taken.add(parts)
+        self.program.statements.append((parts, expr))
+        return tuple(Name(parts)[i] for i in range(len(names)))
+
+    def may_nest(self, value: Value, following: Node | None) -> bool:
+        """Whether the next layer alone reads a value and puts its own in its place."""
+        if self.faithful or following is None or value not in following.inputs:
+            return False
+        in_place = len(following.outputs) == 1 and following.outputs[0].blob == value.blob
+        return in_place and value.uses == 1
+
+    def record(self, node: Node, b: Builder) -> None:
+        program = self.program
+        for helper in b.helpers:
+            if helper not in program.helpers:
+                program.helpers.append(helper)
+        if b.submodule is None:
+            return
+        self.attributes_used.add(b.attribute)
+        program.modules.append((b.attribute, b.submodule))
+        program.layers[node.name] = b.attribute
+        for layer, places in node.layer.places(node.name, b.attribute, node.params).items():
+            program.blobs[layer] = [BlobPlace(*place) for place in places]
+        for index, param in enumerate(node.params):
+            self.parameter(node, b, index, param)
+
+    def parameter(self, node: Node, b: Builder, index: int, param: Param) -> None:
+        blob = node.layer.blobs[index]
+        name = f"{b.attribute}.{blob}"
+        if param in self.places:
+            self.program.shares.append((f"self.{name}", f"self.{self.places[param].name}"))
+            return
+        self.places[param] = BlobPlace(name, param.shape)
+        if param.filler is not None and (param.filler.ListFields() or self.program.training):
+            self.program.fills.append(fill(b, b.parameter(blob), param.filler, param.shape))
+            for helper in b.helpers:
+                if helper not in self.program.helpers:
+                    self.program.helpers.append(helper)
+        if param.lr_mult == 0 and not param.is_statistic:
+            self.program.frozen.append(f"self.{name}")
+
+    def result(self, outputs: Sequence[str] | None) -> Expr:
+        graph = self.graph
+        if outputs is not None:
+            return Mapping({blob: Name(self.variables[blob]) for blob in outputs})
+        ends = [v for v in graph.outputs if not v.producer.layer.is_data] or graph.outputs
+        objective = self.objective() if self.program.training else None
+        if objective is None and len(ends) == 1:
+            return Name(self.variables[ends[0].blob])
+        returned: dict[str, Expr] = {v.blob: Name(self.variables[v.blob]) for v in ends}
+        if objective is not None:
+            self.program.statements.append(("objective", objective))
+            returned["objective"] = Name("objective")
+        return Mapping(returned)
+
+    def objective(self) -> Expr | None:
+        """The weighted sum of the losses, as Net::ForwardFromTo adds them up."""
+        total: Expr | None = None
+        for node in self.graph.nodes:
+            for value, weight in zip(node.outputs, node.loss_weights, strict=True):
+                if weight:
+                    loss: Expr = Name(self.variables[value.blob])
+                    loss = loss.sum() if value.shape else loss
+                    loss = loss if weight == 1 else Literal(weight) * loss
+                    total = loss if total is None else total + loss
+        return total
+
+
+# Names that an nn.Module has already, of torch 2.4 to 2.13.
+MODULE_ATTRIBUTES = frozenset(
+    """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
+    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
+    get_submodule half ipu load_state_dict modules mtia named_buffers named_children
+    named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ reset_parameters
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+    zero_grad
+    """.split()  # noqa: SIM905 (a list of strings would fill the page)
+)

@@ -1,0 +1,118 @@
+"""Where something is wrong in a file, and an error that shows the place."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+_WIDEST_LINE = 160
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text and the name a person knows it by (a path, or ``<text>``)."""
+
+    name: str
+    text: str
+    _starts: list[int] = field(default_factory=list, repr=False)
+
+    def _line_starts(self) -> list[int]:
+        if not self._starts:
+            self._starts.append(0)
+            self._starts.extend(i + 1 for i, c in enumerate(self.text) if c == "\n")
+        return self._starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both counted from 1, of a character offset."""
+        starts = self._line_starts()
+        line = bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of one line, without its end."""
+        starts = self._line_starts()
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start`` to ``end`` (exclusive) of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        """The line on which the span starts, counted from 1."""
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The column at which the span starts, counted from 1."""
+        return self.source.position(self.start)[1]
+
+    def __str__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+    def excerpt(self) -> str:
+        """The line at fault with carets below it; a very long line is cut around the place."""
+        number, column = self.source.position(self.start)
+        text = self.source.line(number)
+        width = max(1, min(self.end - self.start, len(text) - column + 1))
+        if len(text) > _WIDEST_LINE:
+            first = max(0, column - 1 - _WIDEST_LINE // 2)
+            text = text[first : first + _WIDEST_LINE]
+            column -= first
+            width = max(1, min(width, len(text) - column + 1))
+        before = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
+        shown = "".join(c if c.isprintable() or c == "\t" else "�" for c in text)
+        gutter = f"{number:>5} | "
+        return f"{gutter}{shown}\n{' ' * (len(gutter) - 2)}| {before}{'^' * width}"
+
+
+class NetError(Exception):
+    """The user's file or call is wrong: what, where, and what would be right."""
+
+    def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.span}: " if self.span else ""
+        lines = [f"{place}error: {self.message}"]
+        if self.span and self.span.source.text:
+            lines.append(self.span.excerpt())
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[type[NetError], tuple[str, Span | None, str | None]]:
+        return type(self), (self.message, self.span, self.hint)
+
+
+class NetErrors(NetError):
+    """Several problems found in one go, the first of them first."""
+
+    def __init__(self, errors: Sequence[NetError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, first.span, first.hint)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+    def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:  # type: ignore[override]
+        return type(self), (self.errors,)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names the nearest known words, or None where nothing is near."""
+    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else None

@@ -1,0 +1,206 @@
+"""From a NetParameter of one phase to a graph, as Net::Init does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from protonet.diagnostics import NetError, NetErrors, Span, did_you_mean
+from protonet.graph.graph import Graph, Node, Param, Value
+from protonet.graph.params import node_params
+from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
+from protonet.layers.base import Shape, show
+from protonet.schema.load import Loaded
+
+
+def build(
+    loaded: Loaded,
+    phase: str,
+    shapes: Mapping[str, Shape] | None = None,
+    lenient: bool = False,
+) -> Graph:
+    """Lower a selected net to a graph. ``shapes`` are input shapes that replace the file's.
+
+    With ``lenient`` a data layer whose shape is unknown is passed over, with all below it.
+    Raises NetErrors with every problem that does not follow from an earlier one.
+    """
+    builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient)
+    graph = builder.run()
+    if builder.errors:
+        raise builder.errors[0] if len(builder.errors) == 1 else NetErrors(builder.errors)
+    return graph
+
+
+class _GraphBuilder:
+    """The state of one build: the blobs so far, the ones that failed, and the errors."""
+
+    def __init__(self, loaded: Loaded, phase: str, shapes: dict[str, Shape], lenient: bool) -> None:
+        self.message: Any = loaded.message
+        self.map = loaded.sourcemap
+        self.shapes = shapes
+        self.lenient = lenient
+        self.errors: list[NetError] = []
+        self.broken: set[str] = set()
+        self.available: dict[str, Value] = {}
+        self.shared: dict[str, Param] = {}
+        self.graph = Graph(self.message.name, phase)
+        self.graph.force_backward = self.message.force_backward
+
+    def run(self) -> Graph:
+        if not len(self.message.layer):
+            where = self.map.span(()) or self.map.span(("name",))
+            self.errors.append(NetError("the net is empty: it has no layers in this phase", where))
+        for index, message in enumerate(self.message.layer):
+            try:
+                self.add(index, message)
+            except NetError as error:
+                self.errors.append(error)
+                self.broken.update(message.top)
+            except ShapeUnknown:
+                self.broken.update(message.top)
+        self.check_shapes_used()
+        self.graph.outputs = list(self.available.values())
+        return self.graph
+
+    def add(self, index: int, message: Any) -> None:
+        path = ("layer", index)
+        layer = self.make_layer(message, path)
+        node = Node(message.name, message.type, layer, self.map.span(path), path)
+        self.check_counts(node, message)
+        if any(b in self.broken and b not in self.graph.blobs for b in message.bottom):
+            self.broken.update(message.top)
+            return
+        node.inputs = tuple(self.bottom(node, b, i) for i, b in enumerate(message.bottom))
+        tops = self.infer(node, message)
+        self.connect(node, message, tops)
+        self.graph.nodes.append(node)
+
+    def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
+        cls = REGISTRY.get(message.type)
+        if cls is None:
+            known = sorted(REGISTRY)
+            hint = did_you_mean(message.type, known) or "`protonet layers` lists the known types"
+            what = f"layer {message.name!r} has the unknown type {message.type!r}"
+            raise NetError(what, self.map.span((*path, "type")), hint)
+        return cls(message, self.graph.phase)
+
+    def check_counts(self, node: Node, message: Any) -> None:
+        limits = (("bottom", node.layer.bottoms), ("top", node.layer.tops))
+        for field, (fewest, most) in limits:
+            given = len(getattr(message, field))
+            if given < fewest or (most is not None and given > most):
+                span = self.map.span((*node.path, field, max(most or 0, 0))) if given else node.span
+                raise self.error(node, f"{_limit(fewest, most, field)}, not {given}", span)
+        down = len(message.propagate_down)
+        if down and down != len(message.bottom):
+            what = f"propagate_down is given {down} times for {len(message.bottom)} bottoms"
+            raise self.error(node, what, self.map.span((*node.path, "propagate_down")))
+
+    def bottom(self, node: Node, blob: str, index: int) -> Value:
+        value = self.graph.blobs.get(blob)
+        if value is None:
+            span = self.map.span((*node.path, "bottom", index))
+            hint = did_you_mean(blob, self.graph.blobs) or "a layer above must have it as its top"
+            raise self.error(node, f"the bottom {blob!r} is not the top of any layer", span, hint)
+        value.uses += 1
+        self.available.pop(blob, None)
+        return value
+
+    def infer(self, node: Node, message: Any) -> tuple[Shape, ...]:
+        shapes = tuple(value.shape for value in node.inputs)
+        try:
+            if node.layer.is_data and any(top in self.shapes for top in message.top):
+                tops = self.data_shapes(node, message)
+            else:
+                tops = node.layer.infer(*shapes)
+            node.params = node_params(node, message, shapes, self.shared)
+        except LayerError as error:
+            if self.lenient and isinstance(error, ShapeUnknown):
+                raise
+            raise self.placed(node, error) from None
+        for top, shape in zip(message.top, tops, strict=True):
+            if any(n < 0 for n in shape):
+                raise self.error(node, f"the top {top!r} would have the shape {show(shape)}")
+        return tops
+
+    def data_shapes(self, node: Node, message: Any) -> tuple[Shape, ...]:
+        """The shapes given by the caller; a label that is not named follows the batch."""
+        given = {top: self.shapes[top] for top in message.top if top in self.shapes}
+        batch = next(iter(given.values()))[:1]
+        try:
+            inferred: dict[str, Shape] = dict(zip(message.top, node.layer.infer(), strict=True))
+        except LayerError:
+            inferred = dict.fromkeys(message.top, batch)
+        if message.top[0] in given:
+            inferred = {top: batch + shape[1:] for top, shape in inferred.items()}
+        return tuple(given.get(top, inferred[top]) for top in message.top)
+
+    def connect(self, node: Node, message: Any, tops: tuple[Shape, ...]) -> None:
+        outputs = []
+        for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
+            in_place = index < len(message.bottom) and message.bottom[index] == top
+            if top in self.graph.blobs and not in_place:
+                raise self.taken(node, top, index)
+            if in_place and not node.layer.may_run_in_place:
+                what = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
+                span = self.map.span((*node.path, "top", index))
+                raise self.error(node, what, span, "give the top a name of its own")
+            outputs.append(Value(top, shape, node))
+        node.outputs = tuple(outputs)
+        for value in outputs:
+            self.graph.blobs[value.blob] = value
+            self.available[value.blob] = value
+        if node.layer.is_data:
+            self.graph.inputs.extend(outputs)
+        self.set_weights(node, message)
+
+    def set_weights(self, node: Node, message: Any) -> None:
+        weights = list(message.loss_weight)
+        if len(weights) > len(node.outputs):
+            what = f"loss_weight is given {len(weights)} times for {len(node.outputs)} tops"
+            raise self.error(node, what, self.map.span((*node.path, "loss_weight")))
+        default = [1.0] if node.layer.is_loss and not weights else []
+        weights = weights or default
+        node.loss_weights = tuple(weights + [0.0] * (len(node.outputs) - len(weights)))
+        down = list(message.propagate_down)
+        node.propagate_down = tuple(down) if down else (True,) * len(node.inputs)
+
+    def taken(self, node: Node, top: str, index: int) -> NetError:
+        first = self.graph.blobs[top].producer
+        what = f"the top {top!r} is the top of layer {first.name!r} already"
+        where = self.map.span((*node.path, "top", index))
+        place = f" (line {first.span.line})" if first.span else ""
+        return self.error(node, what, where, f"only an in-place layer may write to it{place}")
+
+    def placed(self, node: Node, error: LayerError) -> NetError:
+        path = self.field_path(node, error.field)
+        return self.error(node, error.message, self.map.span(path), error.hint)
+
+    def field_path(self, node: Node, field: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        if not field:
+            return node.path
+        first = str(field[0])
+        if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.param:
+            return (*node.path, *field)
+        return (*node.path, node.layer.param, *field)
+
+    def check_shapes_used(self) -> None:
+        for name in self.shapes:
+            tops = [value.blob for value in self.graph.inputs]
+            if name not in tops and not self.errors:
+                hint = did_you_mean(name, tops) or f"the inputs are {', '.join(tops)}"
+                self.errors.append(NetError(f"a shape is given for {name!r}, no input", None, hint))
+
+    def error(
+        self, node: Node, message: str, span: Span | None = None, hint: str | None = None
+    ) -> NetError:
+        text = f"layer {node.name!r} ({node.type}): {message}"
+        return NetError(text, span or node.span, hint)
+
+
+def _limit(fewest: int, most: int | None, field: str) -> str:
+    if most == fewest:
+        return f"it takes exactly {fewest} {field}{'' if fewest == 1 else 's'}"
+    if most is None:
+        return f"it takes at least {fewest} {field}{'' if fewest == 1 else 's'}"
+    return f"it takes {fewest} to {most} {field}s"

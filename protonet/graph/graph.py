@@ -1,0 +1,78 @@
+"""Value, Param, Node and Graph: a net in static single assignment form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from protonet.diagnostics import Span
+from protonet.layers.base import Layer, Shape, count
+
+
+@dataclass(eq=False)
+class Value:
+    """One tensor: the blob it is a state of, its shape, the node that makes it."""
+
+    blob: str
+    shape: Shape
+    producer: Node
+    uses: int = 0
+    needs_gradient: bool = False
+
+
+@dataclass(eq=False)
+class Param:
+    """One parameter blob. Layers that share it by ``param { name }`` hold the same object."""
+
+    owner: Node
+    index: int
+    shape: Shape
+    filler: Any
+    name: str = ""
+    lr_mult: float = 1.0
+    decay_mult: float = 1.0
+    is_statistic: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return count(self.shape)
+
+
+@dataclass(eq=False)
+class Node:
+    """One layer of the net, in the order of the file."""
+
+    name: str
+    type: str
+    layer: Layer
+    span: Span | None
+    path: tuple[str | int, ...]
+    inputs: tuple[Value, ...] = ()
+    outputs: tuple[Value, ...] = ()
+    params: tuple[Param, ...] = ()
+    loss_weights: tuple[float, ...] = ()
+    propagate_down: tuple[bool, ...] = ()
+
+
+@dataclass(eq=False)
+class Graph:
+    """A net of one phase. ``blobs`` maps a blob's name to its last value."""
+
+    name: str
+    phase: str
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    blobs: dict[str, Value] = field(default_factory=dict)
+    force_backward: bool = False
+
+    @property
+    def params(self) -> list[Param]:
+        """Every parameter once, in the order of the layers."""
+        return list(dict.fromkeys(p for node in self.nodes for p in node.params))
+
+    @property
+    def parameter_count(self) -> int:
+        """Elements of all parameters that are learned; BatchNorm's statistics do not count."""
+        return sum(p.size for p in self.params if not p.is_statistic)

@@ -1,0 +1,153 @@
+"""What every layer type says of itself, and the registry of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from protonet.program import Builder, Expr
+
+Shape = tuple[int, ...]
+REGISTRY: dict[str, type[Layer]] = {}
+
+
+class LayerError(ValueError):
+    """A layer refuses its fields or its bottoms; build gives the message its place.
+
+    ``field`` is a path from the layer's own parameter message ("kernel_size"), or from the
+    layer where it starts with a field of LayerParameter ("bottom", 1).
+    """
+
+    def __init__(self, message: str, *field: str | int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+
+
+class ShapeUnknown(LayerError):
+    """The shape of a data layer's blobs is neither in the definition nor given."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prototxt for the documentation and the tests: one layer on Input blobs of these shapes.
+
+    ``emits`` is a line that the emitted source must hold; ``outputs`` the shapes of the tops.
+    """
+
+    prototxt: str
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    emits: str
+
+
+class Layer:
+    """One layer type: how many blobs it takes and gives, its shapes, its blobs, its PyTorch.
+
+    ``bottoms`` and ``tops`` are (fewest, most), most None for no limit. ``param`` is the field
+    of LayerParameter that holds the type's own message, reached as ``self.p``. ``constants`` are
+    the bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
+    """
+
+    type: ClassVar[str]
+    param: ClassVar[str | None] = None
+    bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
+    tops: ClassVar[tuple[int, int | None]] = (1, 1)
+    blobs: ClassVar[tuple[str, ...]] = ()
+    constants: ClassVar[tuple[int, ...]] = ()
+    is_loss: ClassVar[bool] = False
+    is_data: ClassVar[bool] = False
+    may_run_in_place: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def __init__(self, message: Any, phase: str = "TEST") -> None:
+        self.message = message
+        self.phase = phase
+        self.p: Any = getattr(message, self.param) if self.param else None
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
+        raise AssertionError(f"{self.type} does not infer")
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        """Caffe's shapes of the layer's blobs, in Caffe's order; none where it has none."""
+        return ()
+
+    def fillers(self) -> tuple[Any, ...]:
+        """The FillerParameter of each blob, or None where the layer fills it itself."""
+        return ()
+
+    def frozen(self) -> bool:
+        """Whether the blobs are statistics, which no gradient reaches."""
+        return False
+
+    def transposed(self, blob: int) -> bool:
+        """Whether torch holds that blob with its two axes the other way round."""
+        return False
+
+    def places(
+        self, name: str, attribute: str, params: tuple[Any, ...]
+    ) -> dict[str, list[tuple[str, Shape, str]]]:
+        """Where the blobs of the layer are in the module: (name in the state, shape, kind)."""
+        kinds = ("transposed" if self.transposed(i) else "plain" for i in range(len(params)))
+        blobs = zip(self.blobs, params, kinds, strict=False)
+        return {name: [(f"{attribute}.{blob}", p.shape, kind) for blob, p, kind in blobs]}
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
+        """The layer in PyTorch: one expression a top, or one whose value is a tuple of all."""
+        raise AssertionError(f"{self.type} does not lower")
+
+    def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        """Multiplications with an addition that one forward pass takes; 0 where none count."""
+        return 0
+
+    def has(self, field: str) -> bool:
+        """Whether the definition states a field of the type's own message."""
+        descriptor = self.p.DESCRIPTOR.fields_by_name[field]
+        repeated = getattr(descriptor, "is_repeated", None)
+        if repeated is None:
+            repeated = descriptor.label == descriptor.LABEL_REPEATED
+        return bool(len(getattr(self.p, field))) if repeated else bool(self.p.HasField(field))
+
+
+L = TypeVar("L", bound=type[Layer])
+
+
+def register(*names: str) -> Callable[[L], L]:
+    """Make a class the layer of these type names; a second layer of one name is a mistake."""
+
+    def enter(cls: L) -> L:
+        cls.type = names[0]
+        for name in names:
+            if name in REGISTRY:
+                raise ValueError(f"the layer type {name!r} is registered twice")
+            REGISTRY[name] = cls
+        return cls
+
+    return enter
+
+
+def canonical_axis(axis: int, shape: Shape, *field: str | int) -> int:
+    """A non-negative axis, as Blob::CanonicalAxisIndex."""
+    if not -len(shape) <= axis < len(shape):
+        raise LayerError(
+            f"axis {axis} is out of range for a blob of {len(shape)} axes, {show(shape)}",
+            *(field or ("axis",)),
+            hint=f"use {-len(shape)} to {len(shape) - 1}" if shape else None,
+        )
+    return axis % len(shape)
+
+
+def show(shape: Shape) -> str:
+    """A shape as people write it: 1x3x224x224."""
+    return "x".join(str(n) for n in shape) if shape else "a scalar"
+
+
+def count(shape: Shape, start: int = 0, stop: int | None = None) -> int:
+    """The product of a shape's axes from start up to stop."""
+    total = 1
+    for n in shape[start:stop]:
+        total *= n
+    return total

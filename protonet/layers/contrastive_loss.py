@@ -1,0 +1,61 @@
+"""ContrastiveLoss: alike pairs together, others a margin apart."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.program import Builder, Expr, single, torch
+
+
+@register("ContrastiveLoss")
+class ContrastiveLoss(Layer):
+    """Half the mean of the squared distance of alike pairs, and of what others lack to a margin.
+
+    Features (n, c) twice, alike (n,), one number.
+    Source: Caffe's ContrastiveLossLayer; Hadsell, Chopra, LeCun, CVPR 2006.
+    """
+
+    param = "contrastive_loss_param"
+    bottoms = (3, 3)
+    is_loss = True
+    examples = (
+        Example(
+            'layer { name: "l" type: "ContrastiveLoss" bottom: "a" bottom: "b" '
+            'bottom: "s" top: "y" }',
+            {"a": (4, 6), "b": (4, 6), "s": (4,)},
+            {"y": ()},
+            "y = contrastive_loss(a, b, s)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        a, b, alike = bottoms
+        if len(a) < 2 or count(a, 2) != 1:
+            raise LayerError(f"the features are (n, c), not {show(a)}", "bottom", 0)
+        if a != b:
+            raise LayerError(f"the shapes {show(a)} and {show(b)} differ", "bottom", 1)
+        if count(alike) != a[0]:
+            raise LayerError(f"{a[0]} pairs take {a[0]} labels, not {show(alike)}", "bottom", 2)
+        return ((),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        legacy = bool(self.p.legacy_version)
+        return b.call(contrastive_loss, *bottoms, margin=single(self.p.margin), legacy=legacy)
+
+
+def contrastive_loss(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    alike: torch.Tensor,
+    margin: float = 1.0,
+    legacy: bool = False,
+) -> torch.Tensor:
+    """Half the mean over pairs of the squared distance, or of what lacks to the margin."""
+    square = (a - b).flatten(1).square().sum(1)
+    if legacy:
+        apart = (margin - square).clamp(min=0)
+    else:
+        # Caffe's gradient divides by the distance plus 1e-4, so it ends at a distance of zero.
+        distance = square.detach().sqrt()
+        lack = (margin - distance).clamp(min=0)
+        apart = lack.square() - lack / (distance + 1e-4) * (square - square.detach())
+    return torch.where(alike.flatten() != 0, square, apart).sum() / (2 * a.shape[0])

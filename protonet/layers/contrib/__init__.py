@@ -1,0 +1,1 @@
+"""Layer types of Caffe's forks, one file each."""

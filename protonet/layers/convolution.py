@@ -1,0 +1,81 @@
+"""Convolution: learned filters, correlated with the input."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, LayerError, Shape, count, register
+from protonet.layers.extent import Filters, convolved
+from protonet.program import Builder, Expr, nn
+
+_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+@register("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
+class Convolution(Filters):
+    """Cross-correlate the input with learned filters; several bottoms share them.
+
+    (n, c, ...) to (n, num_output, ...), the axes before ``axis`` taken as n. In the type
+    ConvolutionDepthwise every channel is a group. Source: Caffe's ConvolutionLayer.
+    """
+
+    examples = (
+        Example(
+            'layer { name: "conv1" type: "Convolution" bottom: "x" top: "y" '
+            "convolution_param { num_output: 8 kernel_size: 3 stride: 2 } }",
+            {"x": (2, 3, 9, 9)},
+            {"y": (2, 8, 4, 4)},
+            "self.conv1 = nn.Conv2d(3, 8, 3, stride=2)",
+        ),
+        Example(
+            'layer { name: "conv1" type: "Convolution" bottom: "x" top: "y" convolution_param '
+            "{ num_output: 4 kernel_h: 3 kernel_w: 1 pad_h: 1 group: 2 bias_term: false } }",
+            {"x": (2, 4, 5, 5)},
+            {"y": (2, 4, 5, 5)},
+            "self.conv1 = nn.Conv2d(4, 4, (3, 1), padding=(1, 0), groups=2, bias=False)",
+        ),
+    )
+
+    def group(self, x: Shape) -> int:
+        if self.message.type == "ConvolutionDepthwise":
+            return x[self.axis(x)]
+        return super().group(x)
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        self.check(bottoms)
+        x = bottoms[0]
+        axis = self.axis(x)
+        if axis == len(x) - 1 and self.group(x) > 1:
+            raise LayerError("group needs a spatial axis after the channels", "group")
+        top = (*x[:axis], self.p.num_output, *convolved(x[axis + 1 :], self.extent(x)))
+        return (top,) * len(bottoms)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        x = bottoms[0]
+        channels = x[self.axis(x)] // self.group(x)
+        return self.with_bias((self.p.num_output, channels, *self.extent(x).kernel))
+
+    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+        shape = b.bottoms[0]
+        axis, extent = self.axis(shape), self.extent(shape)
+        channels, outputs, bias = shape[axis], self.p.num_output, self.p.bias_term
+        if axis == len(shape) - 1:
+            linear = b.module(nn.Linear, channels, outputs, bias=bias)
+            return tuple(linear(x) for x in bottoms)
+        module = b.module(
+            _CONVOLUTIONS[len(extent.kernel)],
+            channels,
+            outputs,
+            extent.kernel,
+            stride=extent.stride,
+            padding=extent.pad,
+            dilation=extent.dilation,
+            groups=self.group(shape),
+            bias=bias,
+        )
+        if axis < 2:
+            return tuple(module(x) for x in bottoms)
+        flat = ((x, module(x.flatten(0, axis - 1))) for x in bottoms)
+        return tuple(y.unflatten(0, x.shape[:axis]) for x, y in flat)
+
+    def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        weight = self.blob_shapes(*bottoms)[0]
+        return sum(count(top) * count(weight, 1) for top in tops)

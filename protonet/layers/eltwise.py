@@ -1,0 +1,85 @@
+"""Eltwise: blobs of one shape, added, multiplied or compared element by element."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.program import Builder, Expr, single, torch
+
+_PROD, _SUM, _MAX = 0, 1, 2
+
+
+@register("Eltwise")
+class Eltwise(Layer):
+    """The product, the weighted sum or the maximum of the bottoms.
+
+    Bottoms of one shape, kept. Where several are the largest, the gradient goes where Caffe's
+    goes: to the second of the first two, else to the earliest. Source: Caffe's EltwiseLayer.
+    """
+
+    param = "eltwise_param"
+    bottoms = (2, None)
+    may_run_in_place = True
+    examples = (
+        Example(
+            'layer { name: "l" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }',
+            {"a": (2, 3, 4, 4), "b": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "y = a + b",
+        ),
+        Example(
+            'layer { name: "l" type: "Eltwise" bottom: "a" bottom: "b" top: "y" '
+            "eltwise_param { operation: SUM coeff: 1 coeff: -0.5 } }",
+            {"a": (2, 3), "b": (2, 3)},
+            {"y": (2, 3)},
+            "y = a - 0.5 * b",
+        ),
+        Example(
+            'layer { name: "l" type: "Eltwise" bottom: "a" bottom: "b" top: "y" '
+            "eltwise_param { operation: MAX } }",
+            {"a": (2, 3), "b": (2, 3)},
+            {"y": (2, 3)},
+            "y = torch.where(a > b, a, b)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        coefficients, given = len(self.p.coeff), len(bottoms)
+        if coefficients not in (0, given):
+            last = min(given, coefficients - 1)
+            what = f"{given} bottoms take {given} coeff or none, not {coefficients}"
+            raise LayerError(what, "coeff", last)
+        if coefficients and self.p.operation == _PROD:
+            raise LayerError("coeff goes with SUM, not with PROD", "coeff", 0)
+        for index, shape in enumerate(bottoms):
+            if shape != bottoms[0]:
+                what = f"the shape {show(shape)} differs from the first bottom's"
+                raise LayerError(f"{what}, {show(bottoms[0])}", "bottom", index)
+        return bottoms[:1]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        if self.p.operation == _SUM:
+            return self.summed(bottoms)
+        y, *rest = bottoms
+        if self.p.operation == _PROD:
+            for x in rest:
+                y = y * x
+            return y
+        y = b.call(torch.where, y > rest[0], y, rest[0])
+        for x in rest[1:]:
+            y = b.let("max", y)
+            y = b.call(torch.where, x > y, x, y)
+        return y
+
+    def summed(self, bottoms: tuple[Expr, ...]) -> Expr:
+        """A - 0.5 * b + c, the coefficients as signs where they are."""
+        coefficients = [single(c) for c in self.p.coeff] or [1.0] * len(bottoms)
+        total: Expr | None = None
+        for x, coefficient in zip(bottoms, coefficients, strict=True):
+            size = abs(coefficient)
+            term = x if size == 1 else size * x
+            if total is None:
+                total = -x if coefficient == -1 else (x if size == 1 else coefficient * x)
+            else:
+                total = total - term if coefficient < 0 else total + term
+        assert total is not None
+        return total

@@ -1,0 +1,65 @@
+"""Embed: a learned row for each number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.program import Builder, Expr, F, nn, torch
+
+
+@register("Embed")
+class EmbedLayer(Layer):
+    """Look up a row of a learned matrix for each element, and add a bias.
+
+    Whole numbers below input_dim, any shape, to (..., num_output). Source: Caffe's EmbedLayer.
+    """
+
+    param = "embed_param"
+    blobs = ("weight", "bias")
+    examples = (
+        Example(
+            'layer { name: "l" type: "Embed" bottom: "x" top: "y" '
+            "embed_param { input_dim: 9 num_output: 5 } }",
+            {"x": (4, 3)},
+            {"y": (4, 3, 5)},
+            "self.l = Embed(9, 5)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        for field in ("num_output", "input_dim"):
+            if not getattr(self.p, field):
+                stated = (field,) if self.has(field) else ()
+                raise LayerError(f"{field} must be positive, it is 0", *stated)
+        weight = (self.p.input_dim, self.p.num_output)
+        filler.check(self.p.weight_filler, "weight_filler", weight)
+        filler.check(self.p.bias_filler, "bias_filler", weight[1:])
+        return ((*bottoms[0], self.p.num_output),)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        weight = (self.p.input_dim, self.p.num_output)
+        return (weight, weight[1:]) if self.p.bias_term else (weight,)
+
+    def fillers(self) -> tuple[Any, ...]:
+        both = (self.p.weight_filler, self.p.bias_filler)
+        return both if self.p.bias_term else both[:1]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        bias = bool(self.p.bias_term)
+        return b.module(Embed, self.p.input_dim, self.p.num_output, bias=bias)(x)
+
+
+class Embed(nn.Module):
+    """Rows of a matrix by their numbers, plus a bias."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.embedding(x.long(), self.weight)
+        return y if self.bias is None else y + self.bias

@@ -1,0 +1,36 @@
+"""Exp: base to the power of (shift + scale times x)."""
+
+import math
+
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.program import Builder, Expr, single, torch
+
+
+@register("Exp")
+class Exp(Layer):
+    """Base to the power of (shift + scale times x).
+
+    Any shape, kept. Source: Caffe's ExpLayer.
+    """
+
+    param = "exp_param"
+    may_run_in_place = True
+    examples = (
+        Example(
+            'layer { name: "l" type: "Exp" bottom: "x" top: "y" }',
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "y = torch.exp(x)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return bottoms
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        base, scale, shift = (single(v) for v in (self.p.base, self.p.scale, self.p.shift))
+        rate = scale if base == -1 else scale * math.log(base)
+        outer = shift if base == -1 else shift * math.log(base)
+        inner = x if rate == 1 else x * rate
+        return b.call(torch.exp, inner if outer == 0 else inner + outer)

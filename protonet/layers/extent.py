@@ -1,0 +1,168 @@
+"""Windows over spatial axes, the axes a blob covers, and the sizes that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Layer, LayerError, Shape, canonical_axis, show
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A window over the spatial axes, one number an axis."""
+
+    kernel: Shape
+    stride: Shape
+    pad: Shape
+    dilation: Shape
+
+
+def convolution_extent(p: Any, axes: int) -> Extent:
+    """The window of a ConvolutionParameter. Source: BaseConvolutionLayer::LayerSetUp."""
+    kernel = _one_of(p, "kernel_size", "kernel_h", "kernel_w", axes, None)
+    stride = _one_of(p, "stride", "stride_h", "stride_w", axes, 1)
+    pad = _one_of(p, "pad", "pad_h", "pad_w", axes, 0)
+    dilation = _per_axis(list(p.dilation), "dilation", axes, 1)
+    positive(kernel, p, "kernel_size", "kernel_h", "kernel_w")
+    positive(stride, p, "stride", "stride_h", "stride_w")
+    positive(dilation, p, "dilation")
+    return Extent(kernel, stride, pad, dilation)
+
+
+def positive(sizes: Shape, p: Any, *fields: str) -> None:
+    """LayerError at the one of these fields that is stated, where a size is not positive."""
+    if any(n < 1 for n in sizes):
+        stated = [f for f in fields if any(d.name == f for d, _ in p.ListFields())]
+        what = f"{fields[0]} must be positive, not {show(sizes)}"
+        raise LayerError(what, (stated or fields)[0])
+
+
+def _one_of(p: Any, name: str, high: str, wide: str, axes: int, default: int | None) -> Shape:
+    split = high if p.HasField(high) else wide
+    if not p.HasField(split):
+        return _per_axis(list(getattr(p, name)), name, axes, default)
+    if len(getattr(p, name)):
+        raise LayerError(f"{name} is given as well as {split}; it takes one kind", split)
+    if axes != 2:
+        raise LayerError(f"{high} and {wide} are for 2 spatial axes, there are {axes}", split)
+    return getattr(p, high), getattr(p, wide)
+
+
+def _per_axis(given: list[int], name: str, axes: int, default: int | None) -> Shape:
+    if not given and (default is not None or axes == 0):
+        return (default or 0,) * axes
+    if not given:
+        raise LayerError(f"it has no {name}", hint=f"give {name} once, or once for each axis")
+    if len(given) not in (1, axes):
+        raise LayerError(
+            f"{name} is given {len(given)} times; it takes one, or one for each of the "
+            f"{axes} spatial axes",
+            name,
+        )
+    return tuple(given) if len(given) == axes else (given[0],) * axes
+
+
+def convolved(size: Shape, extent: Extent) -> Shape:
+    """Spatial sizes after a convolution, rounded down. ConvolutionLayer::compute_output_shape."""
+    out = []
+    windows = zip(size, extent.kernel, extent.stride, extent.pad, extent.dilation, strict=True)
+    for n, k, s, p, d in windows:
+        reach = d * (k - 1) + 1
+        if n + 2 * p < reach:
+            raise LayerError(
+                f"a window of {reach} does not fit into the padded input of {n + 2 * p}",
+                "kernel_size",
+                hint=f"the input is {show(size)}, the kernel {show(extent.kernel)}",
+            )
+        out.append((n + 2 * p - reach) // s + 1)
+    return tuple(out)
+
+
+def spread(size: Shape, extent: Extent) -> Shape:
+    """Spatial sizes after a deconvolution. Source: DeconvolutionLayer::compute_output_shape."""
+    parts = zip(size, extent.kernel, extent.stride, extent.pad, extent.dilation, strict=True)
+    out = tuple(s * (n - 1) + d * (k - 1) + 1 - 2 * p for n, k, s, p, d in parts)
+    if any(n < 1 for n in out):
+        raise LayerError(f"pad {show(extent.pad)} takes away all of the output", "pad")
+    return out
+
+
+def covered(x: Shape, axis: int, num_axes: int) -> Shape:
+    """The shape of a parameter over ``num_axes`` axes of a blob, -1 for all from ``axis`` on."""
+    if num_axes < -1:
+        raise LayerError(f"num_axes must be at least -1, not {num_axes}", "num_axes")
+    start = canonical_axis(axis, x) if num_axes else 0
+    if start + num_axes > len(x):
+        what = f"num_axes {num_axes} from axis {start} goes past the {len(x)} axes of {show(x)}"
+        raise LayerError(what, "num_axes")
+    return x[start:] if num_axes == -1 else x[start : start + num_axes]
+
+
+def trailing(x: Shape, factor: Shape, axis: int) -> int:
+    """How many axes of a blob follow those that the second bottom covers. ScaleLayer::Reshape."""
+    start = canonical_axis(axis, x) if factor else 0
+    if x[start : start + len(factor)] != factor:
+        what = f"the shape {show(factor)} is not that of the first bottom, {show(x)}"
+        raise LayerError(f"{what}, from axis {start} on", "bottom", 1)
+    return len(x) - start - len(factor)
+
+
+class Filters(Layer):
+    """What both directions of convolution share. Source: Caffe's BaseConvolutionLayer."""
+
+    param = "convolution_param"
+    bottoms = (1, None)
+    tops = (1, None)
+    blobs = ("weight", "bias")
+
+    def axis(self, x: Shape) -> int:
+        """The channel axis; those before it are the batch."""
+        axis = canonical_axis(self.p.axis, x)
+        if len(x) - axis - 1 > 3:
+            what = f"torch convolves 1 to 3 spatial axes, {show(x)} has {len(x) - axis - 1}"
+            raise LayerError(what, "bottom", 0)
+        return axis
+
+    def extent(self, x: Shape) -> Extent:
+        """The window over the axes that follow the channels."""
+        return convolution_extent(self.p, len(x) - self.axis(x) - 1)
+
+    def group(self, x: Shape) -> int:
+        """How many groups the channels fall into."""
+        return int(self.p.group)
+
+    def check(self, bottoms: tuple[Shape, ...]) -> None:
+        """LayerError where BaseConvolutionLayer refuses."""
+        x, tops = bottoms[0], len(self.message.top)
+        if len(bottoms) != tops:
+            raise LayerError(f"{len(bottoms)} bottoms need as many tops, not {tops}", "top")
+        self.check_channels(x[self.axis(x)], self.group(x))
+        for index, other in enumerate(bottoms):
+            if other != x:
+                what = f"all bottoms must have the same shape, {show(x)}, not {show(other)}"
+                raise LayerError(what, "bottom", index)
+        weight = self.blob_shapes(*bottoms)[0]
+        filler.check(self.p.weight_filler, "weight_filler", weight)
+        filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
+
+    def check_channels(self, channels: int, group: int) -> None:
+        """LayerError where the channels do not divide as the fields say."""
+        if self.p.num_output < 1:
+            stated = ("num_output",) if self.has("num_output") else ()
+            raise LayerError("num_output must be positive, it is 0", *stated)
+        if group < 1 or channels % group:
+            what = f"group {group} does not divide the {channels} input channels"
+            raise LayerError(what, "group")
+        if self.p.num_output % group:
+            what = f"group {group} does not divide num_output {self.p.num_output}"
+            raise LayerError(what, "group")
+
+    def fillers(self) -> tuple[Any, ...]:
+        both = (self.p.weight_filler, self.p.bias_filler)
+        return both if self.p.bias_term else both[:1]
+
+    def with_bias(self, weight: Shape) -> tuple[Shape, ...]:
+        """The weight's shape, and the bias's where there is one."""
+        return (weight, (self.p.num_output,)) if self.p.bias_term else (weight,)

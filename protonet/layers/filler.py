@@ -1,0 +1,107 @@
+"""Caffe's fillers: the distributions that parameters start from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from protonet.diagnostics import did_you_mean
+from protonet.layers.base import LayerError, Shape, count, show
+from protonet.program import Builder, Expr, nn, single, torch
+
+_TYPES = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
+_FAN_IN, _FAN_OUT = 0, 1
+
+
+def check(filler: Any, field: str, shape: Shape | None = None) -> None:
+    """LayerError where Caffe would refuse a FillerParameter, for a blob of that shape."""
+    kind = filler.type
+    if kind not in _TYPES:
+        hint = did_you_mean(kind, _TYPES) or f"the fillers are {', '.join(_TYPES)}"
+        raise LayerError(f"unknown filler {kind!r}", field, "type", hint=hint)
+    if filler.sparse < -1 or (filler.sparse != -1 and kind != "gaussian"):
+        what = f"a {kind} filler can't have sparse {filler.sparse}"
+        raise LayerError(what, field, "sparse", hint="sparse goes with gaussian")
+    if kind == "bilinear" and shape is not None and (len(shape) != 4 or shape[2] != shape[3]):
+        what = f"a bilinear filler needs 4 axes, the last two alike, not {show(shape)}"
+        raise LayerError(what, field, "type")
+
+
+def fill(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
+    """The statement that fills a parameter of Caffe's ``shape``. Source: Caffe's filler.hpp."""
+    kind = filler.type
+    if kind == "constant":
+        value = single(filler.value)
+        plain = {0.0: nn.init.zeros_, 1.0: nn.init.ones_}.get(value)
+        return b.call(plain, parameter) if plain else b.call(nn.init.constant_, parameter, value)
+    if kind == "uniform":
+        low, high = single(filler.min), single(filler.max)
+        return b.call(nn.init.uniform_, parameter, low, high)
+    if kind == "gaussian":
+        return _gaussian(b, parameter, filler, shape)
+    if kind in ("xavier", "msra"):
+        return _scaled(b, parameter, filler, shape)
+    if kind == "bilinear":
+        return b.call(bilinear_, parameter)
+    return b.call(positive_unitball_, parameter.t() if _is_transposed(b, shape) else parameter)
+
+
+def _gaussian(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
+    mean, std = single(filler.mean), single(filler.std)
+    if filler.sparse >= 0:
+        share = min(1.0, filler.sparse / max(1, shape[0] if shape else 1))
+        return b.call(sparse_normal_, parameter, mean, std, share)
+    return b.call(nn.init.normal_, parameter, mean=mean, std=std)
+
+
+def _scaled(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
+    """Xavier is uniform on ±sqrt(3 / n), msra normal with std sqrt(2 / n), n by variance_norm."""
+    norm, xavier = filler.variance_norm, filler.type == "xavier"
+    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and not _is_transposed(b, shape):
+        function = nn.init.kaiming_uniform_ if xavier else nn.init.kaiming_normal_
+        mode = "fan_in" if norm == _FAN_IN else "fan_out"
+        nonlinearity = "linear" if xavier else "relu"
+        return b.call(function, parameter, mode=mode, nonlinearity=nonlinearity)
+    first, second = (*shape, 1, 1)[:2]
+    fan_in, fan_out = count(shape) / max(1, first), count(shape) / max(1, second)
+    n = {_FAN_IN: fan_in, _FAN_OUT: fan_out}.get(norm, (fan_in + fan_out) / 2)
+    if xavier:
+        bound = single(math.sqrt(3 / n))
+        return b.call(nn.init.uniform_, parameter, -bound, bound)
+    return b.call(nn.init.normal_, parameter, std=single(math.sqrt(2 / n)))
+
+
+def _is_transposed(b: Builder, shape: Shape) -> bool:
+    """Whether torch's nn.Linear(inputs, outputs) holds Caffe's (inputs, outputs) the other way."""
+    if b.submodule is None or b.submodule.function.text() != "nn.Linear" or len(shape) != 2:
+        return False
+    inputs, outputs = (argument.text() for argument in b.submodule.args[:2])
+    return inputs != outputs and (str(shape[0]), str(shape[1])) == (inputs, outputs)
+
+
+def bilinear_(weight: torch.Tensor) -> torch.Tensor:
+    """Fill with the weights of bilinear interpolation, for a learned upsampling."""
+    size = weight.shape[-1]
+    factor = math.ceil(size / 2)
+    ramp = 1 - (torch.arange(size) / factor - (size - 1) / (2 * factor)).abs()
+    with torch.no_grad():
+        return weight.copy_(ramp[:, None] * ramp)
+
+
+def positive_unitball_(weight: torch.Tensor) -> torch.Tensor:
+    """Fill with positive numbers that add up to one over all but the first axis."""
+    with torch.no_grad():
+        rows = weight.uniform_(0, 1).view(weight.shape[0], -1)
+        rows.div_(rows.sum(1, keepdim=True))
+    return weight
+
+
+def sparse_normal_(
+    weight: torch.Tensor,
+    mean: float,
+    std: float,
+    share: float,
+) -> torch.Tensor:
+    """Fill a share of the elements from a normal distribution, the rest with zero."""
+    with torch.no_grad():
+        return weight.normal_(mean, std).mul_(torch.rand_like(weight) < share)

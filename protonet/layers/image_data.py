@@ -1,0 +1,35 @@
+"""ImageData: batches from a list of image files."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.batch import batch_shapes, unknown
+
+
+@register("ImageData")
+class ImageData(Layer):
+    """Batches of images and labels from a list of files.
+
+    To (n, c, h, w) and labels (n,). Source: Caffe's ImageDataLayer.
+    """
+
+    param = "image_data_param"
+    bottoms = (0, 0)
+    tops = (1, 2)
+    is_data = True
+    examples = (
+        Example(
+            'layer { name: "data" type: "ImageData" top: "data" top: "label" image_data_param '
+            '{ source: "images.txt" batch_size: 4 new_height: 9 new_width: 11 } }',
+            {},
+            {"data": (4, 3, 9, 11), "label": (4,)},
+            "def forward(self, data, label):",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        crop = self.message.transform_param.crop_size
+        size = (crop, crop) if crop else (self.p.new_height, self.p.new_width)
+        if not all(size):
+            raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
+        return batch_shapes(self, self.p.batch_size, (3 if self.p.is_color else 1, *size))

@@ -1,0 +1,94 @@
+"""InfogainLoss: the cross entropy of scores with a row of weights for each label."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    canonical_axis,
+    count,
+    register,
+    show,
+)
+from protonet.layers.loss import VALID, check_batch, check_labels, normalization, targets
+from protonet.program import Builder, Expr, F, torch
+
+
+@register("InfogainLoss")
+class InfogainLoss(Layer):
+    """Minus the logarithms of the softmax, weighted by the label's row of a matrix.
+
+    Scores (n, c, ...), labels (n, ...), the matrix (1, 1, c, c), one number; a second top has
+    the softmax. Source: Caffe's InfogainLossLayer.
+    """
+
+    param = "infogain_loss_param"
+    bottoms = (2, 3)
+    tops = (1, 2)
+    constants = (2,)
+    is_loss = True
+    examples = (
+        Example(
+            'layer { name: "l" type: "InfogainLoss" bottom: "x" bottom: "label" '
+            'bottom: "h" top: "y" }',
+            {"x": (4, 5), "label": (4,), "h": (1, 1, 5, 5)},
+            {"y": ()},
+            "y = infogain_loss(x, label.long(), h)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        scores, labels, *matrix = bottoms
+        check_batch(bottoms)
+        axis = canonical_axis(self.p.axis, scores)
+        check_labels(scores, labels, axis)
+        classes = scores[axis]
+        if not matrix:
+            hint = f"give the matrix as a third bottom, an Input of 1x1x{classes}x{classes}"
+            raise LayerError("its matrix is in a file, and protonet takes it as a blob", hint=hint)
+        if matrix[0][-2:] != (classes, classes) or count(matrix[0]) != classes**2:
+            what = f"{classes} classes take a matrix of 1x1x{classes}x{classes}"
+            raise LayerError(f"{what}, not {show(matrix[0])}", "bottom", 2)
+        return ((), scores)[: len(self.message.top)]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+        scores, labels, matrix = bottoms
+        axis, options = canonical_axis(self.p.axis, b.bottoms[0]), self.message.loss_param
+        given: dict[str, Any] = {"axis": axis}
+        if options.HasField("ignore_label"):
+            given["ignore_label"] = options.ignore_label
+        given["normalization"] = ("full", "valid", "batch_size", "none")[
+            normalization(options, VALID)
+        ]
+        target = targets(scores, labels, b.bottoms, axis)
+        loss = b.call(infogain_loss, scores, target, matrix, **given)
+        return (loss,) if len(b.tops) == 1 else (loss, b.call(F.softmax, scores, dim=axis))
+
+
+def infogain_loss(
+    scores: torch.Tensor,
+    labels: torch.Tensor,
+    matrix: torch.Tensor,
+    axis: int = 1,
+    ignore_label: int | None = None,
+    normalization: str = "valid",
+) -> torch.Tensor:
+    """Minus the logarithms of the softmax, weighted by the row of each label."""
+    kept = torch.ones_like(labels) if ignore_label is None else (labels != ignore_label).long()
+    rows = matrix.reshape(matrix.shape[-2:])[labels * kept].movedim(-1, axis)
+    log = F.log_softmax(scores, axis)
+    # A probability counts as at least 1e-20; the gradient goes on as if it did not.
+    log = log + (log.detach().clamp(min=math.log(1e-20)) - log.detach())
+    total = -((rows * log).sum(axis) * kept).sum()
+    counts: dict[str, torch.Tensor | int] = {
+        "full": kept.numel(),
+        "valid": kept.sum().clamp(min=1),
+        "batch_size": math.prod(scores.shape[:axis]),
+        "none": 1,
+    }
+    return total / counts[normalization]

@@ -1,0 +1,65 @@
+"""InnerProduct: every output is a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, count, register
+from protonet.program import Builder, Expr, nn
+
+
+@register("InnerProduct")
+class InnerProduct(Layer):
+    """Multiply the axes from ``axis`` on, flattened, with a matrix and add a bias.
+
+    (n, ...) to (n, num_output). Source: Caffe's InnerProductLayer.
+    """
+
+    param = "inner_product_param"
+    blobs = ("weight", "bias")
+    examples = (
+        Example(
+            'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '
+            "inner_product_param { num_output: 5 } }",
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 5)},
+            "y = self.fc6(x.flatten(1))",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        (x,) = bottoms
+        axis = canonical_axis(self.p.axis, x)
+        if self.p.num_output <= 0:
+            stated = ("num_output",) if self.has("num_output") else ()
+            raise LayerError("num_output must be positive, it is 0", *stated)
+        filler.check(self.p.weight_filler, "weight_filler", self.blob_shapes(x)[0])
+        filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
+        return ((*x[:axis], self.p.num_output),)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        (x,) = bottoms
+        inputs = count(x, canonical_axis(self.p.axis, x))
+        weight = (self.p.num_output, inputs)
+        weight = weight[::-1] if self.p.transpose else weight
+        return (weight, (self.p.num_output,)) if self.p.bias_term else (weight,)
+
+    def transposed(self, blob: int) -> bool:
+        return blob == 0 and bool(self.p.transpose)
+
+    def fillers(self) -> tuple[Any, ...]:
+        both = (self.p.weight_filler, self.p.bias_filler)
+        return both if self.p.bias_term else both[:1]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        shape = b.bottoms[0]
+        axis = canonical_axis(self.p.axis, shape)
+        inputs = count(shape, axis)
+        linear = b.module(nn.Linear, inputs, self.p.num_output, bias=self.p.bias_term)
+        return linear(x if axis == len(shape) - 1 else x.flatten(axis))
+
+    def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        (x,) = bottoms
+        return count(x) * int(self.p.num_output)

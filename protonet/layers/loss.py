@@ -1,0 +1,50 @@
+"""What loss layers share: labels that fit the scores, and what the sum is divided by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers.base import LayerError, Shape, count, show
+from protonet.program import Expr
+
+FULL, VALID, BATCH_SIZE, NONE = 0, 1, 2, 3
+
+
+def normalization(loss: Any, default: int) -> int:
+    """The mode of a LossParameter, or of its older ``normalize``.
+
+    Source: SoftmaxWithLossLayer::LayerSetUp.
+    """
+    if loss.HasField("normalization"):
+        return int(loss.normalization)
+    if loss.HasField("normalize"):
+        return VALID if loss.normalize else BATCH_SIZE
+    return default
+
+
+def check_batch(bottoms: tuple[Shape, ...]) -> None:
+    """LayerError where the first two bottoms have other batch sizes. LossLayer::Reshape."""
+    first, second = bottoms[:2]
+    if not first or not second or first[0] != second[0]:
+        what = f"the shapes {show(first)} and {show(second)} must start with one batch size"
+        raise LayerError(what, "bottom", 1)
+
+
+def check_labels(scores: Shape, labels: Shape, axis: int) -> None:
+    """LayerError unless there is one label for every place of the scores off their axis."""
+    places = count(scores, 0, axis) * count(scores, axis + 1)
+    if count(labels) != places:
+        what = f"{show(scores)} scores along axis {axis} take {places} labels"
+        raise LayerError(f"{what}, the shape {show(labels)} has {count(labels)}", "bottom", 1)
+
+
+def targets(scores: Expr, labels: Expr, shapes: tuple[Shape, ...], axis: int) -> Expr:
+    """The labels as whole numbers, of the scores' shape without their axis."""
+    score, label = shapes[:2]
+    wanted = (*score[:axis], *score[axis + 1 :])
+    if label == wanted:
+        return labels.long()
+    if label == (*score[:axis], 1, *score[axis + 1 :]):
+        return labels.squeeze(axis).long()
+    first: tuple[object, ...] = (*(slice(None),) * axis, 0)
+    return labels.long().view_as(scores[first])

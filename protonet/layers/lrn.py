@@ -1,0 +1,46 @@
+"""LRN: divide by a power of the local energy."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.program import Builder, Expr, F, single
+
+
+@register("LRN")
+class LRN(Layer):
+    """Divide by (k + alpha times the mean square nearby) to the power of beta.
+
+    (n, c, h, w), kept; nearby is across channels, or a square within a channel.
+    Source: Caffe's LRNLayer.
+    """
+
+    param = "lrn_param"
+    examples = (
+        Example(
+            'layer { name: "norm1" type: "LRN" bottom: "x" top: "y" '
+            "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 } }",
+            {"x": (2, 8, 4, 4)},
+            {"y": (2, 8, 4, 4)},
+            "y = F.local_response_norm(x, 5)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        size = self.p.local_size
+        if size % 2 != 1:
+            raise LayerError(f"local_size must be odd, not {size}", "local_size")
+        if len(bottoms[0]) != 4:
+            raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(bottoms[0])}", "bottom", 0)
+        return bottoms
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        size = self.p.local_size
+        alpha, beta, k = (single(v) for v in (self.p.alpha, self.p.beta, self.p.k))
+        if self.p.norm_region == 0:
+            given = {"alpha": (alpha, 1e-4), "beta": (beta, 0.75), "k": (k, 1.0)}
+            stated = {name: v for name, (v, default) in given.items() if v != default}
+            return b.call(F.local_response_norm, x, size, **stated)
+        energy = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
+        scaled = energy if alpha == 1 else alpha * energy
+        return x * (1 + scaled) ** -beta

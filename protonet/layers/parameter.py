@@ -1,0 +1,50 @@
+"""Parameter: a learned blob as the top of a layer."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.program import Builder, Expr, nn, torch
+
+
+@register("Parameter")
+class ParameterLayer(Layer):
+    """Give a learned blob of the shape stated; it starts at zero.
+
+    Source: Caffe's ParameterLayer.
+    """
+
+    param = "parameter_param"
+    bottoms = (0, 0)
+    blobs = ("weight",)
+    examples = (
+        Example(
+            'layer { name: "w" type: "Parameter" top: "y" '
+            "parameter_param { shape { dim: 2 dim: 3 } } }",
+            {"x": (2, 3)},
+            {"y": (2, 3)},
+            "self.w = Parameter(2, 3)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        shape = tuple(self.p.shape.dim)
+        if any(n < 0 for n in shape):
+            raise LayerError(f"a dim can't be negative, {min(shape)}", "shape")
+        return (shape,)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return (tuple(self.p.shape.dim),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        return b.module(Parameter, *self.p.shape.dim)()
+
+
+class Parameter(nn.Module):
+    """A learned tensor of its own."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(shape))
+
+    def forward(self) -> torch.Tensor:
+        return self.weight

@@ -1,0 +1,36 @@
+"""Power: (shift + scale times x) to a power."""
+
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.program import Builder, Expr, single, torch
+
+
+@register("Power")
+class Power(Layer):
+    """(shift + scale times x) to a power.
+
+    Any shape, kept. Source: Caffe's PowerLayer.
+    """
+
+    param = "power_param"
+    may_run_in_place = True
+    examples = (
+        Example(
+            'layer { name: "l" type: "Power" bottom: "x" top: "y" '
+            "power_param { scale: 2 shift: 1 } }",
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "y = x * 2.0 + 1.0",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return bottoms
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        power, scale, shift = (single(v) for v in (self.p.power, self.p.scale, self.p.shift))
+        if scale * power == 0:
+            return b.call(torch.full_like, x, 1.0 if power == 0 else shift**power)
+        scaled = x if scale == 1 else x * scale
+        shifted = scaled if shift == 0 else scaled + shift
+        return shifted if power == 1 else shifted**power

@@ -1,0 +1,50 @@
+"""PReLU: a rectifier whose slope below zero is learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.program import Builder, Expr, nn
+from protonet.schema.pool import message
+
+
+@register("PReLU")
+class PReLU(Layer):
+    """x where positive, else a learned slope times x, one for each channel or one for all.
+
+    (n, c, ...), kept. Source: Caffe's PReLULayer.
+    """
+
+    param = "prelu_param"
+    blobs = ("weight",)
+    may_run_in_place = True
+    examples = (
+        Example(
+            'layer { name: "prelu1" type: "PReLU" bottom: "x" top: "y" }',
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "self.prelu1 = nn.PReLU(3)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        if len(bottoms[0]) < 2:
+            raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
+        filler.check(self.p.filler, "filler")
+        return bottoms
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return ((),) if self.p.channel_shared else ((bottoms[0][1],),)
+
+    def fillers(self) -> tuple[Any, ...]:
+        if self.p.HasField("filler"):
+            return (self.p.filler,)
+        quarter = message("FillerParameter")
+        quarter.value = 0.25
+        return (quarter,)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        return b.module(nn.PReLU, 1 if self.p.channel_shared else b.bottoms[0][1])(x)

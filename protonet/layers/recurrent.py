@@ -1,0 +1,80 @@
+"""What LSTM and RNN share: the bottoms, the static input, the states between batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Layer, LayerError, Shape, count, show
+
+
+class Recurrent(Layer):
+    """A layer over (time, stream, ...) whose state goes on from batch to batch.
+
+    Source: Caffe's RecurrentLayer.
+    """
+
+    param = "recurrent_param"
+    tops = (1, None)
+    bottoms = (2, None)
+    states = 1
+
+    @property
+    def exposed(self) -> int:
+        """How many states are bottoms and tops."""
+        return self.states if self.p.expose_hidden else 0
+
+    @property
+    def constants(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The continuation and the states given take no gradient."""
+        given = len(self.message.bottom)
+        return (1, *range(given - self.exposed, given))
+
+    @property
+    def static(self) -> bool:
+        """Whether the third bottom is an input for all times."""
+        return len(self.message.bottom) > 2 + self.exposed
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        x, continues = bottoms[:2]
+        if len(x) < 2:
+            raise LayerError(f"it takes (time, stream, ...), not {show(x)}", "bottom", 0)
+        if continues != x[:2]:
+            what = f"the continuation is {show(x[:2])}, not {show(continues)}"
+            raise LayerError(what, "bottom", 1)
+        if not self.p.num_output:
+            stated = ("num_output",) if self.has("num_output") else ()
+            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_counts(bottoms)
+        if self.static and bottoms[2][:1] != x[1:2]:
+            what = f"the static input {show(bottoms[2])} must start with the {x[1]} streams"
+            raise LayerError(what, "bottom", 2)
+        for shape, kind in zip(self.blob_shapes(*bottoms), self.kinds(), strict=True):
+            filler.check(getattr(self.p, kind), kind, shape)
+        state = (1, x[1], self.p.num_output)
+        for index in range(len(bottoms) - self.exposed, len(bottoms)):
+            if bottoms[index] != state:
+                what = f"a state is {show(state)}, not {show(bottoms[index])}"
+                raise LayerError(what, "bottom", index)
+        return ((*x[:2], self.p.num_output), *(state,) * self.exposed)
+
+    def check_counts(self, bottoms: tuple[Shape, ...]) -> None:
+        """LayerError where the number of bottoms or tops is wrong."""
+        fewest, tops = 2 + self.exposed, len(self.message.top)
+        if not fewest <= len(bottoms) <= fewest + 1:
+            what = f"it takes {fewest} or {fewest + 1} bottoms, not {len(bottoms)}"
+            raise LayerError(what, "bottom")
+        if tops != 1 + self.exposed:
+            raise LayerError(f"it gives {1 + self.exposed} tops, not {tops}", "top")
+
+    def kinds(self) -> tuple[str, ...]:
+        """The filler of each blob: biases have their own."""
+        kinds = ["weight_filler", "bias_filler"]
+        return tuple(kinds[name.endswith("bias")] for name in self.blobs)
+
+    def fillers(self) -> tuple[Any, ...]:
+        return tuple(getattr(self.p, kind) for kind in self.kinds())
+
+    def sizes(self, bottoms: tuple[Shape, ...]) -> tuple[int, int]:
+        """Elements of a step of the input and of the static input, 0 where there is none."""
+        return count(bottoms[0], 2), count(bottoms[2], 1) if self.static else 0

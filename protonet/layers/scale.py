@@ -1,0 +1,113 @@
+"""Scale: multiply by a learned factor, or by a second bottom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protonet.layers import filler
+from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
+from protonet.layers.extent import covered, trailing
+from protonet.program import Builder, Expr, nn, torch
+
+
+@register("Scale")
+class ScaleLayer(Layer):
+    """Multiply axes from ``axis`` on by a learned factor or the second bottom, then add a bias.
+
+    Any shape, kept. Source: Caffe's ScaleLayer.
+    """
+
+    param = "scale_param"
+    bottoms = (1, 2)
+    blobs = ("weight", "bias")
+    may_run_in_place = True
+    examples = (
+        Example(
+            'layer { name: "scale1" type: "Scale" bottom: "x" top: "y" '
+            "scale_param { bias_term: true } }",
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "self.scale1 = Scale(3, trailing=2, bias=True)",
+        ),
+        Example(
+            'layer { name: "l" type: "Scale" bottom: "x" bottom: "s" top: "y" '
+            "scale_param { axis: 0 } }",
+            {"x": (2, 3, 4, 4), "s": (2, 3)},
+            {"y": (2, 3, 4, 4)},
+            "y = x * s[..., None, None]",
+        ),
+    )
+
+    def __init__(self, message: Any, phase: str = "TEST") -> None:
+        super().__init__(message, phase)
+        if len(message.bottom) > 1:
+            vars(self)["blobs"] = ("bias",)
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        if len(bottoms) == 2:
+            trailing(*bottoms, self.p.axis)
+        shape = self.factor(bottoms)
+        filler.check(self.p.filler, "filler", shape)
+        filler.check(self.p.bias_filler, "bias_filler", shape)
+        return bottoms[:1]
+
+    def factor(self, bottoms: tuple[Shape, ...]) -> Shape:
+        """The shape of what is multiplied by."""
+        if len(bottoms) == 2:
+            return bottoms[1]
+        return covered(bottoms[0], self.p.axis, self.p.num_axes)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        learned: int = 2 - len(bottoms) + self.p.bias_term
+        return (self.factor(bottoms),) * learned
+
+    def fillers(self) -> tuple[Any, ...]:
+        weight = self.p.filler if self.has("filler") else None
+        bias = self.p.bias_filler if self.has("bias_filler") else None
+        both = (weight, bias) if self.p.bias_term else (weight,)
+        return both[len(self.message.bottom) - 1 :]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        shape = self.factor(b.bottoms)
+        start = canonical_axis(self.p.axis, b.bottoms[0]) if shape else 0
+        after = len(b.bottoms[0]) - start - len(shape)
+        size = shape[0] if len(shape) == 1 else list(shape)
+        if len(bottoms) == 1:
+            bias = bool(self.p.bias_term)
+            return b.module(Scale, size, trailing=after, bias=bias)(bottoms[0])
+        x, factor = bottoms
+        index = (Ellipsis, *(None,) * after)
+        y = x * (factor[index] if after else factor)
+        return b.module(Shift, size, trailing=after)(y) if self.p.bias_term else y
+
+
+class Scale(nn.Module):
+    """Multiply by a learned factor, and add a learned bias, before so many trailing axes."""
+
+    def __init__(
+        self,
+        shape: int | list[int],
+        trailing: int = 0,
+        bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.trailing = (1,) * trailing
+        self.weight = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = self.weight.shape + self.trailing
+        y = x * self.weight.view(shape)
+        return y if self.bias is None else y + self.bias.view(shape)
+
+
+class Shift(nn.Module):
+    """Add a learned bias that is the same along so many trailing axes."""
+
+    def __init__(self, shape: int | list[int], trailing: int = 0) -> None:
+        super().__init__()
+        self.trailing = (1,) * trailing
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.bias.view(self.bias.shape + self.trailing)

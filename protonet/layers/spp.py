@@ -1,0 +1,65 @@
+"""SPP: pooling over finer and finer grids, side by side."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.program import Builder, Expr, F, torch
+
+_MAX, _AVE = 0, 1
+
+
+@register("SPP")
+class SPP(Layer):
+    """Pool into 1, 4, 16, ... bins and join them, so that any image size gives one length.
+
+    (n, c, h, w) to (n, c * (1 + 4 + ...)). Source: Caffe's SPPLayer; He et al., ECCV 2014.
+    """
+
+    param = "spp_param"
+    examples = (
+        Example(
+            'layer { name: "l" type: "SPP" bottom: "x" top: "y" spp_param { pyramid_height: 2 } }',
+            {"x": (2, 3, 8, 8)},
+            {"y": (2, 15)},
+            "y = spp(x, 2)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        (x,) = bottoms
+        height = self.p.pyramid_height
+        if len(x) != 4:
+            raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+        if height < 1:
+            raise LayerError(
+                "pyramid_height must be positive, it is 0",
+                *(("pyramid_height",) if self.has("pyramid_height") else ()),
+            )
+        if self.p.pool not in (_MAX, _AVE):
+            raise LayerError("it pools by MAX or AVE", "pool")
+        bins = 2 ** (height - 1)
+        for n in x[2:]:
+            size = -(-n // bins)
+            if size <= (size * bins - n + 1) // 2:
+                what = f"{bins} bins a side do not fit into {n}; the padding exceeds the window"
+                raise LayerError(what, "pyramid_height")
+        return ((x[0], x[1] * sum(4**level for level in range(height))),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        return b.call(spp, x, self.p.pyramid_height, average=self.p.pool == _AVE)
+
+
+def spp(x: torch.Tensor, height: int, average: bool = False) -> torch.Tensor:
+    """Pool into grids of 1, 2, 4, ... bins a side; the padding counts in an average."""
+    levels = []
+    for level in range(height):
+        sides = [-(-n // 2**level) for n in x.shape[2:]]
+        lacks = [side * 2**level - n for side, n in zip(sides, x.shape[2:], strict=True)]
+        pads = [p for lack in reversed(lacks) for p in ((lack + 1) // 2, lack // 2)]
+        if average:
+            y = F.avg_pool2d(F.pad(x, pads), sides)
+        else:
+            y = F.max_pool2d(F.pad(x, pads, value=torch.finfo(x.dtype).min), sides)
+        levels.append(y.flatten(1))
+    return torch.cat(levels, dim=1)

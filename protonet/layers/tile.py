@@ -1,0 +1,38 @@
+"""Tile: a blob, several times over."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register
+from protonet.program import Builder, Expr
+
+
+@register("Tile")
+class Tile(Layer):
+    """Repeat the blob ``tiles`` times along ``axis``.
+
+    Any shape. Source: Caffe's TileLayer.
+    """
+
+    param = "tile_param"
+    examples = (
+        Example(
+            'layer { name: "l" type: "Tile" bottom: "x" top: "y" tile_param { tiles: 3 } }',
+            {"x": (2, 3, 4)},
+            {"y": (2, 9, 4)},
+            "y = x.repeat(1, 3, 1)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        (x,) = bottoms
+        axis = canonical_axis(self.p.axis, x)
+        if self.p.tiles < 1:
+            stated = ("tiles",) if self.has("tiles") else ()
+            raise LayerError(f"tiles must be positive, not {self.p.tiles}", *stated)
+        return ((*x[:axis], x[axis] * self.p.tiles, *x[axis + 1 :]),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        shape = b.bottoms[0]
+        axis = canonical_axis(self.p.axis, shape)
+        return x.repeat(*(self.p.tiles if i == axis else 1 for i in range(len(shape))))

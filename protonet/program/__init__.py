@@ -1,0 +1,16 @@
+"""A PyTorch program as data: expressions, names and the builder that layers lower into."""
+
+from typing import TYPE_CHECKING
+
+from protonet.program.builder import Builder
+from protonet.program.expr import Expr, Literal, Name, Ref, single
+
+if TYPE_CHECKING:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+else:
+    # Symbols that spell themselves: a layer writes nn.Conv2d and F.relu, and torch is not imported.
+    torch, nn, F = Ref("torch"), Ref("nn"), Ref("F")
+
+__all__ = ["Builder", "Expr", "F", "Literal", "Name", "Ref", "nn", "single", "torch"]

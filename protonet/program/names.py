@@ -1,0 +1,58 @@
+"""From Caffe's names, which may be any text, to Python identifiers."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+
+_LONGEST = 40
+
+
+def identifiers(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """An identifier for every name, each its own.
+
+    Names that are identifiers already keep theirs; cleaned ones take what is left.
+    """
+    ordered = list(dict.fromkeys(names))
+    taken = set(reserved)
+    result = {name: name for name in ordered if is_plain(name) and name not in taken}
+    taken.update(result.values())
+    for name in ordered:
+        if name not in result:
+            result[name] = unused(cleaned(name), taken)
+            taken.add(result[name])
+    return result
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can stand in source as it is (ASCII, short, no keyword, not private)."""
+    fits = name.isascii() and name.isidentifier() and len(name) <= _LONGEST
+    return fits and not keyword.iskeyword(name) and not name.startswith("_")
+
+
+def cleaned(name: str) -> str:
+    """The nearest identifier: conv1/7x7_s2 gives conv1_7x7_s2, 0 gives blob_0."""
+    word = re.sub(r"[^0-9A-Za-z_]+", "_", name).strip("_")[:_LONGEST].rstrip("_")
+    if not word or word[0].isdigit():
+        word = f"blob_{word}".rstrip("_")
+    return f"{word}_" if keyword.iskeyword(word) else word
+
+
+def unused(word: str, taken: set[str]) -> str:
+    """The word, or the word with the first number that makes it free."""
+    if word not in taken:
+        return word
+    number = 2
+    while f"{word}_{number}" in taken:
+        number += 1
+    return f"{word}_{number}"
+
+
+def class_name(name: str) -> str:
+    """A class name for a net: bvlc_googlenet gives BvlcGooglenet, 0-net gives Net0Net."""
+    words = re.findall(r"[0-9A-Za-z]+", name)
+    joined = "".join(word[:1].upper() + word[1:] for word in words)[:60]
+    if not joined:
+        return "Net"
+    return f"Net{joined}" if joined[0].isdigit() or keyword.iskeyword(joined) else joined

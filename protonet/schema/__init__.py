@@ -1,0 +1,1 @@
+"""What the fields of a prototxt mean: messages, binding, upgrades and phases; knows no layers."""

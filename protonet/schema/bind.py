@@ -1,0 +1,165 @@
+"""From a tree to a message: every field looked up, every value checked, every problem kept."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any
+
+from google.protobuf import text_encoding, text_format
+from google.protobuf.descriptor import FieldDescriptor as Kind
+
+from protonet.diagnostics import NetError, did_you_mean
+from protonet.schema.pool import is_repeated, message
+from protonet.text.tree import Block, Field, Scalar, Tree
+
+_SIGNED = {Kind.TYPE_INT32: False, Kind.TYPE_INT64: True}
+_UNSIGNED = {Kind.TYPE_UINT32: False, Kind.TYPE_UINT64: True}
+_KINDS = {
+    **dict.fromkeys(_SIGNED, "a whole number"),
+    **dict.fromkeys(_UNSIGNED, "a whole number, not negative"),
+    Kind.TYPE_FLOAT: "a number",
+    Kind.TYPE_DOUBLE: "a number",
+    Kind.TYPE_BOOL: "true or false",
+    Kind.TYPE_STRING: "a string in quotes",
+    Kind.TYPE_BYTES: "a string in quotes",
+}
+
+
+def bind(tree: Tree, name: str) -> tuple[Any, list[NetError]]:
+    """The message of that name which a tree holds, and every problem on the way."""
+    made = message(name)
+    binder = _Binder(tree)
+    binder.items(made, tree.items)
+    return made, sorted(binder.errors, key=lambda e: e.span.start if e.span else 0)
+
+
+@cache
+def _fields(descriptor: Any) -> dict[str, tuple[Any, bool, bool]]:
+    """Field by name: its descriptor, whether it is repeated, whether it is a message."""
+    return {
+        field.name: (field, is_repeated(field), field.message_type is not None)
+        for field in descriptor.fields
+    }
+
+
+class _Binder:
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.errors: list[NetError] = []
+
+    def items(self, target: Any, items: list[Field | Block]) -> None:
+        fields = _fields(target.DESCRIPTOR)
+        for item in items:
+            known = fields.get(item.name)
+            if known is None:
+                self.unknown(target, item)
+                continue
+            field, repeated, is_message = known
+            if type(item) is Block:
+                self.block(target, field, repeated, item)
+            elif is_message:
+                assert isinstance(item, Field)
+                self.messages(target, field, repeated, item)
+            else:
+                assert isinstance(item, Field)
+                self.scalars(target, field, repeated, item)
+
+    def scalars(self, target: Any, field: Any, repeated: bool, item: Field) -> None:
+        if item.is_list and not repeated:
+            self.fail(f"{field.name!r} takes one value, not a list", item)
+            return
+        for scalar in item.values:
+            if isinstance(scalar, Block):
+                self.fail(f"{field.name!r} takes {_wanted(field)}, not a block", scalar)
+                continue
+            try:
+                value = _value(field, scalar.parts)
+                if repeated:
+                    getattr(target, field.name).append(value)
+                elif target.HasField(field.name):
+                    self.fail(f"{field.name!r} is given twice", item, "it takes one value")
+                else:
+                    setattr(target, field.name, value)
+            except (ValueError, TypeError, text_format.ParseError):
+                self.wrong(field, scalar, item)
+
+    def messages(self, target: Any, field: Any, repeated: bool, item: Field) -> None:
+        """``name: [{ ... }, { ... }]``; anything else is no message."""
+        if not item.is_list:
+            hint = f"write {field.name} {{ ... }}"
+            self.fail(f"{field.name!r} is a block of fields, not one value", item, hint)
+        elif not repeated and len(item.values) != 1:
+            self.fail(f"{field.name!r} takes one block, not a list", item)
+        else:
+            for value in item.values:
+                if isinstance(value, Block):
+                    self.block(target, field, repeated, value)
+                else:
+                    self.fail(f"{field.name!r} takes blocks of fields", value)
+
+    def block(self, target: Any, field: Any, repeated: bool, block: Block) -> None:
+        if field.message_type is None:
+            self.fail(f"{field.name!r} takes {_wanted(field)}, not a block of fields", block)
+            return
+        if repeated:
+            self.items(getattr(target, field.name).add(), block.items)
+            return
+        if target.HasField(field.name):
+            self.fail(f"{field.name!r} is given twice", block, "put its fields into one block")
+            return
+        inner = getattr(target, field.name)
+        inner.SetInParent()
+        self.items(inner, block.items)
+
+    def unknown(self, target: Any, item: Field | Block) -> None:
+        descriptor = target.DESCRIPTOR
+        hint = did_you_mean(item.name, _fields(descriptor))
+        self.fail(f"{descriptor.name} has no field {item.name!r}", item, hint)
+
+    def wrong(self, field: Any, scalar: Scalar, item: Field) -> None:
+        raw = " ".join(scalar.parts)
+        given = raw if len(raw) <= 60 else f"{raw[:60]}..."
+        hint = None
+        if field.enum_type is not None:
+            names = [value.name for value in field.enum_type.values]
+            hint = did_you_mean(raw, names) or f"it is one of {', '.join(names[:20])}"
+        node = scalar if item.is_list else item
+        self.fail(f"{field.name!r} takes {_wanted(field)}, not {given}", node, hint)
+
+    def fail(self, what: str, node: Field | Block | Scalar, hint: str | None = None) -> None:
+        self.errors.append(NetError(what, self.tree.span(node), hint))
+
+
+def _wanted(field: Any) -> str:
+    if field.enum_type is not None:
+        return f"a value of {field.enum_type.name}"
+    if field.message_type is not None:
+        return "a block of fields"
+    kind = _KINDS[field.type]
+    if field.type in (Kind.TYPE_INT32, Kind.TYPE_UINT32):
+        return f"{kind}, of at most {2**32 - 1 if field.type in _UNSIGNED else 2**31 - 1}"
+    return kind
+
+
+@lru_cache(maxsize=65536)
+def _value(field: Any, parts: tuple[str, ...]) -> Any:
+    """The Python value of a scalar. ValueError or ParseError where it is none of its kind."""
+    kind = field.type
+    quoted = parts[0][0] in "\"'"
+    if kind in (Kind.TYPE_STRING, Kind.TYPE_BYTES):
+        if not quoted:
+            raise ValueError
+        data = b"".join(text_encoding.CUnescape(part[1:-1]) for part in parts)
+        return data.decode("utf-8") if kind == Kind.TYPE_STRING else data
+    if quoted:
+        raise ValueError
+    text = parts[0]
+    if kind in _SIGNED:
+        return text_format.ParseInteger(text, is_signed=True, is_long=_SIGNED[kind])
+    if kind in _UNSIGNED:
+        return text_format.ParseInteger(text, is_signed=False, is_long=_UNSIGNED[kind])
+    if kind in (Kind.TYPE_FLOAT, Kind.TYPE_DOUBLE):
+        return text_format.ParseFloat(text)
+    if kind == Kind.TYPE_BOOL:
+        return text_format.ParseBool(text)
+    return text_format.ParseEnum(field, text)

@@ -1,0 +1,83 @@
+"""From a path, a text or a message to a bound message with its places."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protonet.diagnostics import NetError, Source, Span
+from protonet.schema.bind import bind
+from protonet.schema.pool import message
+from protonet.schema.sourcemap import SourceMap
+from protonet.text.parse import parse
+from protonet.text.tree import Tree
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A message, where its parts stand in the text, and what is wrong with the text."""
+
+    message: Any
+    sourcemap: SourceMap
+    errors: tuple[NetError, ...] = ()
+    source: Source | None = None
+
+
+def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Loaded:
+    """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""
+    if hasattr(source, "DESCRIPTOR"):
+        return _from_message(source, kind)
+    return _bound(parse(open_source(source)), kind)
+
+
+def load_any(path: str | os.PathLike[str]) -> Loaded:
+    """Bind a file that holds a net or a solver: whichever knows more of its fields."""
+    tree = parse(open_source(path))
+    names = [item.name for item in tree.items]
+    known = {
+        kind: sum(name in message(kind).DESCRIPTOR.fields_by_name for name in names)
+        for kind in ("NetParameter", "SolverParameter")
+    }
+    is_solver = known["SolverParameter"] > known["NetParameter"]
+    return _bound(tree, "SolverParameter" if is_solver else "NetParameter")
+
+
+def open_source(source: str | os.PathLike[str]) -> Source:
+    """Read a path, or take a text as it is."""
+    if isinstance(source, str) and is_text(source):
+        return Source("<text>", source)
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NetError(f"{os.fspath(source)} can't be read: {reason.lower()}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1") if b"\0" not in data else data.decode("utf-8", "replace")
+    return Source(os.fspath(source), text)
+
+
+def is_text(source: str) -> bool:
+    """Whether a string is a prototxt itself rather than the path of one."""
+    return any(c in source for c in "\n{") or not source.strip()
+
+
+def _bound(tree: Tree, kind: str) -> Loaded:
+    if not tree.items:
+        where = Span(tree.source, 0, 0)
+        raise NetError("the file is empty: it holds no field", where, "is it the right file?")
+    bound, errors = bind(tree, kind)
+    return Loaded(bound, SourceMap(tree), tuple(errors), tree.source)
+
+
+def _from_message(source: Any, kind: str) -> Loaded:
+    name = source.DESCRIPTOR.name
+    if name != kind:
+        raise NetError(f"the message is a {name}, not a {kind}")
+    own = message(kind)
+    own.ParseFromString(source.SerializeToString())
+    return Loaded(own, SourceMap(None))
