@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -17,6 +20,9 @@ from protonet.text.tree import Block, Field, Scalar, Tree
 _DEEPEST = 100
 _ONE_AT_A_TIME = Lock()
 _BRACKETS = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[{}<>]")
+_FIELD = re.compile(
+    r"([A-Za-z_]\w*)\s*:\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;,#}>]+)"
+)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
@@ -29,15 +35,44 @@ def parse(source: Source) -> Tree:
         hint = "is it a .caffemodel, or another binary file?"
         raise NetError("this is no text: it holds bytes that no prototxt has", where, hint)
     parser, comments = _parser()
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, _no_collection():
         comments.clear()
         try:
             items: Any = parser.parse(text)
+        except _Unmatched:
+            raise _nesting(source) from None
         except UnexpectedInput as error:
             raise _explained(source, error) from None
         tree = Tree(source, items, list(comments))
-    _check_nesting(source)
+    if _is_deeper(items, _DEEPEST):
+        raise _nesting(source)
     return tree
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the cyclic garbage collector: a tree has no cycles, and many nodes to look at."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _is_deeper(items: list[Any], levels: int) -> bool:
+    """Whether blocks are nested deeper than so many levels."""
+    for item in items:
+        if type(item) is Block:
+            inner = [item]
+        elif item.is_list:
+            inner = [value for value in item.values if type(value) is Block]
+        else:
+            continue
+        if inner and (levels == 0 or any(_is_deeper(b.items, levels - 1) for b in inner)):
+            return True
+    return False
 
 
 def _comment_offsets(text: str) -> range | set[int]:
@@ -77,24 +112,30 @@ def _parser() -> tuple[Lark, list[tuple[int, int]]]:
     return parser, sink
 
 
-class _TreeBuilder(Transformer[Token, Any]):
-    """Lark's own hooks: a node is made as its rule is reduced."""
+class _Unmatched(ValueError):
+    """A bracket is closed by one of the other kind."""
 
-    def start(self, items: list[Any]) -> list[Any]:
-        return items
+
+class _TreeBuilder(Transformer[Token, Any]):
+    """Lark's own hooks: a node is made as its rule is reduced; a list stands for several items."""
+
+    def start(self, children: list[Any]) -> list[Any]:
+        return _flat(children)
+
+    def fields(self, children: list[Any]) -> list[Field]:
+        run = children[0]
+        found = _fields(run, run.start_pos)
+        strings = [c for c in children[1:] if c.type == "STRING"]
+        if strings:
+            last = found[-1].values[0]
+            assert isinstance(last, Scalar)
+            end = strings[-1].end_pos
+            scalar = Scalar((*last.parts, *strings), last.start, end)
+            found[-1] = Field(found[-1].name, (scalar,), False, found[-1].start, end)
+        return found
 
     def field(self, children: list[Any]) -> Field:
-        first = children[0]
-        if first.type == "FIELD":
-            name, _, value = first.partition(":")
-            if len(children) == 1:
-                start, end = first.start_pos, first.end_pos
-                return Field(
-                    name.rstrip(), (Scalar((value.lstrip(),), end, end),), False, start, end
-                )
-            children = [Token("NAME", name), Token("STRING", value.lstrip()), *children[1:]]
-            children[1].start_pos = children[1].end_pos = first.end_pos
-        start = first.start_pos
+        start = children[0].start_pos
         name = children[0].rstrip().removesuffix(":").rstrip()
         values = [c for c in children[1:] if not isinstance(c, Token) or c.type != "SEPARATOR"]
         if isinstance(values[0], list):
@@ -112,19 +153,58 @@ class _TreeBuilder(Transformer[Token, Any]):
 
     def message(self, children: list[Any]) -> Block:
         brace, *items, close = children
-        return Block("", items, brace.start_pos, brace.end_pos, close.end_pos)
+        _check_pair(brace, close[0])
+        return Block("", _flat(items), brace.start_pos, brace.end_pos, close.start_pos + 1)
+
+    def leaf(self, children: list[Any]) -> Block:
+        text = children[0]
+        start, brace = text.start_pos, text.index("{") + 1
+        items: list[Any] = _fields(text, start, brace)
+        end = start + len(text.rstrip())
+        return Block(_name(text[: brace - 1]), items, start, start + brace, end)
 
     def block(self, children: list[Any]) -> Block:
         opened = children[0]
-        if isinstance(children[-1], Token) and children[-1].type == "SEPARATOR":
-            children = children[:-1]
-        name = opened[:-1].rstrip().removesuffix(":").rstrip()
-        items = children[1:-1]
-        return Block(name, items, opened.start_pos, opened.end_pos, children[-1].end_pos)
+        last = -1 if children[-1].type == "CLOSE" else -2
+        close, head = children[last], opened.rstrip()
+        _check_pair(head[-1], close[0])
+        items = _flat(children[1:last])
+        start, end = opened.start_pos, close.start_pos + 1
+        return Block(_name(head[:-1]), items, start, start + len(head), end)
 
 
-def _check_nesting(source: Source) -> None:
-    """Every bracket is closed by its own kind, no deeper than protobuf itself allows."""
+def _check_pair(opening: str, closing: str) -> None:
+    if opening + closing not in ("{}", "<>"):
+        raise _Unmatched
+
+
+def _name(head: str) -> str:
+    return head.rstrip().removesuffix(":").rstrip()
+
+
+def _flat(children: list[Any]) -> list[Any]:
+    items: list[Any] = []
+    for child in children:
+        if type(child) is list:
+            items += child
+        else:
+            items.append(child)
+    return items
+
+
+def _fields(run: str, offset: int, start: int = 0) -> list[Field]:
+    """The fields of a run of `name: scalar`, which the lexer has found to be one."""
+    fields = []
+    for found in _FIELD.finditer(run, start):
+        name, value = found.groups()
+        begin, end = found.span(2)
+        scalar = Scalar((value,), offset + begin, offset + end)
+        fields.append(Field(name, (scalar,), False, offset + found.start(), offset + end))
+    return fields
+
+
+def _nesting(source: Source) -> NetError:
+    """The first bracket that another kind closes, or that is deeper than protobuf allows."""
     opened: list[re.Match[str]] = []
     for found in _BRACKETS.finditer(source.text):
         bracket = found.group()
@@ -132,14 +212,15 @@ def _check_nesting(source: Source) -> None:
             opened.append(found)
             if len(opened) > _DEEPEST:
                 where = Span(source, *found.span())
-                raise NetError(f"blocks are nested deeper than {_DEEPEST}", where)
+                return NetError(f"blocks are nested deeper than {_DEEPEST}", where)
         elif bracket in "}>":
             start = opened.pop()
             if start.group() + bracket not in ("{}", "<>"):
                 where = Span(source, *found.span())
                 line = source.position(start.start())[0]
                 what = f"{bracket!r} closes the {start.group()!r} of line {line}"
-                raise NetError(what, where, "use brackets of one kind")
+                return NetError(what, where, "use brackets of one kind")
+    raise AssertionError("the brackets are in order")
 
 
 def _explained(source: Source, error: UnexpectedInput) -> NetError:
@@ -173,8 +254,9 @@ def _ended(source: Source) -> NetError:
 def _unexpected(source: Source, token: Token) -> NetError:
     assert token.start_pos is not None
     assert token.end_pos is not None
-    where = Span(source, token.start_pos, token.end_pos)
-    word = token if len(token) <= 40 else f"{token[:40]}..."
+    word = token.splitlines()[0].rstrip()
+    where = Span(source, token.start_pos, token.start_pos + len(word))
+    word = word if len(word) <= 40 else f"{word[:40]}..."
     if token.type == "CLOSE":
         return NetError(f"{str(word)!r} closes nothing that is open", where, "take it out")
     before = re.search(r"[A-Za-z_]\w*\s*\Z", source.text[: token.start_pos])
