@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from protonet.diagnostics import Span
 from protonet.text.tree import Block, Field, Scalar, Tree
@@ -21,6 +21,7 @@ class SourceMap:
     def __init__(self, tree: Tree | None, moves: Mapping[Path, Path] | None = None) -> None:
         self.tree = tree
         self.moves = dict(moves or {})
+        self._roots: dict[str, list[Place]] = {}
 
     def span(self, path: Path) -> Span | None:
         """The place of a field, or of the nearest message around it; None without a text."""
@@ -55,9 +56,9 @@ class SourceMap:
         assert self.tree is not None
         items, node, at = self.tree.items, None, 0
         while at < len(path):
-            name = path[at]
+            name = str(path[at])
             index = path[at + 1] if at + 1 < len(path) and isinstance(path[at + 1], int) else 0
-            found = _nth(items, str(name), int(index))
+            found = _nth(items, name, int(index)) if at else self._root(name, int(index))
             if found is None:
                 return node, False
             node = found
@@ -65,12 +66,25 @@ class SourceMap:
             items = node.items if isinstance(node, Block) else []
         return node, node is not None
 
+    def _root(self, name: str, index: int) -> Place | None:
+        """A node at the top of the text, where a net may have thousands of layers."""
+        assert self.tree is not None
+        if not self._roots:
+            for item in self.tree.items:
+                self._roots.setdefault(item.name, []).extend(_places(item))
+        found = self._roots.get(name, [])
+        return found[index] if index < len(found) else None
+
+
+def _places(item: Field | Block) -> Sequence[Place]:
+    return item.values if isinstance(item, Field) and item.is_list else (item,)
+
 
 def _nth(items: list[Field | Block], name: str, index: int) -> Place | None:
     for item in items:
         if item.name != name:
             continue
-        values = item.values if isinstance(item, Field) and item.is_list else (item,)
+        values = _places(item)
         if index < len(values):
             return values[index]
         index -= len(values)
