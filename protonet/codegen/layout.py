@@ -19,6 +19,9 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
         return [flat]
     if isinstance(value, Call) and (value.args or value.kwargs):
         head = f"{space}{prefix}{value.function.text()}("
+        inside = f"{space}    {value.text()}"
+        if len(head) > WIDTH and len(inside) <= WIDTH and prefix.endswith("= "):
+            return [f"{space}{prefix}(", inside, f"{space}){suffix}"]
         return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
     if isinstance(value, Mapping):
         lines = [f"{space}{prefix}{{"]

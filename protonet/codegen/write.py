@@ -12,7 +12,7 @@ from protonet.graph import Graph, Node, Value
 from protonet.graph.graph import Param
 from protonet.layers.filler import fill
 from protonet.program.builder import Builder
-from protonet.program.expr import Call, Expr, Literal, Mapping, Name
+from protonet.program.expr import Binary, Call, Expr, Literal, Mapping, Name
 from protonet.program.names import class_name, identifiers, unused
 
 _LONGEST_TARGET = 60
@@ -150,7 +150,17 @@ class _Writer:
         for value, expr in zip(node.outputs, tops, strict=True):
             variable = self.variables[value.blob]
             if not (isinstance(expr, Name) and expr.name == variable):
-                self.program.statements.append((variable, expr))
+                self.program.statements.append((variable, self.shortened(variable, expr)))
+
+    def shortened(self, variable: str, expr: Expr) -> Expr:
+        """The expression, its call in a statement of its own where both do not fit on a line."""
+        too_long = len(f"        {variable} = {expr.text()}") > WIDTH
+        if not (too_long and isinstance(expr, Binary) and isinstance(expr.left, Call)):
+            return expr
+        part = unused(f"{variable}_part", self.taken)
+        self.taken.add(part)
+        self.program.statements.append((part, expr.left))
+        return Binary(expr.operator, expr.strength, Name(part), expr.right)
 
     def unpacked(self, node: Node, expr: Expr) -> tuple[Expr, ...]:
         """The parts of an expression whose value is a tuple, each under its top's name."""

@@ -58,7 +58,9 @@ def top_k_accuracy(
     ignore_label: int | None = None,
 ) -> torch.Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
-    kept = torch.ones_like(labels) if ignore_label is None else (labels != ignore_label).long()
+    kept = torch.ones_like(labels)
+    if ignore_label is not None:
+        kept = (labels != ignore_label).long()
     own = scores.gather(axis, (labels * kept).unsqueeze(axis))
     hit = ((scores >= own).sum(axis) - 1 < top_k) * kept
     return hit.sum().to(scores.dtype) / kept.sum().clamp(min=1)
@@ -72,7 +74,9 @@ def top_k_accuracy_by_class(
     ignore_label: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The share of labels among the top_k scores, over all and over those of each class."""
-    kept = torch.ones_like(labels) if ignore_label is None else (labels != ignore_label).long()
+    kept = torch.ones_like(labels)
+    if ignore_label is not None:
+        kept = (labels != ignore_label).long()
     label = labels * kept
     own = scores.gather(axis, label.unsqueeze(axis))
     hit = ((scores >= own).sum(axis) - 1 < top_k) * kept

@@ -51,7 +51,11 @@ class ArgMax(Layer):
         return y[index] if len(index) > 1 else y
 
 
-def largest(x: torch.Tensor, dim: int, top_k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+def largest(
+    x: torch.Tensor,
+    dim: int,
+    top_k: int = 1,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The top_k largest elements along an axis and their places; of equals the last first."""
     values, places = x.detach().flip(dim).sort(dim=dim, descending=True, stable=True)
     places = x.shape[dim] - 1 - places

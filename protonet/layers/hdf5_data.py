@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Layer, Shape, register
+from protonet.layers.base import Example, Layer, Shape, register
 from protonet.layers.batch import unknown
 
 
@@ -17,6 +17,15 @@ class HDF5Data(Layer):
     bottoms = (0, 0)
     tops = (1, None)
     is_data = True
+    examples = (
+        Example(
+            'layer { name: "data" type: "HDF5Data" top: "data" top: "label" '
+            'hdf5_data_param { source: "files.txt" batch_size: 4 } }',
+            {},
+            {"data": (4, 3, 8, 8), "label": (4,)},
+            "def forward(self, data, label):",
+        ),
+    )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         raise unknown(self.message, "only the HDF5 files would tell")

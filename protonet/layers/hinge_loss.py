@@ -39,7 +39,11 @@ class HingeLoss(Layer):
         return b.call(hinge_loss, *bottoms, squared=self.p.norm == _L2)
 
 
-def hinge_loss(scores: torch.Tensor, labels: torch.Tensor, squared: bool = False) -> torch.Tensor:
+def hinge_loss(
+    scores: torch.Tensor,
+    labels: torch.Tensor,
+    squared: bool = False,
+) -> torch.Tensor:
     """The hinge loss of every class against the others, over the batch size."""
     scores = scores.flatten(1)
     label = labels.flatten()[: scores.shape[0]].long()

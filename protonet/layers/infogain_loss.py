@@ -79,7 +79,9 @@ def infogain_loss(
     normalization: str = "valid",
 ) -> torch.Tensor:
     """Minus the logarithms of the softmax, weighted by the row of each label."""
-    kept = torch.ones_like(labels) if ignore_label is None else (labels != ignore_label).long()
+    kept = torch.ones_like(labels)
+    if ignore_label is not None:
+        kept = (labels != ignore_label).long()
     rows = matrix.reshape(matrix.shape[-2:])[labels * kept].movedim(-1, axis)
     log = F.log_softmax(scores, axis)
     # A probability counts as at least 1e-20; the gradient goes on as if it did not.

@@ -60,7 +60,13 @@ class LSTM(nn.Module):
     hidden: torch.Tensor
     cell: torch.Tensor
 
-    def __init__(self, inputs: int, outputs: int, streams: int = 0, static: int = 0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        streams: int = 0,
+        static: int = 0,
+    ) -> None:
         super().__init__()
         self.keeps_state = streams > 0
         self.weight = nn.Parameter(torch.zeros(4 * outputs, inputs))

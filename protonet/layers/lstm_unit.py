@@ -42,7 +42,9 @@ class LSTMUnit(Layer):
 
 
 def lstm_unit(
-    cell: torch.Tensor, gates: torch.Tensor, continues: torch.Tensor
+    cell: torch.Tensor,
+    gates: torch.Tensor,
+    continues: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The next cell and hidden states; the gates are input, forget, output and candidate."""
     enter, forget, leave, candidate = gates.chunk(4, dim=-1)

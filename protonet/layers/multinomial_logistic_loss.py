@@ -37,7 +37,10 @@ class MultinomialLogisticLoss(Layer):
         return b.call(multinomial_logistic_loss, *bottoms)
 
 
-def multinomial_logistic_loss(probabilities: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def multinomial_logistic_loss(
+    probabilities: torch.Tensor,
+    labels: torch.Tensor,
+) -> torch.Tensor:
     """Minus the mean logarithm of each label's probability, which counts as at least 1e-20."""
     own = probabilities.flatten(1).gather(1, labels.flatten()[:, None].long())
     bounded = own.detach().clamp(min=1e-20)

@@ -60,7 +60,13 @@ class RNN(nn.Module):
 
     hidden: torch.Tensor
 
-    def __init__(self, inputs: int, outputs: int, streams: int = 0, static: int = 0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        streams: int = 0,
+        static: int = 0,
+    ) -> None:
         super().__init__()
         self.keeps_state = streams > 0
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
@@ -89,8 +95,8 @@ class RNN(nn.Module):
         for t, keep in enumerate(continues.unsqueeze(-1).unbind()):
             h = torch.tanh(steps[t] + F.linear(keep * h, self.hidden_weight))
             states.append(h)
-        outputs = torch.tanh(F.linear(torch.stack(states), self.output_weight, self.output_bias))
+        outputs = F.linear(torch.stack(states), self.output_weight, self.output_bias)
         if not self.keeps_state:
-            return outputs, h.detach()[None]
+            return outputs.tanh(), h.detach()[None]
         self.hidden = h.detach()
-        return outputs
+        return outputs.tanh()

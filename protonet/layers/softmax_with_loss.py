@@ -42,7 +42,7 @@ class SoftmaxWithLoss(Layer):
             "loss_param { ignore_label: 255 } }",
             {"x": (2, 10, 4, 4), "label": (2, 1, 4, 4)},
             {"y": ()},
-            'sum = F.cross_entropy(x, loss_target, ignore_index=255, reduction="sum")',
+            'y_part = F.cross_entropy(x, loss_target, ignore_index=255, reduction="sum")',
         ),
     )
 

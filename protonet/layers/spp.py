@@ -55,7 +55,7 @@ def spp(x: torch.Tensor, height: int, average: bool = False) -> torch.Tensor:
     levels = []
     for level in range(height):
         sides = [-(-n // 2**level) for n in x.shape[2:]]
-        lacks = [side * 2**level - n for side, n in zip(sides, x.shape[2:], strict=True)]
+        lacks = [s * 2**level - n for s, n in zip(sides, x.shape[2:], strict=True)]
         pads = [p for lack in reversed(lacks) for p in ((lack + 1) // 2, lack // 2)]
         if average:
             y = F.avg_pool2d(F.pad(x, pads), sides)

@@ -174,11 +174,10 @@ class Literal(Expr):
 
 
 def quoted(value: str) -> str:
-    """A string literal in double quotes, as the formatter would leave it."""
-    body = repr(value)
-    if body[0] == "'" and '"' not in value:
-        body = f'"{body[1:-1]}"'
-    return body
+    """A string literal in double quotes, unless those would need more escapes."""
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    body = (c if c in "'\"" else repr(c)[1:-1] for c in value)
+    return quote + "".join(f"\\{c}" if c == quote else c for c in body) + quote
 
 
 class Sequence(Expr):

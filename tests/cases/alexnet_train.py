@@ -1,0 +1,67 @@
+"""AlexNet, compiled from train_val.prototxt by protonet."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class AlexNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
+        self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)
+        self.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
+        self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)
+        self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)
+        self.pool5 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.fc6 = nn.Linear(9216, 4096)
+        self.drop6 = nn.Dropout(0.5)
+        self.fc7 = nn.Linear(4096, 4096)
+        self.drop7 = nn.Dropout(0.5)
+        self.fc8 = nn.Linear(4096, 1000)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.normal_(self.conv1.weight, std=0.01)
+        nn.init.zeros_(self.conv1.bias)
+        nn.init.normal_(self.conv2.weight, std=0.01)
+        nn.init.constant_(self.conv2.bias, 0.1)
+        nn.init.normal_(self.conv3.weight, std=0.01)
+        nn.init.zeros_(self.conv3.bias)
+        nn.init.normal_(self.conv4.weight, std=0.01)
+        nn.init.constant_(self.conv4.bias, 0.1)
+        nn.init.normal_(self.conv5.weight, std=0.01)
+        nn.init.constant_(self.conv5.bias, 0.1)
+        nn.init.normal_(self.fc6.weight, std=0.005)
+        nn.init.constant_(self.fc6.bias, 0.1)
+        nn.init.normal_(self.fc7.weight, std=0.005)
+        nn.init.constant_(self.fc7.bias, 0.1)
+        nn.init.normal_(self.fc8.weight, std=0.01)
+        nn.init.zeros_(self.fc8.bias)
+
+    def forward(self, data, label):
+        conv1 = F.relu(self.conv1(data))
+        norm1 = F.local_response_norm(conv1, 5)
+        pool1 = self.pool1(norm1)
+        conv2 = F.relu(self.conv2(pool1))
+        norm2 = F.local_response_norm(conv2, 5)
+        pool2 = self.pool2(norm2)
+        conv3 = F.relu(self.conv3(pool2))
+        conv4 = F.relu(self.conv4(conv3))
+        conv5 = F.relu(self.conv5(conv4))
+        pool5 = self.pool5(conv5)
+        fc6 = self.drop6(F.relu(self.fc6(pool5.flatten(1))))
+        fc7 = self.drop7(F.relu(self.fc7(fc6)))
+        fc8 = self.fc8(fc7)
+        loss = F.cross_entropy(fc8, label.long())
+        objective = loss
+        return {"loss": loss, "objective": objective}
+
+
+if __name__ == "__main__":
+    net = AlexNet()
+    inputs = [torch.zeros(256, 3, 227, 227), torch.zeros(256)]
+    for blob, value in net(*inputs).items():
+        print(blob, tuple(value.shape))

@@ -1,0 +1,107 @@
+"""Names from a file are text, never code, and every name finds an identifier of its own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import protonet
+
+HOSTILE = [
+    "conv1/7x7_s2",
+    "class",
+    "self",
+    "0",
+    '"); import os #',
+    "'''\"\"\"",
+    "🐱",
+    "x" * 300,
+    "new\nline",
+    "back\\slash",
+    "forward",
+    "training",
+    "parameters",
+    "torch",
+    "nn",
+    "F",
+    "math",
+    "print",
+    "objective",
+    "__init__",
+    "LAYERS",
+    "data",
+    "<script>alert(1)</script>",
+    "{x}",
+    "%s",
+    "",
+]
+
+
+def quoted(name):
+    text = "".join(f"\\x{byte:02x}" for byte in name.encode())
+    return f'"{text}"'
+
+
+def chain(names, net="net"):
+    """A net whose layers and blobs have these names, each fed by the one before."""
+    lines = [f"name: {quoted(net)} force_backward: true"]
+    lines.append('layer { name: "in" type: "Input" top: "start" ')
+    lines.append("input_param { shape { dim: 2 dim: 3 } } }")
+    bottom = "start"
+    for name in names:
+        lines.append(
+            f'layer {{ name: {quoted(name)} type: "InnerProduct" bottom: {quoted(bottom)} '
+            f"top: {quoted(name)} inner_product_param {{ num_output: 3 "
+            'weight_filler { type: "xavier" } } }'
+        )
+        bottom = name
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("faithful", [True, False])
+def test_one_hostile_name(name, faithful):
+    text = chain([name], net=name)
+    source = protonet.emit(text, faithful=faithful)
+    ast.parse(source)
+    net = protonet.compile(text, outputs=[name], faithful=faithful)
+    assert net(torch.ones(2, 3))[name].shape == (2, 3)
+    blobs = protonet.dump_blobs(net)
+    assert [a.shape for a in blobs[name]] == [(3, 3), (3,)]
+
+
+def test_all_of_them_at_once(tmp_path):
+    text = chain(HOSTILE)
+    net = protonet.compile(text, outputs=HOSTILE)
+    assert list(net(torch.ones(2, 3))) == HOSTILE
+    assert set(protonet.dump_blobs(net)) == set(HOSTILE)
+    path = tmp_path / "net.py"
+    path.write_text(protonet.emit(text), encoding="utf-8")
+    command = [sys.executable, "-I", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "(2, 3)\n"), done.stderr
+    check = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", str(path)]
+    assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+
+def test_names_that_clean_to_the_same_word():
+    names = ["a/b", "a_b", "a-b", "a.b"]
+    net = protonet.compile(chain(names), outputs=names)
+    assert {name for name, _ in net.named_children()} == {"a_b", "a_b_2", "a_b_3", "a_b_4"}
+    assert isinstance(net.a_b, torch.nn.Linear)
+
+
+@pytest.mark.parametrize("name", ["Scale", "scale", "lrn", "top_k_accuracy", "Shift"])
+def test_a_net_or_blob_named_as_a_helper(name):
+    text = (
+        f'name: "{name}" layer {{ name: "in" type: "Input" top: "x" top: "label" '
+        "input_param { shape { dim: 2 dim: 3 } shape { dim: 2 } } } "
+        'layer { name: "s" type: "Scale" bottom: "x" top: "y" } '
+        f'layer {{ name: "a" type: "Accuracy" bottom: "y" bottom: "label" top: "{name}" }}'
+    )
+    net = protonet.compile(text, outputs=[name], faithful=True)
+    assert net(torch.ones(2, 3), torch.zeros(2))[name].shape == ()

@@ -1,0 +1,27 @@
+"""What all tests share: golden texts, and the examples of the layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ZOO = ROOT / "zoo_prototxt"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/cases")
+
+
+@pytest.fixture
+def golden(request):
+    """A function that compares a text with tests/cases/NAME, or rewrites that file."""
+
+    def compare(name, text):
+        path = Path(__file__).parent / "cases" / name
+        if request.config.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,94 @@
+"""Every layer's examples are its tests: shapes, the line it becomes, and a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import protonet
+from protonet.api import graph
+from protonet.layers import REGISTRY
+from protonet.layers.base import register
+
+EXAMPLES = [
+    pytest.param(cls, example, id=f"{name}-{number}")
+    for name, cls in sorted(REGISTRY.items())
+    if name == cls.type
+    for number, example in enumerate(cls.examples)
+]
+
+# Layer types of BVLC Caffe 1.0, from its registry. Python needs the user's word to run code.
+BVLC = """
+    AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution
+    Crop Data Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten
+    HDF5Data HDF5Output HingeLoss Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit
+    Log MVN MemoryData MultinomialLogisticLoss PReLU Parameter Pooling Power RNN ReLU Reduction
+    Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split
+    Swish TanH Threshold Tile WindowData
+""".split()
+
+
+def whole_net(example):
+    inputs = "".join(
+        f'layer {{ name: "in_{blob}" type: "Input" top: "{blob}" input_param {{ shape {{ '
+        f"{' '.join(f'dim: {n}' for n in shape)} }} }} }}\n"
+        for blob, shape in example.inputs.items()
+    )
+    return inputs + example.prototxt
+
+
+def given(example):
+    """The shapes that only a file of data would tell."""
+    return example.outputs if "HDF5Data" in example.prototxt else None
+
+
+def test_every_type_of_bvlc_is_here():
+    assert not set(BVLC) - set(REGISTRY)
+
+
+@pytest.mark.parametrize("cls", [REGISTRY[name] for name in sorted(REGISTRY)])
+def test_a_layer_explains_itself(cls):
+    assert cls.examples
+    assert "Source: " in cls.__doc__
+
+
+def test_registering_twice_raises():
+    with pytest.raises(ValueError, match="registered twice"):
+        register("ReLU")(REGISTRY["TanH"])
+
+
+@pytest.mark.parametrize(("cls", "example"), EXAMPLES)
+def test_example_infers_and_emits(cls, example):
+    net = graph(whole_net(example), shapes=given(example))
+    inferred = {blob: value.shape for blob, value in net.blobs.items()}
+    assert {blob: inferred[blob] for blob in example.outputs} == example.outputs
+    text = protonet.emit(whole_net(example), faithful=True, shapes=given(example))
+    assert example.emits in [line.strip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
+@pytest.mark.parametrize(("cls", "example"), EXAMPLES)
+def test_the_module_returns_the_inferred_shapes(cls, example, phase):
+    net = graph(whole_net(example), phase=phase, shapes=given(example))
+    module = protonet.compile(
+        whole_net(example), phase=phase, outputs=list(net.blobs), shapes=given(example)
+    )
+    inputs = [torch.ones(value.shape) for value in net.inputs]
+    returned = module(*inputs)
+    assert {blob: tuple(value.shape) for blob, value in returned.items()} == {
+        blob: value.shape for blob, value in net.blobs.items()
+    }
+
+
+def test_emitted_examples_are_formatted(tmp_path):
+    for number, parameter in enumerate(EXAMPLES):
+        example = parameter.values[1]
+        for phase in ("TEST", "TRAIN"):
+            text = protonet.emit(whole_net(example), phase=phase, shapes=given(example))
+            (tmp_path / f"net_{number}_{phase.lower()}.py").write_text(text)
+    command = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
