@@ -114,5 +114,7 @@ class NetErrors(NetError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the nearest known words, or None where nothing is near."""
-    close = get_close_matches(word, list(known), n=3, cutoff=0.6)
+    words = list(known)
+    same = [name for name in words if name.lower() == word.lower()]
+    close = same or get_close_matches(word, words, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else None

@@ -102,7 +102,7 @@ def googlenet() -> str:
 
 
 def normalised(net: Net, name: str, bottom: str, outputs: int, kernel: int, stride: int) -> str:
-    """Add a convolution without bias, BatchNorm and Scale in place. The names are of the paper's."""
+    """Add a convolution without bias, then BatchNorm and Scale in place."""
     extra = (f" stride: {stride}" if stride > 1 else "") + " bias_term: false"
     x = net.conv(name, bottom, outputs, kernel, extra=extra)
     net.place(f"{name}/bn", "BatchNorm", [x], x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.program.expr import Binary, Call, Expr, Mapping, Sequence
+from protonet.program.literal import quoted
 
 WIDTH = 88
 
@@ -18,27 +19,32 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
     if len(flat) <= WIDTH:
         return [flat]
     if isinstance(value, Call) and (value.args or value.kwargs):
-        head = f"{space}{prefix}{value.function.text()}("
-        inside = f"{space}    {value.text()}"
-        if len(head) > WIDTH and len(inside) <= WIDTH and prefix.endswith("= "):
-            return [f"{space}{prefix}(", inside, f"{space}){suffix}"]
-        return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
-    if isinstance(value, Mapping):
-        lines = [f"{space}{prefix}{{"]
-        for key, item in value.items.items():
-            from_key = Mapping({key: item}).text().partition(": ")[0][1:]
-            lines += _fit(f"{from_key}: ", item, ",", indent + 4)
-        return [*lines, f"{space}}}{suffix}"]
-    if isinstance(value, Sequence):
-        items = [line for item in value.items for line in _fit("", item, ",", indent + 4)]
-        return [
-            f"{space}{prefix}{value.brackets[0]}",
-            *items,
-            f"{space}{value.brackets[1]}{suffix}",
-        ]
+        return _call(prefix, value, suffix, indent)
+    if isinstance(value, Mapping | Sequence):
+        ends = "{}" if isinstance(value, Mapping) else value.brackets
+        inside = _items(value, indent + 4)
+        return [f"{space}{prefix}{ends[0]}", *inside, f"{space}{ends[1]}{suffix}"]
     if isinstance(value, Binary):
         return _sum(prefix, value, suffix, indent)
     return [flat]
+
+
+def _call(prefix: str, value: Call, suffix: str, indent: int) -> list[str]:
+    space = " " * indent
+    head = f"{space}{prefix}{value.function.text()}("
+    inside = f"{space}    {value.text()}"
+    if len(head) > WIDTH and len(inside) <= WIDTH and prefix.endswith("= "):
+        return [f"{space}{prefix}(", inside, f"{space}){suffix}"]
+    return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
+
+
+def _items(value: Mapping | Sequence, indent: int) -> list[str]:
+    if isinstance(value, Sequence):
+        return [line for item in value.items for line in _fit("", item, ",", indent)]
+    lines = []
+    for key, item in value.items.items():
+        lines += _fit(f"{quoted(key)}: ", item, ",", indent)
+    return lines
 
 
 def _arguments(call: Call, indent: int) -> list[str]:

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from protonet.program.builder import Builder
-from protonet.program.expr import Expr, Literal, Name, Ref, single
+from protonet.program.expr import Expr, Literal, Name, Ref
+from protonet.program.literal import single
 
 if TYPE_CHECKING:
     import torch

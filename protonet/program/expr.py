@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
 from typing import Any
 
+from protonet.program.literal import quoted, single, to_single
+
 ATOM, POWER, UNARY, TIMES, PLUS, COMPARE, LOWEST = 9, 8, 7, 6, 5, 4, 0
-
-
-def single(x: float) -> float:
-    """The shortest decimal that is the same number in single precision."""
-    for digits in range(6, 10):
-        short = float(f"{x:.{digits}g}")
-        if _to_single(short) == _to_single(x):
-            return short
-    return float(x)
-
-
-def _to_single(x: float) -> float:
-    try:
-        return float(struct.unpack("f", struct.pack("f", x))[0])
-    except OverflowError:
-        return x
 
 
 class Expr:
@@ -165,19 +150,12 @@ class Literal(Expr):
             if value in (float("inf"), float("-inf")) or math.isnan(value):
                 self.strength = ATOM
                 return f'float("{value}")'
-            return repr(single(value) if _to_single(value) == value else value)
+            return repr(single(value) if to_single(value) == value else value)
         if isinstance(value, str):
             return quoted(value)
         if value is Ellipsis:
             return "..."
         return repr(value)
-
-
-def quoted(value: str) -> str:
-    """A string literal in double quotes, unless those would need more escapes."""
-    quote = "'" if value.count('"') > value.count("'") else '"'
-    body = (c if c in "'\"" else repr(c)[1:-1] for c in value)
-    return quote + "".join(f"\\{c}" if c == quote else c for c in body) + quote
 
 
 class Sequence(Expr):

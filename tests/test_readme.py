@@ -1,0 +1,87 @@
+"""What README.md and CONTRIBUTING.md show is run here as it stands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import protonet
+from protonet.layers import REGISTRY
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return ["\n".join(s[len(i) :] for s in block.split("\n")) for i, block in found]
+
+
+def test_the_prototxt_becomes_the_python_beside_it():
+    (prototxt,) = blocks(README, "protobuf")
+    assert blocks(README, "python")[0].strip() in protonet.emit(prototxt)
+
+
+def test_the_library_examples_run(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    namespace = {}
+    for block in blocks(README, "python")[1:]:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert namespace["problems"] == []
+    assert namespace["probabilities"].shape == (8, 10)
+
+
+def test_every_command_shown_is_there(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    zoo = ROOT / "zoo_prototxt"
+    shutil.copy(zoo / "lenet" / "deploy.prototxt", "net.prototxt")
+    shutil.copy(zoo / "alexnet" / "train_val.prototxt", "train_val.prototxt")
+    Path("solver.prototxt").write_text('net: "net.prototxt" base_lr: 0.01\n')
+    shown = re.findall(r"^\$ protonet (.*)$", blocks(README, "console")[2], re.MULTILINE)
+    assert len(shown) == 9
+    for line in shown:
+        arguments = line.partition("#")[0].split()
+        command = [sys.executable, "-m", "protonet", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text(
+        'layer { name: "data" type: "Input" top: "data"\n'
+        "        input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } } }\n"
+        'layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1"\n'
+        "        convolution_param { num_output: 4 kernel_size: 3 } }\n"
+        'layer {\n  name: "conv2" type: "Convolution"\n  bottom: "conv_1"\n  top: "conv2"\n'
+        "  convolution_param { num_output: 4 kernel_size: 3 }\n}\n"
+    )
+    command = [sys.executable, "-m", "protonet", "check", "net.prototxt"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    shown = blocks(README, "console")[3].partition("\n")[2]
+    assert done.stdout + done.stderr == shown
+
+
+def test_the_guide_adds_a_layer(tmp_path):
+    (code,) = blocks(GUIDE, "python")
+    path = tmp_path / "shuffle_channel.py"
+    path.write_text(code)
+    try:
+        exec(compile(code, str(path), "exec"), {})
+        (example,) = REGISTRY["ShuffleChannel"].examples
+        net = 'input: "x" input_shape { dim: 2 dim: 6 dim: 4 dim: 4 } ' + example.prototxt
+        assert example.emits in protonet.emit(net)
+    finally:
+        REGISTRY.pop("ShuffleChannel", None)
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
