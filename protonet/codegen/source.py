@@ -69,11 +69,23 @@ def _class(program: Program) -> str:
         for fill in program.fills:
             lines += statement("", fill, 8)
     lines += ["", *_signature(program.arguments)]
-    for target, expr in program.statements:
+    for index, (target, expr) in enumerate(program.statements):
         lines += statement(f"{target} = ", expr, 8)
+        lines += [f"        del {names}" for names in _rows(program.frees.get(index, []))]
     assert program.result is not None
     lines += statement("return ", program.result, 8)
     return "\n".join(lines)
+
+
+def _rows(names: list[str]) -> list[str]:
+    """Names joined by commas, as many as fit on a line."""
+    rows: list[str] = []
+    for name in names:
+        if rows and len(rows[-1]) + len(name) + 14 <= WIDTH:
+            rows[-1] += f", {name}"
+        else:
+            rows.append(name)
+    return rows
 
 
 def _signature(arguments: list[str]) -> list[str]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from protonet.codegen.free import frees
 from protonet.codegen.layout import WIDTH
 from protonet.graph import Graph, Node, Value
 from protonet.graph.graph import Param
+from protonet.layers.base import count
 from protonet.layers.filler import fill
 from protonet.program.builder import Builder
 from protonet.program.expr import Binary, Call, Expr, Literal, Mapping, Name
@@ -51,6 +53,7 @@ class Program:
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     training: bool = False
     variables: list[str] = field(default_factory=list)
+    frees: dict[int, list[str]] = field(default_factory=dict)
 
 
 def write(
@@ -91,7 +94,20 @@ class _Writer:
             if not node.layer.is_data:
                 self.lower(node, nodes[index + 1] if index + 1 < len(nodes) else None)
         program.result = self.result(outputs)
+        if not program.training:
+            program.frees = frees(program.statements, program.result, self.sizes())
         return program
+
+    def sizes(self) -> dict[str, int]:
+        """Elements of the largest value under each variable; the arguments are the caller's."""
+        sizes: dict[str, int] = {}
+        for node in self.graph.nodes:
+            for value in () if node.layer.is_data else node.outputs:
+                name = self.variables[value.blob]
+                sizes[name] = max(sizes.get(name, 0), count(value.shape))
+        for value in self.graph.inputs:
+            sizes.pop(self.variables[value.blob], None)
+        return sizes
 
     def lower(self, node: Node, following: Node | None) -> None:
         bottoms = [self.bottom(node, i, v) for i, v in enumerate(node.inputs)]

@@ -241,11 +241,14 @@ class ResNet50(nn.Module):
         res2b_1x1_in = F.relu(self.res2b_1x1_in_bn(self.res2b_1x1_in(res2a)))
         res2b_3x3 = F.relu(self.res2b_3x3_bn(self.res2b_3x3(res2b_1x1_in)))
         res2b_1x1_out = self.res2b_1x1_out_bn(self.res2b_1x1_out(res2b_3x3))
+        del conv1, pool1, res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
+        del res2b_1x1_in, res2b_3x3
         res2b = F.relu(res2a + res2b_1x1_out)
         res2c_1x1_in = F.relu(self.res2c_1x1_in_bn(self.res2c_1x1_in(res2b)))
         res2c_3x3 = F.relu(self.res2c_3x3_bn(self.res2c_3x3(res2c_1x1_in)))
         res2c_1x1_out = self.res2c_1x1_out_bn(self.res2c_1x1_out(res2c_3x3))
         res2c = F.relu(res2b + res2c_1x1_out)
+        del res2a, res2b_1x1_out, res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
         res3a_shortcut = self.res3a_shortcut_bn(self.res3a_shortcut(res2c))
         res3a_1x1_in = F.relu(self.res3a_1x1_in_bn(self.res3a_1x1_in(res2c)))
         res3a_3x3 = F.relu(self.res3a_3x3_bn(self.res3a_3x3(res3a_1x1_in)))
@@ -259,6 +262,9 @@ class ResNet50(nn.Module):
         res3c_3x3 = F.relu(self.res3c_3x3_bn(self.res3c_3x3(res3c_1x1_in)))
         res3c_1x1_out = self.res3c_1x1_out_bn(self.res3c_1x1_out(res3c_3x3))
         res3c = F.relu(res3b + res3c_1x1_out)
+        del res2c, res3a_1x1_in, res3a_3x3, res3a_shortcut, res3a_1x1_out, res3b_1x1_in
+        del res3b_3x3, res3a, res3b_1x1_out, res3c_1x1_in, res3c_3x3, res3b
+        del res3c_1x1_out
         res3d_1x1_in = F.relu(self.res3d_1x1_in_bn(self.res3d_1x1_in(res3c)))
         res3d_3x3 = F.relu(self.res3d_3x3_bn(self.res3d_3x3(res3d_1x1_in)))
         res3d_1x1_out = self.res3d_1x1_out_bn(self.res3d_1x1_out(res3d_3x3))
@@ -280,6 +286,10 @@ class ResNet50(nn.Module):
         res4d_3x3 = F.relu(self.res4d_3x3_bn(self.res4d_3x3(res4d_1x1_in)))
         res4d_1x1_out = self.res4d_1x1_out_bn(self.res4d_1x1_out(res4d_3x3))
         res4d = F.relu(res4c + res4d_1x1_out)
+        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out, res3d, res4a_1x1_in
+        del res4a_3x3, res4a_shortcut, res4a_1x1_out, res4b_1x1_in, res4b_3x3, res4a
+        del res4b_1x1_out, res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out, res4d_1x1_in
+        del res4d_3x3, res4c, res4d_1x1_out
         res4e_1x1_in = F.relu(self.res4e_1x1_in_bn(self.res4e_1x1_in(res4d)))
         res4e_3x3 = F.relu(self.res4e_3x3_bn(self.res4e_3x3(res4e_1x1_in)))
         res4e_1x1_out = self.res4e_1x1_out_bn(self.res4e_1x1_out(res4e_3x3))

@@ -423,6 +423,8 @@ class ResNet50(nn.Module):
         res2b_3x3 = self.res2b_3x3_scale(res2b_3x3)
         res2b_3x3 = F.relu(res2b_3x3)
         res2b_1x1_out = self.res2b_1x1_out(res2b_3x3)
+        del conv1, pool1, res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
+        del res2b_1x1_in, res2b_3x3
         res2b_1x1_out = self.res2b_1x1_out_bn(res2b_1x1_out)
         res2b_1x1_out = self.res2b_1x1_out_scale(res2b_1x1_out)
         res2b = res2a + res2b_1x1_out
@@ -439,6 +441,7 @@ class ResNet50(nn.Module):
         res2c_1x1_out = self.res2c_1x1_out_bn(res2c_1x1_out)
         res2c_1x1_out = self.res2c_1x1_out_scale(res2c_1x1_out)
         res2c = res2b + res2c_1x1_out
+        del res2a, res2b_1x1_out, res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
         res2c = F.relu(res2c)
         res3a_shortcut = self.res3a_shortcut(res2c)
         res3a_shortcut = self.res3a_shortcut_bn(res3a_shortcut)
@@ -481,6 +484,9 @@ class ResNet50(nn.Module):
         res3c_1x1_out = self.res3c_1x1_out_bn(res3c_1x1_out)
         res3c_1x1_out = self.res3c_1x1_out_scale(res3c_1x1_out)
         res3c = res3b + res3c_1x1_out
+        del res2c, res3a_1x1_in, res3a_3x3, res3a_shortcut, res3a_1x1_out, res3b_1x1_in
+        del res3b_3x3, res3a, res3b_1x1_out, res3c_1x1_in, res3c_3x3, res3b
+        del res3c_1x1_out
         res3c = F.relu(res3c)
         res3d_1x1_in = self.res3d_1x1_in(res3c)
         res3d_1x1_in = self.res3d_1x1_in_bn(res3d_1x1_in)
@@ -549,6 +555,10 @@ class ResNet50(nn.Module):
         res4d_1x1_out = self.res4d_1x1_out_bn(res4d_1x1_out)
         res4d_1x1_out = self.res4d_1x1_out_scale(res4d_1x1_out)
         res4d = res4c + res4d_1x1_out
+        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out, res3d, res4a_1x1_in
+        del res4a_3x3, res4a_shortcut, res4a_1x1_out, res4b_1x1_in, res4b_3x3, res4a
+        del res4b_1x1_out, res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out, res4d_1x1_in
+        del res4d_3x3, res4c, res4d_1x1_out
         res4d = F.relu(res4d)
         res4e_1x1_in = self.res4e_1x1_in(res4d)
         res4e_1x1_in = self.res4e_1x1_in_bn(res4e_1x1_in)

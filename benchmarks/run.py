@@ -1,0 +1,125 @@
+"""Measure and write RESULTS.md: python benchmarks/run.py."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [str(HERE), str(ROOT / "zoo_prototxt")]
+
+import generate  # noqa: E402
+import google.protobuf  # noqa: E402
+import handwritten  # noqa: E402
+import lark  # noqa: E402
+import torch  # noqa: E402
+from google.protobuf import text_format  # noqa: E402
+
+import protonet  # noqa: E402
+from protonet.diagnostics import Source  # noqa: E402
+from protonet.schema.bind import bind  # noqa: E402
+from protonet.schema.pool import message  # noqa: E402
+from protonet.text.parse import parse  # noqa: E402
+
+ZOO = ROOT / "zoo_prototxt"
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def paired(ours: Callable[[], object], theirs: Callable[[], object], rounds: int):
+    """Medians of both and of their ratio, run in turn, so that noise hits both alike."""
+    ours(), theirs()
+    pairs = []
+    for number in range(rounds):
+        if number % 2:
+            b = seconds(theirs)
+            a = seconds(ours)
+        else:
+            a = seconds(ours)
+            b = seconds(theirs)
+        pairs.append((a, b))
+    median = statistics.median
+    return median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs)
+
+
+def check_alexnet():
+    net = str(ZOO / "alexnet" / "deploy.prototxt")
+    command = [sys.executable, "-m", "protonet", "check", net]
+    took = [seconds(lambda: subprocess.run(command, check=True, capture_output=True))]
+    took = [
+        seconds(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(9)
+    ]
+    yield "`check` of AlexNet, start-up included", f"{statistics.median(took):.2f} s", "< 0.4 s"
+
+
+def read_a_large_net():
+    text = generate.resnet_cifar(1202)
+
+    def ours():
+        return bind(parse(Source("net", text)), "NetParameter")
+
+    def theirs():
+        return text_format.Parse(text, message("NetParameter"))
+
+    assert ours()[0] == theirs()
+    a, b, ratio = paired(ours, theirs, 15)
+    size = f"{len(text) // 1000} kB, {text.count('layer {'):,} layers"
+    yield (
+        f"parse + bind of ResNet-1202 ({size}) against text_format.Parse",
+        f"{ratio:.2f} × ({a * 1000:.0f} ms, {b * 1000:.0f} ms)",
+        "≤ 1.5 ×",
+    )
+    took = statistics.median(seconds(lambda: protonet.compile(text)) for _ in range(3))
+    yield "prototxt to module of that net", f"{took:.1f} s", "< 4 s"
+
+
+def forward_passes():
+    cases = (("alexnet", handwritten.AlexNet, 227), ("googlenet", handwritten.GoogLeNet, 224))
+    for name, cls, size in (*cases, ("resnet50", handwritten.ResNet50, 224)):
+        net, other = protonet.compile(ZOO / name / "deploy.prototxt"), cls().eval()
+        same = sum(p.numel() for p in net.parameters())
+        assert same == sum(p.numel() for p in other.parameters())
+        x = torch.rand(4, 3, size, size)
+        with torch.no_grad():
+            a, b, ratio = paired(lambda net=net, x=x: net(x), lambda o=other, x=x: o(x), 31)
+        yield (
+            f"forward of {cls.__name__}, batch 4, against the hand-written module",
+            f"{ratio:.3f} × ({a * 1000:.0f} ms, {b * 1000:.0f} ms)",
+            "≤ 1.02 ×",
+        )
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    versions += f", protobuf {google.protobuf.__version__}, lark {lark.__version__}"
+    return f"{model}, {torch.get_num_threads()} threads, no GPU. {versions}."
+
+
+def main() -> None:
+    lines = ["# Results", "", f"`python benchmarks/run.py` on {machine()}"]
+    lines += ["Ratios are medians of pairs run in turn.", "", "| what | measured | bar |"]
+    lines.append("|---|---|---|")
+    for part in (check_alexnet, read_a_large_net, forward_passes):
+        for what, measured, bar in part():
+            lines.append(f"| {what} | {measured} | {bar} |")
+            print(lines[-1], flush=True)
+    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
