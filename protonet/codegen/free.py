@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from protonet.program.expr import Expr, Name
 
-_LARGE, _MOST = 12, 4  # in units of the largest value
+_LARGE, _MOST = 6, 1  # in units of the largest value
 
 
 def frees(
@@ -14,8 +14,9 @@ def frees(
 ) -> dict[int, list[str]]:
     """The variables to delete behind a statement, by its index.
 
-    ``sizes`` are the variables' elements. Nets as small as AlexNet or GoogLeNet stay without a
-    ``del``; in a ResNet fresh memory for each value costs a sixth of the forward pass on a CPU.
+    ``sizes`` are the variables' elements. Nets as small as AlexNet stay without a ``del``; else
+    branches end where they join. In a ResNet fresh memory for each value costs a sixth of the
+    forward pass on a CPU.
     """
     largest = max(sizes.values(), default=0)
     if sum(sizes.values()) < _LARGE * largest:
@@ -28,8 +29,10 @@ def frees(
     found: dict[int, list[str]] = {}
     dead: list[str] = []
     for index in range(len(statements) - 1):
-        dead += [n for n, at in last.items() if at == index and n not in kept and n in sizes]
-        if sum(sizes[name] for name in dead) > _MOST * largest:
+        ending = [n for n, at in last.items() if at == index and n not in kept and n in sizes]
+        dead += ending
+        is_join = len(ending) > 1
+        if is_join or sum(sizes[name] for name in dead) > _MOST * largest:
             found[index], dead = dead, []
     return found
 

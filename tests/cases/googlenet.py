@@ -164,9 +164,11 @@ class GoogLeNet(nn.Module):
         conv1_7x7_s2 = F.relu(self.conv1_7x7_s2(data))
         pool1_3x3_s2 = self.pool1_3x3_s2(conv1_7x7_s2)
         pool1_norm1 = F.local_response_norm(pool1_3x3_s2, 5)
+        del conv1_7x7_s2, pool1_3x3_s2
         conv2_3x3_reduce = F.relu(self.conv2_3x3_reduce(pool1_norm1))
         conv2_3x3 = F.relu(self.conv2_3x3(conv2_3x3_reduce))
         conv2_norm2 = F.local_response_norm(conv2_3x3, 5)
+        del pool1_norm1, conv2_3x3_reduce, conv2_3x3
         pool2_3x3_s2 = self.pool2_3x3_s2(conv2_norm2)
         inception_3a_1x1 = F.relu(self.inception_3a_1x1(pool2_3x3_s2))
         inception_3a_3x3_reduce = F.relu(self.inception_3a_3x3_reduce(pool2_3x3_s2))
@@ -174,6 +176,7 @@ class GoogLeNet(nn.Module):
         inception_3a_5x5_reduce = F.relu(self.inception_3a_5x5_reduce(pool2_3x3_s2))
         inception_3a_5x5 = F.relu(self.inception_3a_5x5(inception_3a_5x5_reduce))
         inception_3a_pool = self.inception_3a_pool(pool2_3x3_s2)
+        del conv2_norm2, inception_3a_3x3_reduce, inception_3a_5x5_reduce, pool2_3x3_s2
         inception_3a_pool_proj = F.relu(self.inception_3a_pool_proj(inception_3a_pool))
         inception_3a_output = torch.cat(
             [
@@ -184,6 +187,8 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_3a_pool, inception_3a_1x1, inception_3a_3x3, inception_3a_5x5
+        del inception_3a_pool_proj
         inception_3b_1x1 = F.relu(self.inception_3b_1x1(inception_3a_output))
         inception_3b_3x3_reduce = F.relu(
             self.inception_3b_3x3_reduce(inception_3a_output)
@@ -204,6 +209,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_3b_3x3_reduce, inception_3b_5x5_reduce, inception_3a_output
+        del inception_3b_pool, inception_3b_1x1, inception_3b_3x3, inception_3b_5x5
+        del inception_3b_pool_proj
         pool3_3x3_s2 = self.pool3_3x3_s2(inception_3b_output)
         inception_4a_1x1 = F.relu(self.inception_4a_1x1(pool3_3x3_s2))
         inception_4a_3x3_reduce = F.relu(self.inception_4a_3x3_reduce(pool3_3x3_s2))
@@ -221,6 +229,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_3b_output, inception_4a_3x3_reduce, inception_4a_5x5_reduce
+        del pool3_3x3_s2, inception_4a_pool, inception_4a_1x1, inception_4a_3x3
+        del inception_4a_5x5, inception_4a_pool_proj
         inception_4b_1x1 = F.relu(self.inception_4b_1x1(inception_4a_output))
         inception_4b_3x3_reduce = F.relu(
             self.inception_4b_3x3_reduce(inception_4a_output)
@@ -241,6 +252,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_4b_3x3_reduce, inception_4b_5x5_reduce, inception_4a_output
+        del inception_4b_pool, inception_4b_1x1, inception_4b_3x3, inception_4b_5x5
+        del inception_4b_pool_proj
         inception_4c_1x1 = F.relu(self.inception_4c_1x1(inception_4b_output))
         inception_4c_3x3_reduce = F.relu(
             self.inception_4c_3x3_reduce(inception_4b_output)
@@ -261,6 +275,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_4c_3x3_reduce, inception_4c_5x5_reduce, inception_4b_output
+        del inception_4c_pool, inception_4c_1x1, inception_4c_3x3, inception_4c_5x5
+        del inception_4c_pool_proj
         inception_4d_1x1 = F.relu(self.inception_4d_1x1(inception_4c_output))
         inception_4d_3x3_reduce = F.relu(
             self.inception_4d_3x3_reduce(inception_4c_output)
@@ -281,6 +298,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_4d_3x3_reduce, inception_4d_5x5_reduce, inception_4c_output
+        del inception_4d_pool, inception_4d_1x1, inception_4d_3x3, inception_4d_5x5
+        del inception_4d_pool_proj
         inception_4e_1x1 = F.relu(self.inception_4e_1x1(inception_4d_output))
         inception_4e_3x3_reduce = F.relu(
             self.inception_4e_3x3_reduce(inception_4d_output)
@@ -301,6 +321,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_4e_3x3_reduce, inception_4e_5x5_reduce, inception_4d_output
+        del inception_4e_pool, inception_4e_1x1, inception_4e_3x3, inception_4e_5x5
+        del inception_4e_pool_proj
         pool4_3x3_s2 = self.pool4_3x3_s2(inception_4e_output)
         inception_5a_1x1 = F.relu(self.inception_5a_1x1(pool4_3x3_s2))
         inception_5a_3x3_reduce = F.relu(self.inception_5a_3x3_reduce(pool4_3x3_s2))
@@ -318,6 +341,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_4e_output, inception_5a_3x3_reduce, inception_5a_5x5_reduce
+        del pool4_3x3_s2, inception_5a_pool, inception_5a_1x1, inception_5a_3x3
+        del inception_5a_5x5, inception_5a_pool_proj
         inception_5b_1x1 = F.relu(self.inception_5b_1x1(inception_5a_output))
         inception_5b_3x3_reduce = F.relu(
             self.inception_5b_3x3_reduce(inception_5a_output)
@@ -338,6 +364,9 @@ class GoogLeNet(nn.Module):
             ],
             dim=1,
         )
+        del inception_5b_3x3_reduce, inception_5b_5x5_reduce, inception_5a_output
+        del inception_5b_pool, inception_5b_1x1, inception_5b_3x3, inception_5b_5x5
+        del inception_5b_pool_proj
         pool5_7x7_s1 = self.pool5_drop(self.pool5_7x7_s1(inception_5b_output))
         loss3_classifier = self.loss3_classifier(pool5_7x7_s1.flatten(1))
         prob = F.softmax(loss3_classifier, dim=1)

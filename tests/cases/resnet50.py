@@ -235,82 +235,90 @@ class ResNet50(nn.Module):
         pool1 = self.pool1(conv1)
         res2a_shortcut = self.res2a_shortcut_bn(self.res2a_shortcut(pool1))
         res2a_1x1_in = F.relu(self.res2a_1x1_in_bn(self.res2a_1x1_in(pool1)))
+        del conv1, pool1
         res2a_3x3 = F.relu(self.res2a_3x3_bn(self.res2a_3x3(res2a_1x1_in)))
         res2a_1x1_out = self.res2a_1x1_out_bn(self.res2a_1x1_out(res2a_3x3))
         res2a = F.relu(res2a_shortcut + res2a_1x1_out)
+        del res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
         res2b_1x1_in = F.relu(self.res2b_1x1_in_bn(self.res2b_1x1_in(res2a)))
         res2b_3x3 = F.relu(self.res2b_3x3_bn(self.res2b_3x3(res2b_1x1_in)))
         res2b_1x1_out = self.res2b_1x1_out_bn(self.res2b_1x1_out(res2b_3x3))
-        del conv1, pool1, res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
-        del res2b_1x1_in, res2b_3x3
         res2b = F.relu(res2a + res2b_1x1_out)
+        del res2b_1x1_in, res2b_3x3, res2a, res2b_1x1_out
         res2c_1x1_in = F.relu(self.res2c_1x1_in_bn(self.res2c_1x1_in(res2b)))
         res2c_3x3 = F.relu(self.res2c_3x3_bn(self.res2c_3x3(res2c_1x1_in)))
         res2c_1x1_out = self.res2c_1x1_out_bn(self.res2c_1x1_out(res2c_3x3))
         res2c = F.relu(res2b + res2c_1x1_out)
-        del res2a, res2b_1x1_out, res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
+        del res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
         res3a_shortcut = self.res3a_shortcut_bn(self.res3a_shortcut(res2c))
         res3a_1x1_in = F.relu(self.res3a_1x1_in_bn(self.res3a_1x1_in(res2c)))
         res3a_3x3 = F.relu(self.res3a_3x3_bn(self.res3a_3x3(res3a_1x1_in)))
+        del res2c, res3a_1x1_in
         res3a_1x1_out = self.res3a_1x1_out_bn(self.res3a_1x1_out(res3a_3x3))
         res3a = F.relu(res3a_shortcut + res3a_1x1_out)
+        del res3a_3x3, res3a_shortcut, res3a_1x1_out
         res3b_1x1_in = F.relu(self.res3b_1x1_in_bn(self.res3b_1x1_in(res3a)))
         res3b_3x3 = F.relu(self.res3b_3x3_bn(self.res3b_3x3(res3b_1x1_in)))
         res3b_1x1_out = self.res3b_1x1_out_bn(self.res3b_1x1_out(res3b_3x3))
         res3b = F.relu(res3a + res3b_1x1_out)
+        del res3b_1x1_in, res3b_3x3, res3a, res3b_1x1_out
         res3c_1x1_in = F.relu(self.res3c_1x1_in_bn(self.res3c_1x1_in(res3b)))
         res3c_3x3 = F.relu(self.res3c_3x3_bn(self.res3c_3x3(res3c_1x1_in)))
         res3c_1x1_out = self.res3c_1x1_out_bn(self.res3c_1x1_out(res3c_3x3))
         res3c = F.relu(res3b + res3c_1x1_out)
-        del res2c, res3a_1x1_in, res3a_3x3, res3a_shortcut, res3a_1x1_out, res3b_1x1_in
-        del res3b_3x3, res3a, res3b_1x1_out, res3c_1x1_in, res3c_3x3, res3b
-        del res3c_1x1_out
+        del res3c_1x1_in, res3c_3x3, res3b, res3c_1x1_out
         res3d_1x1_in = F.relu(self.res3d_1x1_in_bn(self.res3d_1x1_in(res3c)))
         res3d_3x3 = F.relu(self.res3d_3x3_bn(self.res3d_3x3(res3d_1x1_in)))
         res3d_1x1_out = self.res3d_1x1_out_bn(self.res3d_1x1_out(res3d_3x3))
         res3d = F.relu(res3c + res3d_1x1_out)
+        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out
         res4a_shortcut = self.res4a_shortcut_bn(self.res4a_shortcut(res3d))
         res4a_1x1_in = F.relu(self.res4a_1x1_in_bn(self.res4a_1x1_in(res3d)))
         res4a_3x3 = F.relu(self.res4a_3x3_bn(self.res4a_3x3(res4a_1x1_in)))
         res4a_1x1_out = self.res4a_1x1_out_bn(self.res4a_1x1_out(res4a_3x3))
         res4a = F.relu(res4a_shortcut + res4a_1x1_out)
+        del res3d, res4a_1x1_in, res4a_3x3, res4a_shortcut, res4a_1x1_out
         res4b_1x1_in = F.relu(self.res4b_1x1_in_bn(self.res4b_1x1_in(res4a)))
         res4b_3x3 = F.relu(self.res4b_3x3_bn(self.res4b_3x3(res4b_1x1_in)))
         res4b_1x1_out = self.res4b_1x1_out_bn(self.res4b_1x1_out(res4b_3x3))
         res4b = F.relu(res4a + res4b_1x1_out)
+        del res4b_1x1_in, res4b_3x3, res4a, res4b_1x1_out
         res4c_1x1_in = F.relu(self.res4c_1x1_in_bn(self.res4c_1x1_in(res4b)))
         res4c_3x3 = F.relu(self.res4c_3x3_bn(self.res4c_3x3(res4c_1x1_in)))
         res4c_1x1_out = self.res4c_1x1_out_bn(self.res4c_1x1_out(res4c_3x3))
         res4c = F.relu(res4b + res4c_1x1_out)
+        del res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out
         res4d_1x1_in = F.relu(self.res4d_1x1_in_bn(self.res4d_1x1_in(res4c)))
         res4d_3x3 = F.relu(self.res4d_3x3_bn(self.res4d_3x3(res4d_1x1_in)))
         res4d_1x1_out = self.res4d_1x1_out_bn(self.res4d_1x1_out(res4d_3x3))
         res4d = F.relu(res4c + res4d_1x1_out)
-        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out, res3d, res4a_1x1_in
-        del res4a_3x3, res4a_shortcut, res4a_1x1_out, res4b_1x1_in, res4b_3x3, res4a
-        del res4b_1x1_out, res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out, res4d_1x1_in
-        del res4d_3x3, res4c, res4d_1x1_out
+        del res4d_1x1_in, res4d_3x3, res4c, res4d_1x1_out
         res4e_1x1_in = F.relu(self.res4e_1x1_in_bn(self.res4e_1x1_in(res4d)))
         res4e_3x3 = F.relu(self.res4e_3x3_bn(self.res4e_3x3(res4e_1x1_in)))
         res4e_1x1_out = self.res4e_1x1_out_bn(self.res4e_1x1_out(res4e_3x3))
         res4e = F.relu(res4d + res4e_1x1_out)
+        del res4e_1x1_in, res4e_3x3, res4d, res4e_1x1_out
         res4f_1x1_in = F.relu(self.res4f_1x1_in_bn(self.res4f_1x1_in(res4e)))
         res4f_3x3 = F.relu(self.res4f_3x3_bn(self.res4f_3x3(res4f_1x1_in)))
         res4f_1x1_out = self.res4f_1x1_out_bn(self.res4f_1x1_out(res4f_3x3))
         res4f = F.relu(res4e + res4f_1x1_out)
+        del res4f_1x1_in, res4f_3x3, res4e, res4f_1x1_out
         res5a_shortcut = self.res5a_shortcut_bn(self.res5a_shortcut(res4f))
         res5a_1x1_in = F.relu(self.res5a_1x1_in_bn(self.res5a_1x1_in(res4f)))
         res5a_3x3 = F.relu(self.res5a_3x3_bn(self.res5a_3x3(res5a_1x1_in)))
         res5a_1x1_out = self.res5a_1x1_out_bn(self.res5a_1x1_out(res5a_3x3))
         res5a = F.relu(res5a_shortcut + res5a_1x1_out)
+        del res4f, res5a_1x1_in, res5a_3x3, res5a_shortcut, res5a_1x1_out
         res5b_1x1_in = F.relu(self.res5b_1x1_in_bn(self.res5b_1x1_in(res5a)))
         res5b_3x3 = F.relu(self.res5b_3x3_bn(self.res5b_3x3(res5b_1x1_in)))
         res5b_1x1_out = self.res5b_1x1_out_bn(self.res5b_1x1_out(res5b_3x3))
         res5b = F.relu(res5a + res5b_1x1_out)
+        del res5b_1x1_in, res5b_3x3, res5a, res5b_1x1_out
         res5c_1x1_in = F.relu(self.res5c_1x1_in_bn(self.res5c_1x1_in(res5b)))
         res5c_3x3 = F.relu(self.res5c_3x3_bn(self.res5c_3x3(res5c_1x1_in)))
         res5c_1x1_out = self.res5c_1x1_out_bn(self.res5c_1x1_out(res5c_3x3))
         res5c = F.relu(res5b + res5c_1x1_out)
+        del res5c_1x1_in, res5c_3x3, res5b, res5c_1x1_out
         pool5 = res5c.mean((2, 3), keepdim=True)
         fc1000 = self.fc1000(pool5.flatten(1))
         prob = F.softmax(fc1000, dim=1)

@@ -402,6 +402,7 @@ class ResNet50(nn.Module):
         res2a_shortcut = self.res2a_shortcut_bn(res2a_shortcut)
         res2a_shortcut = self.res2a_shortcut_scale(res2a_shortcut)
         res2a_1x1_in = self.res2a_1x1_in(pool1)
+        del conv1, pool1
         res2a_1x1_in = self.res2a_1x1_in_bn(res2a_1x1_in)
         res2a_1x1_in = self.res2a_1x1_in_scale(res2a_1x1_in)
         res2a_1x1_in = F.relu(res2a_1x1_in)
@@ -413,6 +414,7 @@ class ResNet50(nn.Module):
         res2a_1x1_out = self.res2a_1x1_out_bn(res2a_1x1_out)
         res2a_1x1_out = self.res2a_1x1_out_scale(res2a_1x1_out)
         res2a = res2a_shortcut + res2a_1x1_out
+        del res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
         res2a = F.relu(res2a)
         res2b_1x1_in = self.res2b_1x1_in(res2a)
         res2b_1x1_in = self.res2b_1x1_in_bn(res2b_1x1_in)
@@ -423,11 +425,10 @@ class ResNet50(nn.Module):
         res2b_3x3 = self.res2b_3x3_scale(res2b_3x3)
         res2b_3x3 = F.relu(res2b_3x3)
         res2b_1x1_out = self.res2b_1x1_out(res2b_3x3)
-        del conv1, pool1, res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
-        del res2b_1x1_in, res2b_3x3
         res2b_1x1_out = self.res2b_1x1_out_bn(res2b_1x1_out)
         res2b_1x1_out = self.res2b_1x1_out_scale(res2b_1x1_out)
         res2b = res2a + res2b_1x1_out
+        del res2b_1x1_in, res2b_3x3, res2a, res2b_1x1_out
         res2b = F.relu(res2b)
         res2c_1x1_in = self.res2c_1x1_in(res2b)
         res2c_1x1_in = self.res2c_1x1_in_bn(res2c_1x1_in)
@@ -441,7 +442,7 @@ class ResNet50(nn.Module):
         res2c_1x1_out = self.res2c_1x1_out_bn(res2c_1x1_out)
         res2c_1x1_out = self.res2c_1x1_out_scale(res2c_1x1_out)
         res2c = res2b + res2c_1x1_out
-        del res2a, res2b_1x1_out, res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
+        del res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
         res2c = F.relu(res2c)
         res3a_shortcut = self.res3a_shortcut(res2c)
         res3a_shortcut = self.res3a_shortcut_bn(res3a_shortcut)
@@ -451,6 +452,7 @@ class ResNet50(nn.Module):
         res3a_1x1_in = self.res3a_1x1_in_scale(res3a_1x1_in)
         res3a_1x1_in = F.relu(res3a_1x1_in)
         res3a_3x3 = self.res3a_3x3(res3a_1x1_in)
+        del res2c, res3a_1x1_in
         res3a_3x3 = self.res3a_3x3_bn(res3a_3x3)
         res3a_3x3 = self.res3a_3x3_scale(res3a_3x3)
         res3a_3x3 = F.relu(res3a_3x3)
@@ -458,6 +460,7 @@ class ResNet50(nn.Module):
         res3a_1x1_out = self.res3a_1x1_out_bn(res3a_1x1_out)
         res3a_1x1_out = self.res3a_1x1_out_scale(res3a_1x1_out)
         res3a = res3a_shortcut + res3a_1x1_out
+        del res3a_3x3, res3a_shortcut, res3a_1x1_out
         res3a = F.relu(res3a)
         res3b_1x1_in = self.res3b_1x1_in(res3a)
         res3b_1x1_in = self.res3b_1x1_in_bn(res3b_1x1_in)
@@ -471,6 +474,7 @@ class ResNet50(nn.Module):
         res3b_1x1_out = self.res3b_1x1_out_bn(res3b_1x1_out)
         res3b_1x1_out = self.res3b_1x1_out_scale(res3b_1x1_out)
         res3b = res3a + res3b_1x1_out
+        del res3b_1x1_in, res3b_3x3, res3a, res3b_1x1_out
         res3b = F.relu(res3b)
         res3c_1x1_in = self.res3c_1x1_in(res3b)
         res3c_1x1_in = self.res3c_1x1_in_bn(res3c_1x1_in)
@@ -484,9 +488,7 @@ class ResNet50(nn.Module):
         res3c_1x1_out = self.res3c_1x1_out_bn(res3c_1x1_out)
         res3c_1x1_out = self.res3c_1x1_out_scale(res3c_1x1_out)
         res3c = res3b + res3c_1x1_out
-        del res2c, res3a_1x1_in, res3a_3x3, res3a_shortcut, res3a_1x1_out, res3b_1x1_in
-        del res3b_3x3, res3a, res3b_1x1_out, res3c_1x1_in, res3c_3x3, res3b
-        del res3c_1x1_out
+        del res3c_1x1_in, res3c_3x3, res3b, res3c_1x1_out
         res3c = F.relu(res3c)
         res3d_1x1_in = self.res3d_1x1_in(res3c)
         res3d_1x1_in = self.res3d_1x1_in_bn(res3d_1x1_in)
@@ -500,6 +502,7 @@ class ResNet50(nn.Module):
         res3d_1x1_out = self.res3d_1x1_out_bn(res3d_1x1_out)
         res3d_1x1_out = self.res3d_1x1_out_scale(res3d_1x1_out)
         res3d = res3c + res3d_1x1_out
+        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out
         res3d = F.relu(res3d)
         res4a_shortcut = self.res4a_shortcut(res3d)
         res4a_shortcut = self.res4a_shortcut_bn(res4a_shortcut)
@@ -516,6 +519,7 @@ class ResNet50(nn.Module):
         res4a_1x1_out = self.res4a_1x1_out_bn(res4a_1x1_out)
         res4a_1x1_out = self.res4a_1x1_out_scale(res4a_1x1_out)
         res4a = res4a_shortcut + res4a_1x1_out
+        del res3d, res4a_1x1_in, res4a_3x3, res4a_shortcut, res4a_1x1_out
         res4a = F.relu(res4a)
         res4b_1x1_in = self.res4b_1x1_in(res4a)
         res4b_1x1_in = self.res4b_1x1_in_bn(res4b_1x1_in)
@@ -529,6 +533,7 @@ class ResNet50(nn.Module):
         res4b_1x1_out = self.res4b_1x1_out_bn(res4b_1x1_out)
         res4b_1x1_out = self.res4b_1x1_out_scale(res4b_1x1_out)
         res4b = res4a + res4b_1x1_out
+        del res4b_1x1_in, res4b_3x3, res4a, res4b_1x1_out
         res4b = F.relu(res4b)
         res4c_1x1_in = self.res4c_1x1_in(res4b)
         res4c_1x1_in = self.res4c_1x1_in_bn(res4c_1x1_in)
@@ -542,6 +547,7 @@ class ResNet50(nn.Module):
         res4c_1x1_out = self.res4c_1x1_out_bn(res4c_1x1_out)
         res4c_1x1_out = self.res4c_1x1_out_scale(res4c_1x1_out)
         res4c = res4b + res4c_1x1_out
+        del res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out
         res4c = F.relu(res4c)
         res4d_1x1_in = self.res4d_1x1_in(res4c)
         res4d_1x1_in = self.res4d_1x1_in_bn(res4d_1x1_in)
@@ -555,10 +561,7 @@ class ResNet50(nn.Module):
         res4d_1x1_out = self.res4d_1x1_out_bn(res4d_1x1_out)
         res4d_1x1_out = self.res4d_1x1_out_scale(res4d_1x1_out)
         res4d = res4c + res4d_1x1_out
-        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out, res3d, res4a_1x1_in
-        del res4a_3x3, res4a_shortcut, res4a_1x1_out, res4b_1x1_in, res4b_3x3, res4a
-        del res4b_1x1_out, res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out, res4d_1x1_in
-        del res4d_3x3, res4c, res4d_1x1_out
+        del res4d_1x1_in, res4d_3x3, res4c, res4d_1x1_out
         res4d = F.relu(res4d)
         res4e_1x1_in = self.res4e_1x1_in(res4d)
         res4e_1x1_in = self.res4e_1x1_in_bn(res4e_1x1_in)
@@ -572,6 +575,7 @@ class ResNet50(nn.Module):
         res4e_1x1_out = self.res4e_1x1_out_bn(res4e_1x1_out)
         res4e_1x1_out = self.res4e_1x1_out_scale(res4e_1x1_out)
         res4e = res4d + res4e_1x1_out
+        del res4e_1x1_in, res4e_3x3, res4d, res4e_1x1_out
         res4e = F.relu(res4e)
         res4f_1x1_in = self.res4f_1x1_in(res4e)
         res4f_1x1_in = self.res4f_1x1_in_bn(res4f_1x1_in)
@@ -585,6 +589,7 @@ class ResNet50(nn.Module):
         res4f_1x1_out = self.res4f_1x1_out_bn(res4f_1x1_out)
         res4f_1x1_out = self.res4f_1x1_out_scale(res4f_1x1_out)
         res4f = res4e + res4f_1x1_out
+        del res4f_1x1_in, res4f_3x3, res4e, res4f_1x1_out
         res4f = F.relu(res4f)
         res5a_shortcut = self.res5a_shortcut(res4f)
         res5a_shortcut = self.res5a_shortcut_bn(res5a_shortcut)
@@ -601,6 +606,7 @@ class ResNet50(nn.Module):
         res5a_1x1_out = self.res5a_1x1_out_bn(res5a_1x1_out)
         res5a_1x1_out = self.res5a_1x1_out_scale(res5a_1x1_out)
         res5a = res5a_shortcut + res5a_1x1_out
+        del res4f, res5a_1x1_in, res5a_3x3, res5a_shortcut, res5a_1x1_out
         res5a = F.relu(res5a)
         res5b_1x1_in = self.res5b_1x1_in(res5a)
         res5b_1x1_in = self.res5b_1x1_in_bn(res5b_1x1_in)
@@ -614,6 +620,7 @@ class ResNet50(nn.Module):
         res5b_1x1_out = self.res5b_1x1_out_bn(res5b_1x1_out)
         res5b_1x1_out = self.res5b_1x1_out_scale(res5b_1x1_out)
         res5b = res5a + res5b_1x1_out
+        del res5b_1x1_in, res5b_3x3, res5a, res5b_1x1_out
         res5b = F.relu(res5b)
         res5c_1x1_in = self.res5c_1x1_in(res5b)
         res5c_1x1_in = self.res5c_1x1_in_bn(res5c_1x1_in)
@@ -627,6 +634,7 @@ class ResNet50(nn.Module):
         res5c_1x1_out = self.res5c_1x1_out_bn(res5c_1x1_out)
         res5c_1x1_out = self.res5c_1x1_out_scale(res5c_1x1_out)
         res5c = res5b + res5c_1x1_out
+        del res5c_1x1_in, res5c_3x3, res5b, res5c_1x1_out
         res5c = F.relu(res5c)
         pool5 = res5c.mean((2, 3), keepdim=True)
         fc1000 = self.fc1000(pool5.flatten(1))
