@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.program.expr import Binary, Call, Expr, Mapping, Sequence
+from protonet.program.expr import Binary, Call, Expr, Index, Mapping, Sequence
 from protonet.program.literal import quoted
 
 WIDTH = 88
@@ -26,15 +26,23 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
         return [f"{space}{prefix}{ends[0]}", *inside, f"{space}{ends[1]}{suffix}"]
     if isinstance(value, Binary):
         return _sum(prefix, value, suffix, indent)
+    if isinstance(value, Index):
+        inside = _list([item.text() for item in value.items], indent + 4)
+        return [f"{space}{prefix}{value.value.text()}[", *inside, f"{space}]{suffix}"]
     return [flat]
+
+
+def _list(texts: list[str], indent: int) -> list[str]:
+    """Items on one line where they fit, else one a line."""
+    together = " " * indent + ", ".join(texts)
+    return [together] if len(together) <= WIDTH else [f"{' ' * indent}{t}," for t in texts]
 
 
 def _call(prefix: str, value: Call, suffix: str, indent: int) -> list[str]:
     space = " " * indent
     head = f"{space}{prefix}{value.function.text()}("
-    inside = f"{space}    {value.text()}"
-    if len(head) > WIDTH and len(inside) <= WIDTH and prefix.endswith("= "):
-        return [f"{space}{prefix}(", inside, f"{space}){suffix}"]
+    if len(head) > WIDTH and prefix.endswith("= "):
+        return [f"{space}{prefix}(", *_fit("", value, "", indent + 4), f"{space}){suffix}"]
     return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
 
 
@@ -66,6 +74,8 @@ def _sum(prefix: str, value: Binary, suffix: str, indent: int) -> list[str]:
         left = left.left
     terms.insert(0, ("", left))
     space, inner = " " * indent, " " * (indent + 4)
+    if prefix and len(f"{inner}{value.text()}") <= WIDTH:
+        return [f"{space}{prefix}(", f"{inner}{value.text()}", f"{space}){suffix}"]
     bare = prefix.endswith(("(", "")) and not prefix
     lines = [
         f"{inner}{operator}{term.within(value.strength + (operator != ''))}"

@@ -10,6 +10,7 @@ from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import Shape, show
+from protonet.program.names import unused
 from protonet.schema.load import Loaded
 
 
@@ -64,6 +65,7 @@ class _GraphBuilder:
 
     def add(self, index: int, message: Any) -> None:
         path = ("layer", index)
+        message = self.with_automatic_top(message)
         layer = self.make_layer(message, path)
         node = Node(message.name, message.type, layer, self.map.span(path), path)
         self.check_counts(node, message)
@@ -74,6 +76,16 @@ class _GraphBuilder:
         tops = self.infer(node, message)
         self.connect(node, message, tops)
         self.graph.nodes.append(node)
+
+    def with_automatic_top(self, message: Any) -> Any:
+        """A loss without a top gets one, named like its layer. Source: Layer::AutoTopBlobs."""
+        cls = REGISTRY.get(message.type)
+        if cls is None or not cls.is_loss or len(message.top):
+            return message
+        own = type(message)()
+        own.CopyFrom(message)
+        own.top.append(unused(message.name or "loss", {*self.graph.blobs, *message.bottom}))
+        return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
         cls = REGISTRY.get(message.type)

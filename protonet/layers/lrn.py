@@ -41,6 +41,6 @@ class LRN(Layer):
             given = {"alpha": (alpha, 1e-4), "beta": (beta, 0.75), "k": (k, 1.0)}
             stated = {name: v for name, (v, default) in given.items() if v != default}
             return b.call(F.local_response_norm, x, size, **stated)
-        energy = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
-        scaled = energy if alpha == 1 else alpha * energy
-        return x * (1 + scaled) ** -beta
+        mean = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
+        energy = b.let("energy", mean)
+        return x * (1 + (energy if alpha == 1 else alpha * energy)) ** -beta
