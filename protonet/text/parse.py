@@ -125,8 +125,7 @@ class _TreeBuilder(Transformer[Token, Any]):
     def fields(self, children: list[Any]) -> list[Field]:
         run = children[0]
         found = _fields(run, run.start_pos)
-        strings = [c for c in children[1:] if c.type == "STRING"]
-        if strings:
+        if strings := children[1:]:
             last = found[-1].values[0]
             assert isinstance(last, Scalar)
             end = strings[-1].end_pos
@@ -137,15 +136,15 @@ class _TreeBuilder(Transformer[Token, Any]):
     def field(self, children: list[Any]) -> Field:
         start = children[0].start_pos
         name = children[0].rstrip().removesuffix(":").rstrip()
-        values = [c for c in children[1:] if not isinstance(c, Token) or c.type != "SEPARATOR"]
+        values = children[1:]
         if isinstance(values[0], list):
             return Field(name, values[0][:-1], True, start, values[0][-1])
         scalar = self.scalar(values)
         return Field(name, (scalar,), False, start, scalar.end)
 
     def scalar(self, tokens: list[Any]) -> Scalar:
-        is_bare = tokens[0].type == "BARE"
-        parts = ("".join(tokens),) if is_bare else tuple(tokens)
+        is_string = tokens[0].type == "STRING"
+        parts = tuple(tokens) if is_string else ("".join(tokens),)
         return Scalar(parts, tokens[0].start_pos, tokens[-1].end_pos)
 
     def values(self, values: list[Any]) -> list[Any]:
@@ -165,10 +164,9 @@ class _TreeBuilder(Transformer[Token, Any]):
 
     def block(self, children: list[Any]) -> Block:
         opened = children[0]
-        last = -1 if children[-1].type == "CLOSE" else -2
-        close, head = children[last], opened.rstrip()
+        close, head = children[-1], opened.rstrip()
         _check_pair(head[-1], close[0])
-        items = _flat(children[1:last])
+        items = _flat(children[1:-1])
         start, end = opened.start_pos, close.start_pos + 1
         return Block(_name(head[:-1]), items, start, start + len(head), end)
 

@@ -1,0 +1,46 @@
+"""Old definitions become what Caffe's own upgrade tool makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+
+import protonet
+from protonet.api import graph, read
+from protonet.schema.pool import message
+
+FOLDER = Path(__file__).parents[1] / "golden" / "upgrade"
+CASES = sorted(
+    p.name.removesuffix(".upgraded.prototxt") for p in FOLDER.glob("*.upgraded.prototxt")
+)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_caffes_upgrade(case):
+    wanted = message("NetParameter")
+    text_format.Parse((FOLDER / f"{case}.upgraded.prototxt").read_text(), wanted)
+    assert str(read(FOLDER / f"{case}.prototxt").message) == str(wanted)
+
+
+def test_there_are_cases():
+    assert len(CASES) == 4
+
+
+def test_an_error_names_the_line_of_the_old_file():
+    text = 'input: "x" input_dim: 1 input_dim: 3 input_dim: 4 input_dim: 4\n'
+    text += 'layers { name: "r" type: RELU bottom: "x" top: "r" }\n'
+    text += 'layers { name: "c" type: CONVOLUTION bottom: "r" top: "c"\n'
+    text += "  convolution_param {\n    num_output: 2\n    kernel_size: 9\n  }\n}\n"
+    (problem,) = protonet.check(text)
+    assert (problem.span.line, problem.span.column) == (6, 5)
+    assert "layer 'c' (Convolution)" in problem.message
+
+
+def test_v0_padding_joins_the_convolution():
+    text = 'input: "x" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
+    text += 'layers { layer { name: "p" type: "padding" pad: 2 } bottom: "x" top: "p" }\n'
+    text += 'layers { layer { name: "c" type: "conv" num_output: 2 kernelsize: 5 } '
+    text += 'bottom: "p" top: "c" }\n'
+    assert graph(text).blobs["c"].shape == (1, 2, 8, 8)
