@@ -65,8 +65,7 @@ class _Binder:
                 self.scalars(target, field, repeated, item)
 
     def scalars(self, target: Any, field: Any, repeated: bool, item: Field) -> None:
-        if item.is_list and not repeated:
-            self.fail(f"{field.name!r} takes one value, not a list", item)
+        if item.is_list and not self.is_listable(field, repeated, item):
             return
         for scalar in item.values:
             if isinstance(scalar, Block):
@@ -82,6 +81,18 @@ class _Binder:
                     setattr(target, field.name, value)
             except (ValueError, TypeError, text_format.ParseError):
                 self.wrong(field, scalar, item)
+
+    def is_listable(self, field: Any, repeated: bool, item: Field) -> bool:
+        """Whether a list of scalars may stand here; only lists of blocks go without a colon."""
+        text = self.tree.source.text
+        if not repeated:
+            self.fail(f"{field.name!r} takes one value, not a list", item)
+        elif ":" not in text[item.start : text.index("[", item.start)]:
+            what = f"a ':' is missing between {field.name!r} and its list"
+            self.fail(what, item, f"write {field.name}: [...]")
+        else:
+            return True
+        return False
 
     def messages(self, target: Any, field: Any, repeated: bool, item: Field) -> None:
         """``name: [{ ... }, { ... }]``; anything else is no message."""
