@@ -50,7 +50,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="protonet")
 def group() -> None:
-    r"""Compile Caffe network definitions into PyTorch.
+    """Compile Caffe network definitions into PyTorch.
 
     \b
     protonet compile net.prototxt -o net.py    the net as a PyTorch file of its own

@@ -26,7 +26,7 @@ _STAGES = ("text", "net", "graph", "torch")
 def command(
     net: str, output: str | None, stage_dump: str | None, run: bool, **options: Any
 ) -> None:
-    r"""Compile NET, a .prototxt, into PyTorch source that stands alone.
+    """Compile NET, a .prototxt, into PyTorch source that stands alone.
 
     \b
     protonet compile alexnet.prototxt -o alexnet.py

@@ -29,11 +29,15 @@ def command(layer_type: str | None) -> None:
 
 
 def _summary(cls: type[Layer]) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+    return _plain(cls).partition("\n")[0]
+
+
+def _plain(cls: type[Layer]) -> str:
+    return (inspect.getdoc(cls) or "").replace("``", "")
 
 
 def _explain(name: str, cls: type[Layer]) -> None:
-    click.echo(f"{name}\n\n{inspect.getdoc(cls)}\n")
+    click.echo(f"{name}\n\n{_plain(cls)}\n")
     click.echo(f"bottoms: {_range(cls.bottoms)}    tops: {_range(cls.tops)}")
     if cls.blobs:
         click.echo(f"blobs: {', '.join(cls.blobs)}")

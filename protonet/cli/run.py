@@ -33,7 +33,8 @@ def run_once(program: Program, text: str, device: str, batch: int | None) -> Non
         raise NetError(f"the net does not run on inputs of {given}: {error}") from None
     blobs = result if isinstance(result, dict) else {"output": result}
     for blob, value in blobs.items():
-        click.echo(f"{blob}: {show(tuple(value.shape))}")
+        shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
+        click.echo(f"{blob}: {shown}")
     milliseconds = sorted(times)[_PASSES // 2] * 1000
     what = (
         torch.cuda.get_device_name()

@@ -29,19 +29,29 @@ def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Lo
     """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""
     if hasattr(source, "DESCRIPTOR"):
         return _from_message(source, kind)
-    return _bound(parse(open_source(source)), kind)
+    tree = parse(open_source(source))
+    if kind == "NetParameter" and _kind(tree) == "SolverParameter":
+        hint = "compile the net that it names; `protonet check` and `fmt` take solvers"
+        first = tree.span(tree.items[0])
+        raise NetError("this file is a solver, not a net", first, hint)
+    return _bound(tree, kind)
 
 
 def load_any(path: str | os.PathLike[str]) -> Loaded:
-    """Bind a file that holds a net or a solver: whichever knows more of its fields."""
+    """Bind a file that holds a net or a solver."""
     tree = parse(open_source(path))
+    return _bound(tree, _kind(tree))
+
+
+def _kind(tree: Tree) -> str:
+    """What a text holds: the message that knows more of its fields."""
     names = [item.name for item in tree.items]
     known = {
         kind: sum(name in message(kind).DESCRIPTOR.fields_by_name for name in names)
         for kind in ("NetParameter", "SolverParameter")
     }
     is_solver = known["SolverParameter"] > known["NetParameter"]
-    return _bound(tree, "SolverParameter" if is_solver else "NetParameter")
+    return "SolverParameter" if is_solver else "NetParameter"
 
 
 def open_source(source: str | os.PathLike[str]) -> Source:

@@ -100,6 +100,9 @@ def test_check_and_fmt_take_solvers(tmp_path):
     solver = tmp_path / "solver.prototxt"
     solver.write_text("base_lr: 0.01 # quick\nlr_policy:'step'\n")
     assert run("check", solver).returncode == 0
+    done = run("compile", solver)
+    assert done.returncode == 1
+    assert "is a solver, not a net" in done.stderr
     done = run("fmt", solver)
     assert done.stdout == "base_lr: 0.01  # quick\nlr_policy: 'step'\n"
     solver.write_text("base_lrr: 0.01\nmax_iter: 10\n")
@@ -118,6 +121,11 @@ def test_fmt_checks_and_writes(tmp_path):
     assert net.read_text() == 'name: "x"\n'
     assert net.stat().st_mode & 0o777 == 0o640
     assert run("fmt", net, "--check").returncode == 0
+
+
+def test_help_teaches():
+    assert "\n  protonet check net.prototxt" in run("--help").stdout
+    assert "\n  protonet compile alexnet.prototxt -o alexnet.py" in run("compile", "-h").stdout
 
 
 def test_layers_lists_and_explains():
