@@ -9,11 +9,18 @@ import types
 from typing import Any
 
 from protonet.codegen.write import BlobPlace, Program
+from protonet.diagnostics import NetError
 
 
 def instantiate(program: Program, text: str) -> Any:
     """An nn.Module of the class that ``text`` defines, in evaluation mode unless it trains."""
-    net = define(text, program.name, program.blobs)()
+    cls = define(text, program.name, program.blobs)
+    try:
+        net = cls()
+    except (RuntimeError, MemoryError) as error:
+        if "alloc" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        raise NetError(f"there is not enough memory for the parameters of {program.name}") from None
     return net if program.training else net.eval()
 
 

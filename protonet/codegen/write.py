@@ -208,7 +208,8 @@ class _Writer:
         program.modules.append((b.attribute, b.submodule))
         program.layers[node.name] = b.attribute
         for layer, places in node.layer.places(node.name, b.attribute, node.params).items():
-            program.blobs[layer] = [BlobPlace(*place) for place in places]
+            # Of two layers with one name Caffe, too, loads the first.
+            program.blobs.setdefault(layer, [BlobPlace(*place) for place in places])
         for index, param in enumerate(node.params):
             self.parameter(node, b, index, param)
 

@@ -151,7 +151,7 @@ class _GraphBuilder:
         outputs = []
         for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
             in_place = index < len(message.bottom) and message.bottom[index] == top
-            if top in self.graph.blobs and not in_place:
+            if top in message.top[:index] or (top in self.graph.blobs and not in_place):
                 raise self.taken(node, top, index)
             if in_place and not node.layer.may_run_in_place:
                 what = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
@@ -178,7 +178,7 @@ class _GraphBuilder:
         node.propagate_down = tuple(down) if down else (True,) * len(node.inputs)
 
     def taken(self, node: Node, top: str, index: int) -> NetError:
-        first = self.graph.blobs[top].producer
+        first = self.graph.blobs[top].producer if top in self.graph.blobs else node
         what = f"the top {top!r} is the top of layer {first.name!r} already"
         where = self.map.span((*node.path, "top", index))
         place = f" (line {first.span.line})" if first.span else ""

@@ -58,6 +58,9 @@ def open_source(source: str | os.PathLike[str]) -> Source:
     """Read a path, or take a text as it is."""
     if isinstance(source, str) and is_text(source):
         return Source("<text>", source)
+    if not isinstance(source, str | os.PathLike):
+        what = f"a source is a path, a text or a message, not {type(source).__name__}"
+        raise NetError(what)
     path = Path(source)
     try:
         data = path.read_bytes()

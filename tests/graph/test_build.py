@@ -138,6 +138,30 @@ def test_legacy_inputs(legacy):
     assert protonet.compile(text)(torch.ones(2, 3, 4, 4)).shape == (2, 3, 4, 4)
 
 
+@pytest.mark.parametrize("source", [5, None, b"name: 'x'", ["x"]])
+def test_what_is_no_source(source):
+    with pytest.raises(NetError, match="a path, a text or a message"):
+        protonet.compile(source)
+    assert len(protonet.check(source)) == 1
+
+
+def test_one_top_twice_is_refused():
+    text = DATA + 'layer { name: "s" type: "Split" bottom: "x" top: "a" top: "a" }'
+    assert "the top of layer 's' already" in refused(text)
+
+
+def test_of_two_layers_with_one_name_the_first_is_loaded():
+    text = DATA + fc("a", "x") + fc("b", "a").replace('name: "b"', 'name: "a"')
+    net = protonet.compile(text)
+    protonet.load_blobs(net, {"a": [torch.zeros(3, 3).numpy(), torch.ones(3).numpy()]})
+    assert (net.a.bias == 1).all()
+
+
+def test_a_net_beyond_the_memory():
+    with pytest.raises(NetError, match="not enough memory"):
+        protonet.compile(DATA.replace("dim: 3", "dim: 1000000") + fc("a", "x", 4_000_000_000))
+
+
 def test_an_unknown_output_is_named():
     with pytest.raises(NetError, match="no blob 'bb'"):
         protonet.emit(DATA + fc("b", "x"), outputs=["bb"])
