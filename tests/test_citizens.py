@@ -89,7 +89,7 @@ def test_vmap_over_a_stack_of_batches(name):
     if is_random(net_graph) or any(n.type in KEEPS_STATE for n in net_graph.nodes):
         pytest.skip("it is random, or keeps a state")
     stacks = [torch.stack([x, x]) for x in inputs]
-    given = vmap(lambda *xs: net(*xs))(*stacks) if stacks else {}
+    given = vmap(net)(*stacks) if stacks else {}
     close({blob: value[1] for blob, value in given.items()}, net(*inputs))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.pool import is_repeated, message
 from protonet.text.tree import Block, Field, Scalar, Tree
 
+_UNICODE = re.compile(r"(?<!\\)((?:\\\\)*)\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _SIGNED = {Kind.TYPE_INT32: False, Kind.TYPE_INT64: True}
 _UNSIGNED = {Kind.TYPE_UINT32: False, Kind.TYPE_UINT64: True}
 _KINDS = {
@@ -160,7 +162,7 @@ def _value(field: Any, parts: tuple[str, ...]) -> Any:
     if kind in (Kind.TYPE_STRING, Kind.TYPE_BYTES):
         if not quoted:
             raise ValueError
-        data = b"".join(text_encoding.CUnescape(part[1:-1]) for part in parts)
+        data = b"".join(_unescaped(part[1:-1]) for part in parts)
         return data.decode("utf-8") if kind == Kind.TYPE_STRING else data
     if quoted:
         raise ValueError
@@ -170,7 +172,17 @@ def _value(field: Any, parts: tuple[str, ...]) -> Any:
     if kind in _UNSIGNED:
         return text_format.ParseInteger(text, is_signed=False, is_long=_UNSIGNED[kind])
     if kind in (Kind.TYPE_FLOAT, Kind.TYPE_DOUBLE):
-        return text_format.ParseFloat(text)
+        # Runtimes before 5 know the suffix only as f.
+        return text_format.ParseFloat(f"{text[:-1]}f" if text[-1] == "F" else text)
     if kind == Kind.TYPE_BOOL:
         return text_format.ParseBool(text)
     return text_format.ParseEnum(field, text)
+
+
+def _unescaped(text: str) -> bytes:
+    """The bytes of a string; runtimes before 5 do not know \\u and \\U, so these go first."""
+    if "\\" not in text:
+        return text.encode()
+    plain = _UNICODE.sub(lambda m: m[1] + chr(int(m[2][1:], 16)), text)
+    data: bytes = text_encoding.CUnescape(plain)
+    return data

@@ -17,7 +17,7 @@ CORNERS = [
     "name: 'single'",
     'name: "a" "b"\n\'c\'',
     'name:"tight"force_backward:true',
-    'name: "\\n\\t\\"\\\'\\\\\\101\\x41\\u00e9"',
+    'name: "\\n\\t\\"\\\'\\\\\\101\\x41"',
     'name: "h\u00e9 \U0001f431"',
     "layer { name: 'a' } layer: { name: 'b' } layer < name: 'c' > layer:<name:'d'>",
     "layer { name: 'a'; type: 'b', top: 'c' };",
@@ -26,7 +26,7 @@ CORNERS = [
     "layer: [{ name: 'a' }, { name: 'b' }]",
     "layer [{ name: 'a' }, { name: 'b' }]",
     "layer []",
-    "layer { loss_weight: 1.f loss_weight: 2F loss_weight: .5 loss_weight: 1e3 loss_weight: 1E-3 }",
+    "layer { loss_weight: 1.f loss_weight: .5 loss_weight: 1e3 loss_weight: 1E-3 }",
     "layer { loss_weight: inf loss_weight: -inf loss_weight: nan loss_weight: infinity }",
     "input_dim: 0x10 input_dim: 010 input_dim: -0x1",
     "layer { phase: TEST } layer { phase: 0 }",
@@ -100,6 +100,12 @@ def test_a_minus_may_stand_apart():
     bound = ours("layer { loss_weight: - 2.0 loss_weight: [-\n3, - 4] } input_dim: - 5")
     assert list(bound.layer[0].loss_weight) == [-2, -3, -4]
     assert list(bound.input_dim) == [-5]
+
+
+def test_what_only_newer_runtimes_take():
+    bound = ours('name: "\\u00e9\\U0001f431\\\\u00e9" layer { loss_weight: 2F }')
+    assert bound.name == "\u00e9\U0001f431\\u00e9"
+    assert list(bound.layer[0].loss_weight) == [2]
 
 
 @pytest.mark.parametrize("text", REFUSED)
