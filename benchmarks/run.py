@@ -18,6 +18,7 @@ import generate  # noqa: E402
 import google.protobuf  # noqa: E402
 import handwritten  # noqa: E402
 import lark  # noqa: E402
+import layers  # noqa: E402
 import torch  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
@@ -99,6 +100,23 @@ def forward_passes():
         )
 
 
+def every_layer():
+    for tried in layers.CASES:
+        net = protonet.compile(layers.prototxt(tried), phase=tried.phase, faithful=True)
+        xs, others = layers.inputs(tried), layers.inputs(tried)
+        a, b, ratio = paired(
+            lambda net=net, xs=xs: layers.step(net, xs),
+            lambda tried=tried, others=others: layers.step(tried.plain, others),
+            41,
+        )
+        fields = f" `{tried.fields}`" if tried.fields else ""
+        yield (
+            f"{tried.title}{fields}",
+            f"{ratio:.2f} × ({a * 1000:.2f} ms, {b * 1000:.2f} ms)",
+            "≤ 0.67 ×" if "local_size: 5 }" in tried.fields else "≤ 1.1 ×",
+        )
+
+
 def machine() -> str:
     model = platform.processor() or platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -114,7 +132,10 @@ def main() -> None:
     lines = ["# Results", "", f"`python benchmarks/run.py` on {machine()}"]
     lines += ["Ratios are medians of pairs run in turn.", "", "| what | measured | bar |"]
     lines.append("|---|---|---|")
-    for part in (check_alexnet, read_a_large_net, forward_passes):
+    for part in (check_alexnet, read_a_large_net, forward_passes, every_layer):
+        if part is every_layer:
+            lines += ["", "Each layer against the plainest PyTorch, forward and backward:", ""]
+            lines += ["| layer | measured | bar |", "|---|---|---|"]
         for what, measured, bar in part():
             lines.append(f"| {what} | {measured} | {bar} |")
             print(lines[-1], flush=True)

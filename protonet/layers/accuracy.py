@@ -58,11 +58,12 @@ def top_k_accuracy(
     ignore_label: int | None = None,
 ) -> torch.Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
-    kept = torch.ones_like(labels)
-    if ignore_label is not None:
-        kept = (labels != ignore_label).long()
+    if ignore_label is None:
+        own = scores.gather(axis, labels.unsqueeze(axis))
+        return ((scores >= own).sum(axis) <= top_k).to(scores.dtype).mean()
+    kept = (labels != ignore_label).long()
     own = scores.gather(axis, (labels * kept).unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) - 1 < top_k) * kept
+    hit = ((scores >= own).sum(axis) <= top_k) * kept
     return hit.sum().to(scores.dtype) / kept.sum().clamp(min=1)
 
 
@@ -79,7 +80,7 @@ def top_k_accuracy_by_class(
         kept = (labels != ignore_label).long()
     label = labels * kept
     own = scores.gather(axis, label.unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) - 1 < top_k) * kept
+    hit = ((scores >= own).sum(axis) <= top_k) * kept
     zeros = torch.zeros(scores.shape[axis], dtype=kept.dtype, device=scores.device)
     hits = zeros.index_add(0, label.flatten(), hit.flatten())
     seen = zeros.index_add(0, label.flatten(), kept.flatten())

@@ -57,6 +57,10 @@ def largest(
     top_k: int = 1,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The top_k largest elements along an axis and their places; of equals the last first."""
-    values, places = x.detach().flip(dim).sort(dim=dim, descending=True, stable=True)
+    backwards = x.detach().flip(dim)
+    if top_k == 1:
+        places = backwards.argmax(dim, keepdim=True)
+        return backwards.gather(dim, places), x.shape[dim] - 1 - places
+    values, places = backwards.sort(dim=dim, descending=True, stable=True)
     places = x.shape[dim] - 1 - places
     return values.narrow(dim, 0, top_k), places.narrow(dim, 0, top_k)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.program import Builder, Expr, F, single
+from protonet.program import Builder, Expr, F, single, torch
+
+_LONGEST = 15
 
 
 @register("LRN")
@@ -21,7 +23,7 @@ class LRN(Layer):
             "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 } }",
             {"x": (2, 8, 4, 4)},
             {"y": (2, 8, 4, 4)},
-            "y = F.local_response_norm(x, 5)",
+            "y = local_response_norm(x, 5)",
         ),
     )
 
@@ -40,7 +42,24 @@ class LRN(Layer):
         if self.p.norm_region == 0:
             given = {"alpha": (alpha, 1e-4), "beta": (beta, 0.75), "k": (k, 1.0)}
             stated = {name: v for name, (v, default) in given.items() if v != default}
-            return b.call(F.local_response_norm, x, size, **stated)
+            function = local_response_norm if size <= _LONGEST else F.local_response_norm
+            return b.call(function, x, size, **stated)
         mean = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
         energy = b.let("energy", mean)
         return x * (1 + (energy if alpha == 1 else alpha * energy)) ** -beta
+
+
+def local_response_norm(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> torch.Tensor:
+    """F.local_response_norm in shifted adds over the channels, which are much faster."""
+    channels = x.shape[1]
+    square = F.pad(x.square(), [0, 0, 0, 0, size // 2, size // 2])
+    energy = square[:, :channels]
+    for i in range(1, size):
+        energy = energy + square[:, i : i + channels]
+    return x * (k + alpha / size * energy) ** -beta

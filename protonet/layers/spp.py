@@ -57,9 +57,8 @@ def spp(x: torch.Tensor, height: int, average: bool = False) -> torch.Tensor:
         sides = [-(-n // 2**level) for n in x.shape[2:]]
         lacks = [s * 2**level - n for s, n in zip(sides, x.shape[2:], strict=True)]
         pads = [p for lack in reversed(lacks) for p in ((lack + 1) // 2, lack // 2)]
-        if average:
-            y = F.avg_pool2d(F.pad(x, pads), sides)
-        else:
-            y = F.max_pool2d(F.pad(x, pads, value=torch.finfo(x.dtype).min), sides)
-        levels.append(y.flatten(1))
+        fill = 0 if average else torch.finfo(x.dtype).min
+        padded = F.pad(x, pads, value=fill) if any(pads) else x
+        pooled = F.avg_pool2d(padded, sides) if average else F.max_pool2d(padded, sides)
+        levels.append(pooled.flatten(1))
     return torch.cat(levels, dim=1)

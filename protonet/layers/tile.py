@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register
-from protonet.program import Builder, Expr
+from protonet.program import Builder, Expr, torch, wrap
 
 
 @register("Tile")
@@ -19,7 +19,7 @@ class Tile(Layer):
             'layer { name: "l" type: "Tile" bottom: "x" top: "y" tile_param { tiles: 3 } }',
             {"x": (2, 3, 4)},
             {"y": (2, 9, 4)},
-            "y = x.repeat(1, 3, 1)",
+            "y = torch.cat([x] * 3, dim=1)",
         ),
     )
 
@@ -33,6 +33,7 @@ class Tile(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        shape = b.bottoms[0]
-        axis = canonical_axis(self.p.axis, shape)
-        return x.repeat(*(self.p.tiles if i == axis else 1 for i in range(len(shape))))
+        if self.p.tiles == 1:
+            return x
+        axis = canonical_axis(self.p.axis, b.bottoms[0])
+        return b.call(torch.cat, wrap([x]) * self.p.tiles, dim=axis)

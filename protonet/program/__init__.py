@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from protonet.program.builder import Builder
-from protonet.program.expr import Expr, Literal, Name, Ref
+from protonet.program.expr import Expr, Literal, Name, Ref, wrap
 from protonet.program.literal import single
 
 if TYPE_CHECKING:
@@ -14,4 +14,4 @@ else:
     # Symbols that spell themselves: a layer writes nn.Conv2d and F.relu, and torch is not imported.
     torch, nn, F = Ref("torch"), Ref("nn"), Ref("F")
 
-__all__ = ["Builder", "Expr", "F", "Literal", "Name", "Ref", "nn", "single", "torch"]
+__all__ = ["Builder", "Expr", "F", "Literal", "Name", "Ref", "nn", "single", "torch", "wrap"]

@@ -5,6 +5,22 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def local_response_norm(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> torch.Tensor:
+    """F.local_response_norm in shifted adds over the channels, which are much faster."""
+    channels = x.shape[1]
+    square = F.pad(x.square(), [0, 0, 0, 0, size // 2, size // 2])
+    energy = square[:, :channels]
+    for i in range(1, size):
+        energy = energy + square[:, i : i + channels]
+    return x * (k + alpha / size * energy) ** -beta
+
+
 def top_k_accuracy(
     scores: torch.Tensor,
     labels: torch.Tensor,
@@ -13,11 +29,12 @@ def top_k_accuracy(
     ignore_label: int | None = None,
 ) -> torch.Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
-    kept = torch.ones_like(labels)
-    if ignore_label is not None:
-        kept = (labels != ignore_label).long()
+    if ignore_label is None:
+        own = scores.gather(axis, labels.unsqueeze(axis))
+        return ((scores >= own).sum(axis) <= top_k).to(scores.dtype).mean()
+    kept = (labels != ignore_label).long()
     own = scores.gather(axis, (labels * kept).unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) - 1 < top_k) * kept
+    hit = ((scores >= own).sum(axis) <= top_k) * kept
     return hit.sum().to(scores.dtype) / kept.sum().clamp(min=1)
 
 
@@ -59,10 +76,10 @@ class AlexNet(nn.Module):
 
     def forward(self, data, label):
         conv1 = F.relu(self.conv1(data))
-        norm1 = F.local_response_norm(conv1, 5)
+        norm1 = local_response_norm(conv1, 5)
         pool1 = self.pool1(norm1)
         conv2 = F.relu(self.conv2(pool1))
-        norm2 = F.local_response_norm(conv2, 5)
+        norm2 = local_response_norm(conv2, 5)
         pool2 = self.pool2(norm2)
         conv3 = F.relu(self.conv3(pool2))
         conv4 = F.relu(self.conv4(conv3))

@@ -5,6 +5,22 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def local_response_norm(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> torch.Tensor:
+    """F.local_response_norm in shifted adds over the channels, which are much faster."""
+    channels = x.shape[1]
+    square = F.pad(x.square(), [0, 0, 0, 0, size // 2, size // 2])
+    energy = square[:, :channels]
+    for i in range(1, size):
+        energy = energy + square[:, i : i + channels]
+    return x * (k + alpha / size * energy) ** -beta
+
+
 class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
@@ -43,10 +59,10 @@ class AlexNet(nn.Module):
 
     def forward(self, data, label):
         conv1 = F.relu(self.conv1(data))
-        norm1 = F.local_response_norm(conv1, 5)
+        norm1 = local_response_norm(conv1, 5)
         pool1 = self.pool1(norm1)
         conv2 = F.relu(self.conv2(pool1))
-        norm2 = F.local_response_norm(conv2, 5)
+        norm2 = local_response_norm(conv2, 5)
         pool2 = self.pool2(norm2)
         conv3 = F.relu(self.conv3(pool2))
         conv4 = F.relu(self.conv4(conv3))

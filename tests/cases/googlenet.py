@@ -5,6 +5,22 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def local_response_norm(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> torch.Tensor:
+    """F.local_response_norm in shifted adds over the channels, which are much faster."""
+    channels = x.shape[1]
+    square = F.pad(x.square(), [0, 0, 0, 0, size // 2, size // 2])
+    energy = square[:, :channels]
+    for i in range(1, size):
+        energy = energy + square[:, i : i + channels]
+    return x * (k + alpha / size * energy) ** -beta
+
+
 # Caffe's name of each layer.
 LAYERS = {
     "conv1/7x7_s2": "conv1_7x7_s2",
@@ -163,11 +179,11 @@ class GoogLeNet(nn.Module):
     def forward(self, data):
         conv1_7x7_s2 = F.relu(self.conv1_7x7_s2(data))
         pool1_3x3_s2 = self.pool1_3x3_s2(conv1_7x7_s2)
-        pool1_norm1 = F.local_response_norm(pool1_3x3_s2, 5)
+        pool1_norm1 = local_response_norm(pool1_3x3_s2, 5)
         del conv1_7x7_s2, pool1_3x3_s2
         conv2_3x3_reduce = F.relu(self.conv2_3x3_reduce(pool1_norm1))
         conv2_3x3 = F.relu(self.conv2_3x3(conv2_3x3_reduce))
-        conv2_norm2 = F.local_response_norm(conv2_3x3, 5)
+        conv2_norm2 = local_response_norm(conv2_3x3, 5)
         del pool1_norm1, conv2_3x3_reduce, conv2_3x3
         pool2_3x3_s2 = self.pool2_3x3_s2(conv2_norm2)
         inception_3a_1x1 = F.relu(self.inception_3a_1x1(pool2_3x3_s2))
