@@ -21,7 +21,7 @@ class ArgMax(Layer):
             'layer { name: "l" type: "ArgMax" bottom: "x" top: "y" argmax_param { axis: 1 } }',
             {"x": (2, 10, 4, 4)},
             {"y": (2, 1, 4, 4)},
-            "y = largest(x, 1)[1].to(x.dtype)",
+            "y = last_argmax(x, 1)",
         ),
     )
 
@@ -41,6 +41,8 @@ class ArgMax(Layer):
         (x,) = bottoms
         if self.p.HasField("axis"):
             axis = canonical_axis(self.p.axis, b.bottoms[0])
+            if self.p.top_k == 1 and not self.p.out_max_val:
+                return b.call(last_argmax, x, axis)
             found = b.call(largest, x, axis, top_k=self.p.top_k)
             return found[0] if self.p.out_max_val else found[1].to(x.dtype)
         found = b.let("found", b.call(largest, x.flatten(1), 1, top_k=self.p.top_k))
@@ -49,6 +51,12 @@ class ArgMax(Layer):
         y = both if self.p.out_max_val else places.unsqueeze(1)
         index = (Ellipsis, *(None,) * (len(b.tops[0]) - 3))
         return y[index] if len(index) > 1 else y
+
+
+def last_argmax(x: torch.Tensor, dim: int) -> torch.Tensor:
+    """The place of the largest element along an axis, which stays; of equals the last."""
+    places = x.detach().flip(dim).argmax(dim, keepdim=True)
+    return (x.shape[dim] - 1 - places).to(x.dtype)
 
 
 def largest(
