@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import NetError, NetErrors, did_you_mean
 from protonet.graph import Graph, build, verify
-from protonet.layers import Layer
+from protonet.layers import REGISTRY, Layer
+from protonet.layers.plugins import load_file
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
@@ -97,12 +98,13 @@ def emit(
     outputs: Sequence[str] | None = None,
     faithful: bool = False,
     shapes: Shapes | None = None,
-    plugins: Sequence[type[Layer]] = (),
+    plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
 ) -> str:
     """The source of a standalone PyTorch file for a net; the text that ``compile`` executes.
 
     ``source`` is a path, a prototxt's text or a NetParameter message; ``shapes`` gives or
-    replaces input shapes, {blob: (n, c, h, w)}. Raises NetError with its place.
+    replaces input shapes, {blob: (n, c, h, w)}; ``plugins`` are files with layers of one's own.
+    Raises NetError with its place.
     """
     from protonet.codegen import source as text
 
@@ -119,7 +121,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     weights: Any = None,
     faithful: bool = False,
     shapes: Shapes | None = None,
-    plugins: Sequence[type[Layer]] = (),
+    plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
 ) -> nn.Module:
     """Compile a Caffe net into a torch.nn.Module.
 
@@ -127,6 +129,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     or {blob: tensor} where it has several or ``outputs`` names them; in the TRAIN phase with
     "objective", the weighted sum of the losses. ``weights`` is {layer: [array, ...]} in Caffe's
     order and shapes. ``faithful`` keeps one statement a layer and Caffe's own BatchNorm.
+    ``plugins`` are files with layers of one's own.
     Raises NetError with its place.
     """
     from protonet.codegen import instantiate
@@ -141,11 +144,13 @@ def compile(  # noqa: A001 (the verb of what this package does)
     return net
 
 
-def with_plugins(plugins: Iterable[type[Layer]]) -> None:
-    """Check that plugins are registered layers; importing their file registers them."""
+def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> None:
+    """Load plugins: files whose layers register themselves, or classes that have done so."""
     for plugin in plugins:
-        if not (isinstance(plugin, type) and issubclass(plugin, Layer) and hasattr(plugin, "type")):
-            raise NetError(f"the plugin {plugin!r} is no class registered with @register")
+        if isinstance(plugin, str | os.PathLike):
+            load_file(plugin)
+        elif not (isinstance(plugin, type) and REGISTRY.get(getattr(plugin, "type", "")) is plugin):
+            raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
 
 
 def check(source: Source) -> list[NetError]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from protonet.api import check_any
+from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
 
 
@@ -21,6 +22,7 @@ from protonet.diagnostics import NetError
     show_default=True,
     help="json: one list, for editors.",
 )
+@plugin_option
 def command(files: tuple[str, ...], style: str) -> None:
     """List every problem of nets and solvers, each with its place.
 

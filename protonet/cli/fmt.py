@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from protonet.api import raise_all
-from protonet.cli.options import write_whole
+from protonet.cli.options import plugin_option, write_whole
 from protonet.schema.load import Loaded, load_any
 from protonet.text.format import format_text
 from protonet.text.parse import parse
@@ -17,6 +17,7 @@ from protonet.text.parse import parse
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 where it would.")
 @click.option("--write", "in_place", is_flag=True, help="Replace the files.")
+@plugin_option
 def command(files: tuple[str, ...], only_check: bool, in_place: bool) -> None:
     """Print FILES, nets or solvers, in canonical form; comments and meaning are kept."""
     if only_check and in_place:

@@ -7,14 +7,22 @@ from typing import Any
 
 import click
 
+from protonet.cli.options import plugin_option
+from protonet.cli.skeleton import write_skeleton
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.layers import REGISTRY, Layer
 
 
 @click.command()
 @click.argument("layer_type", metavar="[TYPE]", required=False)
-def command(layer_type: str | None) -> None:
+@plugin_option
+@click.option("--new", metavar="NAME", help="Write NAME's file here, a layer to start from.")
+def command(layer_type: str | None, new: str | None) -> None:
     """List the layer types, or explain TYPE: fields, defaults, an example, its PyTorch."""
+    if new:
+        path = write_skeleton(new)
+        click.echo(f"{path} is written; try `protonet layers {new} --plugin {path}`")
+        return
     if layer_type is None:
         width = max(map(len, REGISTRY))
         for name in sorted(REGISTRY, key=str.lower):

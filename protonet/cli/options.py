@@ -29,10 +29,29 @@ class ShapeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return blob, shape
 
 
+def _load_plugins(_context: Any, _option: Any, files: tuple[str, ...]) -> None:
+    from protonet.layers.plugins import load_file
+
+    for file in files:
+        load_file(file)
+
+
+plugin_option = click.option(
+    "--plugin",
+    multiple=True,
+    type=click.Path(),
+    callback=_load_plugins,
+    expose_value=False,
+    is_eager=True,
+    help="Python file with layers of your own; it is run. May be repeated.",
+)
+
+
 def net_options(command: C) -> C:
     """Which net of a file is meant: phase, stages, level, input shapes."""
     phase = click.Choice(["TRAIN", "TEST"], case_sensitive=False)
     for option in (
+        plugin_option,
         click.option(
             "--shape",
             "shapes",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from protonet.program import Builder, Expr
+from protonet.schema.pool import add_parameter
 
 Shape = tuple[int, ...]
 REGISTRY: dict[str, type[Layer]] = {}
@@ -47,12 +48,14 @@ class Layer:
     """One layer type: how many blobs it takes and gives, its shapes, its blobs, its PyTorch.
 
     ``bottoms`` and ``tops`` are (fewest, most), most None for no limit. ``param`` is the field
-    of LayerParameter that holds the type's own message, reached as ``self.p``. ``constants`` are
-    the bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
+    of LayerParameter that holds the type's own message, reached as ``self.p``; where the schema
+    has no such message, ``fields`` are its fields with their defaults. ``constants`` are the
+    bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
     """
 
     type: ClassVar[str]
     param: ClassVar[str | None] = None
+    fields: ClassVar[dict[str, Any]] = {}
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     blobs: ClassVar[tuple[str, ...]] = ()
@@ -124,6 +127,8 @@ def register(*names: str) -> Callable[[L], L]:
             if name in REGISTRY:
                 raise ValueError(f"the layer type {name!r} is registered twice")
             REGISTRY[name] = cls
+        if cls.fields and cls.param:
+            add_parameter(cls.param, cls.fields)
         return cls
 
     return enter

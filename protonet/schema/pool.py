@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,41 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _DESCRIPTORS = Path(__file__).with_name("caffe.desc")
+_FIRST_ADDED = 100_000
+_KINDS = {bool: "bool", int: "int32", float: "float", str: "string"}
+_added: dict[str, dict[str, object]] = {}
+
+
+def add_parameter(name: str, fields: Mapping[str, object]) -> None:
+    """Give LayerParameter a field ``name`` whose message has these fields, {name: default}.
+
+    A default is a bool, int, float or str, or a list of one of them for a repeated field. Messages
+    made before know nothing of it. ValueError where LayerParameter has that field already.
+    """
+    if name in message("LayerParameter").DESCRIPTOR.fields_by_name:
+        raise ValueError(f"LayerParameter has a field {name!r} already")
+    for field, default in fields.items():
+        sample = default[0] if isinstance(default, list) and default else default
+        if type(sample) not in _KINDS or not field.isidentifier():
+            raise ValueError(f"the default of {field!r} must be a bool, int, float, str or list")
+    _added[name] = dict(fields)
+    pool.cache_clear()
+    message_class.cache_clear()
+
+
+def _add(file: Any, number: int, name: str, fields: Mapping[str, object]) -> None:
+    """Merge one added parameter into the schema's file."""
+    made = file.message_type.add(name=f"{name.title().replace('_', '')}Message")
+    for index, (field, default) in enumerate(fields.items(), 1):
+        is_list = isinstance(default, list)
+        kind = _KINDS[type(default[0] if isinstance(default, list) else default)]
+        text = str(default).lower() if isinstance(default, bool) else str(default)
+        new = made.field.add(name=field, number=index, label=3 if is_list else 1)
+        new.type = descriptor_pb2.FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
+        if not is_list:
+            new.default_value = text
+    (layer,) = (m for m in file.message_type if m.name == "LayerParameter")
+    layer.field.add(name=name, number=number, label=1, type=11, type_name=f".caffe.{made.name}")
 
 
 @cache
@@ -17,6 +53,8 @@ def pool() -> Any:
     files = descriptor_pb2.FileDescriptorSet()
     files.ParseFromString(_DESCRIPTORS.read_bytes())
     private = descriptor_pool.DescriptorPool()
+    for number, (name, fields) in enumerate(_added.items(), _FIRST_ADDED):
+        _add(files.file[0], number, name, fields)
     for file in files.file:
         private.AddSerializedFile(file.SerializeToString())
     return private
