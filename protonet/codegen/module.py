@@ -29,7 +29,8 @@ def define(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
 
     The class pickles as its own text, so a saved net opens in another process.
     """
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    # One text may belong to nets whose blobs Caffe lays out differently.
+    digest = hashlib.sha256(f"{text}{blobs}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
     key = f"_protonet_{digest}"
     if key not in sys.modules:
         module = types.ModuleType(key)

@@ -91,6 +91,17 @@ def test_what_does_not_fit_changes_nothing(blobs, words):
     assert torch.equal(net.f.bias, before)
 
 
+def test_one_text_may_have_two_layouts():
+    square = NET.replace("num_output: 2", "num_output: 36")
+    nets = [protonet.compile(square), protonet.compile(square.replace("transpose: true", ""))]
+    assert type(nets[0]).protonet_source == type(nets[1]).protonet_source
+    weight = np.random.default_rng(1).normal(size=(36, 36)).astype(np.float32)
+    for net in nets:
+        protonet.load_blobs(net, {"f": [weight, np.zeros(36, np.float32)]})
+    np.testing.assert_array_equal(nets[0].f.weight.detach().numpy(), weight.T)
+    np.testing.assert_array_equal(nets[1].f.weight.detach().numpy(), weight)
+
+
 def test_another_module_is_refused():
     with pytest.raises(NetError, match="no net that protonet compiled"):
         protonet.dump_blobs(torch.nn.Linear(2, 2))
