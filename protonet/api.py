@@ -44,12 +44,13 @@ def graph(
     stages: Sequence[str] = (),
     level: int = 0,
     shapes: Shapes | None = None,
+    allow_python: bool = False,
 ) -> Graph:
     """The graph of one phase of a net, with every shape, made without torch."""
     selected = select(read(source), _phase(phase), tuple(stages), level)
     raise_all(selected.errors)
     sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
-    return verify(build(selected, _phase(phase), sizes))
+    return verify(build(selected, _phase(phase), sizes, allow_python=allow_python))
 
 
 def _phase(phase: str) -> str:
@@ -67,12 +68,13 @@ def program(
     outputs: Sequence[str] | None = None,
     faithful: bool = False,
     shapes: Shapes | None = None,
+    allow_python: bool = False,
 ) -> Program:
     """The PyTorch program of a net, as data."""
     from protonet.codegen import write
     from protonet.passes import DEPLOY
 
-    net = graph(source, phase, stages, level, shapes)
+    net = graph(source, phase, stages, level, shapes, allow_python)
     for blob in outputs or ():
         if blob not in net.blobs:
             hint = did_you_mean(blob, net.blobs)
@@ -99,17 +101,18 @@ def emit(
     faithful: bool = False,
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
+    allow_python: bool = False,
 ) -> str:
     """The source of a standalone PyTorch file for a net; the text that ``compile`` executes.
 
     ``source`` is a path, a prototxt's text or a NetParameter message; ``shapes`` gives or
-    replaces input shapes, {blob: (n, c, h, w)}; ``plugins`` are files with layers of one's own.
-    Raises NetError with its place.
+    replaces input shapes, {blob: (n, c, h, w)}; ``plugins`` are files with layers of one's own;
+    ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
     from protonet.codegen import source as text
 
     with_plugins(plugins)
-    return text(program(source, phase, stages, level, outputs, faithful, shapes))
+    return text(program(source, phase, stages, level, outputs, faithful, shapes, allow_python))
 
 
 def compile(  # noqa: A001 (the verb of what this package does)
@@ -122,6 +125,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     faithful: bool = False,
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
+    allow_python: bool = False,
 ) -> nn.Module:
     """Compile a Caffe net into a torch.nn.Module.
 
@@ -129,15 +133,15 @@ def compile(  # noqa: A001 (the verb of what this package does)
     or {blob: tensor} where it has several or ``outputs`` names them; in the TRAIN phase with
     "objective", the weighted sum of the losses. ``weights`` is {layer: [array, ...]} in Caffe's
     order and shapes. ``faithful`` keeps one statement a layer and Caffe's own BatchNorm.
-    ``plugins`` are files with layers of one's own.
-    Raises NetError with its place.
+    ``plugins`` are files with layers of one's own;
+    ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
     from protonet.codegen import instantiate
     from protonet.codegen import source as text
     from protonet.weights import load_blobs
 
     with_plugins(plugins)
-    made = program(source, phase, stages, level, outputs, faithful, shapes)
+    made = program(source, phase, stages, level, outputs, faithful, shapes, allow_python)
     net: nn.Module = instantiate(made, text(made))
     if weights is not None:
         load_blobs(net, weights)

@@ -12,22 +12,23 @@ import protonet
 from protonet.api import graph
 from protonet.layers import REGISTRY
 from protonet.layers.base import register
+from protonet.schema.pool import message
 
 EXAMPLES = [
     pytest.param(example, id=f"{name}-{number}")
     for name, cls in sorted(REGISTRY.items())
-    if name == cls.type
+    if name == cls.type and not cls.runs_code
     for number, example in enumerate(cls.examples)
 ]
 
-# Layer types of BVLC Caffe 1.0, from its registry. Python needs the user's word to run code.
+# Layer types of BVLC Caffe 1.0, from its registry.
 BVLC = """
     AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution
     Crop Data Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten
     HDF5Data HDF5Output HingeLoss Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit
-    Log MVN MemoryData MultinomialLogisticLoss PReLU Parameter Pooling Power RNN ReLU Reduction
-    Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split
-    Swish TanH Threshold Tile WindowData
+    Log MVN MemoryData MultinomialLogisticLoss PReLU Parameter Pooling Power Python RNN ReLU
+    Reduction Reshape SPP Scale Sigmoid SigmoidCrossEntropyLoss Silence Slice Softmax
+    SoftmaxWithLoss Split Swish TanH Threshold Tile WindowData
 """.split()  # noqa: SIM905 (a list of strings would fill the page)
 
 
@@ -53,6 +54,13 @@ def test_every_type_of_bvlc_is_here():
 def test_a_layer_explains_itself(cls):
     assert cls.examples
     assert "Source: " in cls.__doc__
+
+
+def test_every_parameter_of_bvlc_has_its_layer():
+    fields = message("LayerParameter").DESCRIPTOR.fields
+    bvlc = {f.name for f in fields if f.message_type and 100 < f.number < 150}
+    shared = {"transform_param", "loss_param"}
+    assert bvlc - shared <= {cls.param for cls in REGISTRY.values()}
 
 
 def test_registering_twice_raises():

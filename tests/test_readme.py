@@ -12,6 +12,7 @@ import pytest
 
 import protonet
 from protonet.layers import REGISTRY
+from protonet.layers.python import MAPPED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,6 +35,7 @@ def test_the_library_examples_run(monkeypatch):
     for block in blocks(README, "python")[1:]:
         exec(compile(block, "README.md", "exec"), namespace)
     assert namespace["problems"] == []
+    assert MAPPED.pop("rpn.proposal_layer.ProposalLayer")
     assert namespace["probabilities"].shape == (8, 10)
 
 

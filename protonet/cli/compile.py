@@ -10,6 +10,7 @@ import click
 from protonet.cli.options import net_options, write_whole
 from protonet.diagnostics import NetError
 
+_GRAPH_OPTIONS = ("phase", "stages", "level", "shapes", "allow_python")
 _STAGES = ("text", "net", "graph", "torch")
 
 
@@ -58,7 +59,7 @@ def _compiled(net: str, options: dict[str, Any]) -> tuple[Any, str]:
     from protonet.cli.table import table
     from protonet.codegen import source
 
-    only = {key: options[key] for key in ("phase", "stages", "level", "shapes")}
+    only = {key: options[key] for key in _GRAPH_OPTIONS}
     click.echo(table(graph(net, **only)), err=True)
     made = program(net, **options)
     return made, source(made)
@@ -84,6 +85,6 @@ def _dump(net: str, stage: str, options: dict[str, Any]) -> str:
         phase = options["phase"].upper()
         return to_text(select(api.read(net), phase, options["stages"], options["level"]).message)
     if stage == "graph":
-        only = {key: options[key] for key in ("phase", "stages", "level", "shapes")}
+        only = {key: options[key] for key in _GRAPH_OPTIONS}
         return table(api.graph(net, **only))
     return api.emit(net, **options).rstrip("\n")

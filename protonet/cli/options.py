@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,12 @@ def _load_plugins(_context: Any, _option: Any, files: tuple[str, ...]) -> None:
         load_file(file)
 
 
+def _allow_python(_context: Any, _option: Any, allowed: bool) -> bool:
+    if allowed and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return allowed
+
+
 plugin_option = click.option(
     "--plugin",
     multiple=True,
@@ -51,6 +58,12 @@ def net_options(command: C) -> C:
     """Which net of a file is meant: phase, stages, level, input shapes."""
     phase = click.Choice(["TRAIN", "TEST"], case_sensitive=False)
     for option in (
+        click.option(
+            "--allow-python",
+            is_flag=True,
+            callback=_allow_python,
+            help="Let Python layers run their classes, from here or PYTHONPATH.",
+        ),
         plugin_option,
         click.option(
             "--shape",

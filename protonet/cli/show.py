@@ -17,8 +17,9 @@ def command(
     stages: tuple[str, ...],
     level: int,
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    allow_python: bool,
 ) -> None:
     """Print every layer of NET with its output shape, parameters and multiply-adds."""
     from protonet.api import graph
 
-    click.echo(table(graph(net, phase, stages, level, dict(shapes))))
+    click.echo(table(graph(net, phase, stages, level, dict(shapes), allow_python)))

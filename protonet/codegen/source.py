@@ -12,13 +12,19 @@ from protonet.codegen.layout import WIDTH, statement
 from protonet.codegen.write import Program
 from protonet.program.expr import Call, Mapping, Name, Ref, Sequence, wrap
 
+_USED = {
+    "np": "import numpy as np",
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+}
+
 
 def source(program: Program) -> str:
     """The file: imports, helpers, the class, and a trial run under ``python net.py``."""
     _shorten(program)
     body = "\n\n\n".join([*_helpers(program), *_table(program), _class(program), _main(program)])
     doc = _docstring(program.doc)
-    return f"{doc}\n\n{_imports(body)}\n\n\n{body}\n"
+    return f"{doc}\n\n{_imports(body, program.imports)}\n\n\n{body}\n"
 
 
 def _shorten(program: Program) -> None:
@@ -35,14 +41,18 @@ def _docstring(text: str) -> str:
     return f'"""{safe[: WIDTH - 6].strip()}"""'
 
 
-def _imports(body: str) -> str:
+def _imports(body: str, modules: list[str]) -> str:
+    """Imports of what the code uses, in the order that the formatter's users expect."""
     code = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', body)
-    lines = ["import math\n"] if re.search(r"\bmath\.", code) else []
-    if re.search(r"\btorch\.", code):
-        lines.append("import torch")
-    if re.search(r"\bF\.", code):
-        lines.append("import torch.nn.functional as F")
-    return "\n".join([*lines, "from torch import nn"])
+    own = [
+        name for name in ("importlib", "math", "sys", "types") if re.search(rf"\b{name}\.", code)
+    ]
+    first = [f"import {name}" for name in own]
+    first += ["from typing import Any"] if re.search(r"\bAny\b", code) else []
+    then = [line for name, line in _USED.items() if re.search(rf"\b{name}\.", code)]
+    last = [f"import {module}" for module in modules]
+    groups = (first, [*then, "from torch import nn"], last)
+    return "\n\n".join("\n".join(group) for group in groups if group)
 
 
 def _helpers(program: Program) -> Iterator[str]:

@@ -48,6 +48,7 @@ class Program:
     statements: list[tuple[str, Expr]] = field(default_factory=list)
     result: Expr | None = None
     helpers: list[Callable[..., Any]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
     layers: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, list[BlobPlace]] = field(default_factory=dict)
     shapes: list[tuple[int, ...]] = field(default_factory=list)
@@ -62,6 +63,7 @@ def write(
     """Lower every node of a graph. ``outputs`` are blobs; by default the net's own outputs."""
     program = _Writer(graph, faithful, origin).run(outputs)
     helpers = {helper.__name__ for helper in program.helpers}
+    helpers.update(module.partition(".")[0] for module in program.imports)
     if helpers & {program.name, *program.variables}:
         program = _Writer(graph, faithful, origin, frozenset(helpers)).run(outputs)
     return program
@@ -202,6 +204,7 @@ class _Writer:
         for helper in b.helpers:
             if helper not in program.helpers:
                 program.helpers.append(helper)
+        program.imports += [module for module in b.imports if module not in program.imports]
         if b.submodule is None:
             return
         self.attributes_used.add(b.attribute)

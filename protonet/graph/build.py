@@ -19,13 +19,15 @@ def build(
     phase: str,
     shapes: Mapping[str, Shape] | None = None,
     lenient: bool = False,
+    allow_python: bool = False,
 ) -> Graph:
     """Lower a selected net to a graph. ``shapes`` are input shapes that replace the file's.
 
-    With ``lenient`` a data layer whose shape is unknown is passed over, with all below it.
+    With ``lenient`` a data layer whose shape is unknown is passed over, with all below it, and
+    so is a layer that runs the user's code, which it does only with ``allow_python``.
     Raises NetErrors with every problem that does not follow from an earlier one.
     """
-    builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient)
+    builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient, allow_python)
     graph = builder.run()
     if builder.errors:
         raise builder.errors[0] if len(builder.errors) == 1 else NetErrors(builder.errors)
@@ -35,11 +37,19 @@ def build(
 class _GraphBuilder:
     """The state of one build: the blobs so far, the ones that failed, and the errors."""
 
-    def __init__(self, loaded: Loaded, phase: str, shapes: dict[str, Shape], lenient: bool) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        phase: str,
+        shapes: dict[str, Shape],
+        lenient: bool,
+        allow_python: bool,
+    ) -> None:
         self.message: Any = loaded.message
         self.map = loaded.sourcemap
         self.shapes = shapes
         self.lenient = lenient
+        self.allow_python = allow_python
         self.errors: list[NetError] = []
         self.broken: set[str] = set()
         self.available: dict[str, Value] = {}
@@ -120,6 +130,7 @@ class _GraphBuilder:
 
     def infer(self, node: Node, message: Any) -> tuple[Shape, ...]:
         shapes = tuple(value.shape for value in node.inputs)
+        self.check_code(node, message)
         try:
             if node.layer.is_data and any(top in self.shapes for top in message.top):
                 tops = self.data_shapes(node, message)
@@ -134,6 +145,16 @@ class _GraphBuilder:
             if any(n < 0 for n in shape):
                 raise self.error(node, f"the top {top!r} would have the shape {show(shape)}")
         return tops
+
+    def check_code(self, node: Node, message: Any) -> None:
+        """A prototxt alone never runs code: that takes the user's word."""
+        if not node.layer.runs_code or self.allow_python:
+            return
+        if self.lenient:
+            raise ShapeUnknown("its code is not run")
+        what = f"it would run the Python class {message.python_param.layer!r} of the module "
+        hint = "pass --allow-python (allow_python=True) if you trust it"
+        raise self.error(node, f"{what}{message.python_param.module!r}", None, hint)
 
     def data_shapes(self, node: Node, message: Any) -> tuple[Shape, ...]:
         """The shapes given by the caller; a label that is not named follows the batch."""

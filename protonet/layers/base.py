@@ -62,6 +62,7 @@ class Layer:
     constants: ClassVar[tuple[int, ...]] = ()
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
+    runs_code: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 

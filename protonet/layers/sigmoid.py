@@ -11,6 +11,7 @@ class Sigmoid(Layer):
     Any shape, kept. Source: Caffe's SigmoidLayer.
     """
 
+    param = "sigmoid_param"
     may_run_in_place = True
     examples = (
         Example(

@@ -11,6 +11,7 @@ class TanH(Layer):
     Any shape, kept. Source: Caffe's TanHLayer.
     """
 
+    param = "tanh_param"
     may_run_in_place = True
     examples = (
         Example(

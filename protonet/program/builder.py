@@ -16,7 +16,8 @@ class Builder:
     """Collects one node's part of a program.
 
     ``attribute`` is the name under which the node's submodule stands; ``bottoms`` and ``tops``
-    are the shapes of its inputs and outputs; ``helpers`` are classes and functions to copy.
+    are the shapes of its inputs and outputs; ``helpers`` are classes and functions to copy,
+    ``imports`` modules to import.
     """
 
     def __init__(self, attribute: str, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> None:
@@ -26,6 +27,7 @@ class Builder:
         self.submodule: Call | None = None
         self.helpers: list[Callable[..., Any]] = []
         self.statements: list[tuple[str, Expr]] = []
+        self.imports: list[str] = []
         self.taken: set[str] = set()
 
     def module(self, cls: Any, *args: Any, **kwargs: Any) -> Expr:
