@@ -6,10 +6,13 @@ import hashlib
 import linecache
 import sys
 import types
+from threading import RLock
 from typing import Any
 
 from protonet.codegen.write import BlobPlace, Program
 from protonet.diagnostics import NetError
+
+_ONE_AT_A_TIME = RLock()
 
 
 def instantiate(program: Program, text: str) -> Any:
@@ -32,22 +35,23 @@ def define(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
     # One text may belong to nets whose blobs Caffe lays out differently.
     digest = hashlib.sha256(f"{text}{blobs}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
     key = f"_protonet_{digest}"
-    if key not in sys.modules:
-        module = types.ModuleType(key)
-        filename = f"<{name} {digest}>"
-        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-        module.__file__ = filename
-        sys.modules[key] = module
-        try:
-            exec(compile(text, filename, "exec"), module.__dict__)  # noqa: S102 (our own text)
-        except BaseException:
-            del sys.modules[key]
-            raise
-        cls = getattr(module, name)
-        cls.protonet_source = text
-        cls.protonet_blobs = blobs
-        cls.__reduce_ex__ = _reduce
+    with _ONE_AT_A_TIME:
+        if key not in sys.modules:
+            sys.modules[key] = _executed(key, f"<{name} {digest}>", text)
+            cls = getattr(sys.modules[key], name)
+            cls.protonet_source = text
+            cls.protonet_blobs = blobs
+            cls.__reduce_ex__ = _reduce
     return getattr(sys.modules[key], name)
+
+
+def _executed(key: str, filename: str, text: str) -> types.ModuleType:
+    """The module that a text is; tracebacks show its lines."""
+    module = types.ModuleType(key)
+    module.__file__ = filename
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    exec(compile(text, filename, "exec"), module.__dict__)  # noqa: S102 (our own text)
+    return module
 
 
 def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _DESCRIPTORS = Path(__file__).with_name("caffe.desc")
+_ONE_AT_A_TIME = RLock()
 _FIRST_ADDED = 100_000
 _KINDS = {bool: "bool", int: "int32", float: "float", str: "string"}
 _added: dict[str, dict[str, object]] = {}
@@ -27,9 +29,10 @@ def add_parameter(name: str, fields: Mapping[str, object]) -> None:
         sample = default[0] if isinstance(default, list) and default else default
         if type(sample) not in _KINDS or not field.isidentifier():
             raise ValueError(f"the default of {field!r} must be a bool, int, float, str or list")
-    _added[name] = dict(fields)
-    pool.cache_clear()
-    message_class.cache_clear()
+    with _ONE_AT_A_TIME:
+        _added[name] = dict(fields)
+        _pool.cache_clear()
+        _message_class.cache_clear()
 
 
 def _add(file: Any, number: int, name: str, fields: Mapping[str, object]) -> None:
@@ -47,9 +50,14 @@ def _add(file: Any, number: int, name: str, fields: Mapping[str, object]) -> Non
     layer.field.add(name=name, number=number, label=1, type=11, type_name=f".caffe.{made.name}")
 
 
-@cache
 def pool() -> Any:
     """The private pool, filled from the descriptor set that ships."""
+    with _ONE_AT_A_TIME:
+        return _pool()
+
+
+@cache
+def _pool() -> Any:
     files = descriptor_pb2.FileDescriptorSet()
     files.ParseFromString(_DESCRIPTORS.read_bytes())
     private = descriptor_pool.DescriptorPool()
@@ -60,9 +68,14 @@ def pool() -> Any:
     return private
 
 
-@cache
 def message_class(name: str) -> Any:
-    """The class of a message of the schema, such as NetParameter."""
+    """The class of a message of the schema, such as NetParameter; one for all threads."""
+    with _ONE_AT_A_TIME:
+        return _message_class(name)
+
+
+@cache
+def _message_class(name: str) -> Any:
     return message_factory.GetMessageClass(pool().FindMessageTypeByName(f"caffe.{name}"))
 
 

@@ -85,6 +85,23 @@ def test_text_and_descriptors_agree():
         assert number(default) == number(compiled_default), key
 
 
+def test_threads_share_one_pool():
+    code = """
+import threading, protonet
+found, text = [], 'input: "x" input_shape { dim: 1 } layer { name: "r" type: "ReLU" bottom: "x" }'
+barrier = threading.Barrier(16)
+def work():
+    barrier.wait()
+    found.append(protonet.emit(text.replace('"x" }', '"x" top: "y" }')))
+threads = [threading.Thread(target=work) for _ in range(16)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+assert len(found) == 16 and len(set(found)) == 1
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_a_foreign_caffe_proto_in_the_same_process(ours_first):
     foreign = """
