@@ -10,6 +10,7 @@ from protonet.diagnostics import NetError, NetErrors, did_you_mean
 from protonet.graph import Graph, build, verify
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
+from protonet.schema.files import attach_files
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
@@ -49,6 +50,7 @@ def graph(
     """The graph of one phase of a net, with every shape, made without torch."""
     selected = select(read(source), _phase(phase), tuple(stages), level)
     raise_all(selected.errors)
+    attach_files(selected)
     sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
     return verify(build(selected, _phase(phase), sizes, allow_python=allow_python))
 

@@ -10,21 +10,23 @@ from protonet.layers.base import (
     Layer,
     LayerError,
     Shape,
+    ShapeUnknown,
     canonical_axis,
     count,
     register,
     show,
 )
 from protonet.layers.loss import VALID, check_batch, check_labels, normalization, targets
-from protonet.program import Builder, Expr, F, torch
+from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.schema.files import values
 
 
 @register("InfogainLoss")
 class InfogainLoss(Layer):
     """Minus the logarithms of the softmax, weighted by the label's row of a matrix.
 
-    Scores (n, c, ...), labels (n, ...), the matrix (1, 1, c, c), one number; a second top has
-    the softmax. Source: Caffe's InfogainLossLayer.
+    Scores (n, c, ...), labels (n, ...), the matrix (1, 1, c, c) or the file that source names, one
+    number; a second top has the softmax. Source: Caffe's InfogainLossLayer.
     """
 
     param = "infogain_loss_param"
@@ -49,16 +51,34 @@ class InfogainLoss(Layer):
         check_labels(scores, labels, axis)
         classes = scores[axis]
         if not matrix:
-            hint = f"give the matrix as a third bottom, an Input of 1x1x{classes}x{classes}"
-            raise LayerError("its matrix is in a file, and protonet takes it as a blob", hint=hint)
-        if matrix[0][-2:] != (classes, classes) or count(matrix[0]) != classes**2:
+            self.check_file(classes)
+        elif matrix[0][-2:] != (classes, classes) or count(matrix[0]) != classes**2:
             what = f"{classes} classes take a matrix of 1x1x{classes}x{classes}"
             raise LayerError(f"{what}, not {show(matrix[0])}", "bottom", 2)
         return ((), scores)[: len(self.message.top)]
 
+    def check_file(self, classes: int) -> None:
+        """LayerError where the matrix is neither a bottom nor in the file that source names."""
+        if not self.p.source:
+            hint = f"state source, or give a third bottom of 1x1x{classes}x{classes}"
+            raise LayerError("it has no matrix", hint=hint)
+        if not len(self.message.blobs):
+            raise ShapeUnknown(f"the file {self.p.source!r} is not read", "source")
+        given = len(values(self.message.blobs[0]))
+        if given != classes**2:
+            what = f"{classes} classes take a matrix of {classes**2} elements, the file has {given}"
+            raise LayerError(what, "source")
+
+    def stored(self, b: Builder, classes: int) -> Expr:
+        """The matrix of the file, as a submodule that gives it."""
+        flat = [single(v) for v in values(self.message.blobs[0])]
+        rows = [flat[i : i + classes] for i in range(0, len(flat), classes)]
+        return b.module(InfogainMatrix, rows)()
+
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
-        scores, labels, matrix = bottoms
+        scores, labels, *given_matrix = bottoms
         axis, options = canonical_axis(self.p.axis, b.bottoms[0]), self.message.loss_param
+        matrix = given_matrix[0] if given_matrix else self.stored(b, b.bottoms[0][axis])
         given: dict[str, Any] = {"axis": axis}
         if options.HasField("ignore_label"):
             given["ignore_label"] = options.ignore_label
@@ -94,3 +114,16 @@ def infogain_loss(
         "none": 1,
     }
     return total / counts[normalization]
+
+
+class InfogainMatrix(nn.Module):
+    """The weights of every class, a row for each label."""
+
+    matrix: torch.Tensor
+
+    def __init__(self, rows: list[list[float]]) -> None:
+        super().__init__()
+        self.register_buffer("matrix", torch.tensor(rows), persistent=False)
+
+    def forward(self) -> torch.Tensor:
+        return self.matrix
