@@ -45,4 +45,4 @@ def multinomial_logistic_loss(
     own = probabilities.flatten(1).gather(1, labels.flatten()[:, None].long())
     bounded = own.detach().clamp(min=1e-20)
     # The gradient is minus one over the bounded probability, also where the bound holds.
-    return -(bounded.log() + (own - own.detach()) / bounded).sum() / labels.shape[0]
+    return -(bounded.log() + (own - own.detach()) / bounded).mean()
