@@ -134,7 +134,7 @@ CASES = [
     case("Softmax", "", [IMAGE], lambda x: x.softmax(1)),
     case("SoftmaxWithLoss", "", [ROWS, (64,)],
          lambda x, label: F.cross_entropy(x, label.long()), 1024),
-    case("SoftmaxWithLoss", "loss_param { ignore_label: 7 }", [(4, 21, 64, 64), (4, 1, 64, 64)],
+    case("SoftmaxWithLoss", "loss_param { ignore_label: 7 }", [(2, 21, 160, 160), (2, 1, 160, 160)],
          lambda x, label: F.cross_entropy(x, label[:, 0].long(), ignore_index=7), 21),
     case("EuclideanLoss", "", [ROWS, ROWS], lambda a, b: (a - b).square().sum() / (2 * len(a))),
     case("SigmoidCrossEntropyLoss", "", [ROWS, ROWS], lambda x, t:
