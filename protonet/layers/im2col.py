@@ -51,6 +51,12 @@ def im2col(
     axis: int = 1,
 ) -> torch.Tensor:
     """Every window of the axes after ``axis``, laid out along that axis."""
+    if len(kernel) == 2 and axis == 1:
+        windows = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+        sides = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in windows]
+        window = (tuple(part) for part in (kernel, dilation, padding, stride))
+        y = F.unfold(x, *window)
+        return y.reshape(*y.shape[:2], *sides)
     x = F.pad(x, [p for p in reversed(padding) for _ in range(2)])
     for i in reversed(range(len(kernel))):
         size, reach = x.shape[axis + 1 + i], dilation[i] * (kernel[i] - 1)

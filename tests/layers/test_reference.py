@@ -374,6 +374,25 @@ def test_spp(seed, height, average, size):
 
 
 @quick
+@given(st.data(), seeds, st.integers(1, 3))
+def test_im2col(data, seed, axes):
+    w = data.draw(windows(axes))
+    shape = (2, 2, *(data.draw(st.integers(1, 5)) for _ in range(axes)))
+    fields = per_axis("kernel_size", w["kernel"])
+    for name in ("stride", "pad", "dilation"):
+        fields += f" {per_axis(name, w[name])}"
+    try:
+        net = compiled("Im2col", f"convolution_param {{ {fields} }}", [shape])
+    except NetError:
+        assume(False)
+    x = numbers(seed, shape)
+    taps = int(np.prod(w["kernel"]))
+    filters = np.eye(2 * taps).reshape(2 * taps, 2, *w["kernel"])
+    options = {key: w[key] for key in ("stride", "pad", "dilation")}
+    close(outputs(net, x)[0], reference.convolution(x, filters, None, group=1, **options))
+
+
+@quick
 @given(seeds, st.booleans(), st.booleans(), st.integers(1, 4))
 def test_mvn(seed, variance, across, axes):
     x = numbers(seed, (3, 2, 4, 5)[:axes])
