@@ -465,3 +465,113 @@ def test_power_exp_and_log(seed, scale, shift, base):
     wanted = np.log(positive) / (1 if base == -1 else np.log(base))
     net = compiled("Log", fields, [x.shape])
     np.testing.assert_allclose(outputs(net, positive)[0], wanted, rtol=1e-5, atol=1e-7)
+
+
+NEURONS = {
+    "AbsVal": ("", np.abs),
+    "BNLL": ("", lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)),
+    "Clip": ("clip_param { min: -0.5 max: 1 }", lambda x: np.clip(x, -0.5, 1)),
+    "ELU": ("elu_param { alpha: 0.5 }", lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+    "ReLU": ("relu_param { negative_slope: 0.25 }", lambda x: np.where(x > 0, x, 0.25 * x)),
+    "Sigmoid": ("", lambda x: 1 / (1 + np.exp(-x))),
+    "Swish": ("swish_param { beta: 2 }", lambda x: x / (1 + np.exp(-2 * x))),
+    "TanH": ("", np.tanh),
+    "Threshold": ("threshold_param { threshold: 0.5 }", lambda x: (x > 0.5).astype(float)),
+    "Power": ("power_param { power: 0 scale: 3 shift: 2 }", np.ones_like),
+}
+
+
+@quick
+@given(seeds, st.integers(1, 5), st.booleans())
+@pytest.mark.parametrize("kind", sorted(NEURONS))
+def test_neurons(kind, seed, axes, in_place):
+    fields, function = NEURONS[kind]
+    shape = tuple(np.random.default_rng(seed).integers(1, 4, axes))
+    x = numbers(seed, shape)
+    close(outputs(compiled(kind, fields, [shape]), x)[0], function(x))
+    if in_place:
+        dims = " ".join(f"dim: {n}" for n in shape)
+        text = f'input: "x" input_shape {{ {dims} }} '
+        text += f'layer {{ name: "l" type: "{kind}" bottom: "x" top: "x" {fields} }}'
+        given_ = torch.from_numpy(x)
+        close(protonet.compile(text).double()(given_).numpy(), function(x))
+        close(given_.numpy(), x)
+
+
+@quick
+@given(seeds, st.integers(2, 5), st.booleans())
+def test_prelu(seed, axes, shared):
+    shape = (2, *np.random.default_rng(seed).integers(1, 4, axes - 1))
+    net = compiled("PReLU", f"prelu_param {{ channel_shared: {str(shared).lower()} }}", [shape])
+    (slope,) = filled(net, seed)
+    x = numbers(seed, shape)
+    spread = slope.reshape(-1, *(1,) * (axes - 2))
+    close(outputs(net, x)[0], np.where(x > 0, x, spread * x))
+
+
+@quick
+@given(seeds, st.integers(2, 5), st.sampled_from([0.0, 1.0, 2.5]), st.booleans())
+def test_batch_norm(seed, axes, factor, training):
+    shape = (3, *np.random.default_rng(seed).integers(2, 4, axes - 1))
+    net = compiled("BatchNorm", "", [shape], phase="TRAIN" if training else "TEST")
+    draw = np.random.default_rng(seed + 1)
+    mean, variance = draw.normal(size=shape[1]), draw.uniform(0.5, 2, shape[1])
+    protonet.load_blobs(net, {"l": [mean, variance, np.array([factor])]})
+    x = numbers(seed, shape)
+    over = (0, *range(2, axes))
+    spread = (-1, *(1,) * (axes - 2))
+    scale = 1 / factor if factor else 0
+    m, v = (x.mean(over), x.var(over)) if training else (mean * scale, variance * scale)
+    wanted = (x - m.reshape(spread)) / np.sqrt(v.reshape(spread) + 1e-5)
+    np.testing.assert_allclose(outputs(net, x)[0], wanted, rtol=1e-5, atol=1e-7)
+    after = protonet.dump_blobs(net)["l"]
+    if training:
+        count = x.size // shape[1]
+        kept = [0.999 * mean + m, 0.999 * variance + v * count / (count - 1), 0.999 * factor + 1]
+        for actual, value in zip(after, kept, strict=True):
+            np.testing.assert_allclose(actual, np.reshape(value, actual.shape), rtol=1e-5)
+
+
+@quick
+@given(seeds)
+def test_rows_by_number_and_by_selector(seed):
+    draw = np.random.default_rng(seed)
+    x, index = numbers(seed, (5, 2, 3)), draw.integers(0, 5, 7).astype(float)
+    close(outputs(compiled("BatchReindex", "", [x.shape, (7,)]), x, index)[0], x[index.astype(int)])
+    selector = draw.integers(0, 2, 5).astype(float)
+    other = numbers(seed + 1, (5, 1))
+    net = compiled("Filter", "", [x.shape, other.shape, (5,)], 2)
+    for actual, blob in zip(outputs(net, x, other, selector), (x, other), strict=True):
+        close(actual, blob[selector != 0])
+
+
+@quick
+@given(seeds)
+def test_distances_and_probabilities(seed):
+    a, b = numbers(seed, (3, 4)), numbers(seed + 1, (3, 4))
+    net = compiled("EuclideanLoss", "", [(3, 4), (3, 2, 2)])
+    close(outputs(net, a, b.reshape(3, 2, 2))[0], ((a - b) ** 2).sum() / 6)
+    p, labels = np.abs(a) * np.array([1, 1, 0, 1]), ties(seed, 3)
+    own = np.maximum(p[np.arange(3), labels.astype(int)], 1e-20)
+    net = compiled("MultinomialLogisticLoss", "", [(3, 4), (3,)])
+    close(outputs(net, p, labels)[0], -np.log(own).mean())
+
+
+@quick
+@given(seeds)
+def test_rnn_and_lstm_unit(seed):
+    x, keep = numbers(seed, (4, 2, 3)), np.random.default_rng(seed).integers(0, 2, (4, 2)) * 1.0
+    net = compiled("RNN", "recurrent_param { num_output: 5 }", [x.shape, keep.shape])
+    weight, bias, hidden, out, out_bias = filled(net, seed)
+    h, steps = np.zeros((2, 5)), []
+    for t in range(4):
+        h = np.tanh(x[t] @ weight.T + bias + (keep[t][:, None] * h) @ hidden.T)
+        steps.append(np.tanh(h @ out.T + out_bias))
+    close(outputs(net, x, keep)[0], np.stack(steps))
+    cell, gates, on = numbers(seed, (1, 2, 3)), numbers(seed + 1, (1, 2, 12)), keep[:1]
+    i, f, o = (1 / (1 + np.exp(-g)) for g in np.split(gates[..., :9], 3, axis=2))
+    after = on[..., None] * f * cell + i * np.tanh(gates[..., 9:])
+    net = compiled("LSTMUnit", "", [cell.shape, gates.shape, on.shape], 2)
+    wanted_ = (after, o * np.tanh(after))
+    for actual, wanted in zip(outputs(net, cell, gates, on), wanted_, strict=True):
+        close(actual, wanted)
