@@ -19,13 +19,17 @@ ORDER = {
     "text": 1,
     "schema": 2,
     "program": 3,
+    "data": 3,
     "layers": 4,
     "graph": 5,
     "passes": 6,
     "codegen": 7,
     "weights": 8,
     "api": 9,
-    "cli": 10,
+    "zoo": 10,
+    "drawing": 10,
+    "training": 10,
+    "cli": 11,
 }
 SHARED_BY_LAYERS = {"base", "batch", "extent", "filler", "loss", "recurrent"}
 
