@@ -1,32 +1,65 @@
-"""The table of a net: layer, type, output shape, parameters, multiply-adds."""
+"""The table of a net: what each layer gives out, and what it costs."""
 
 from __future__ import annotations
 
-from protonet.graph import Graph, Node
+from protonet.graph import Graph
+from protonet.graph.cost import LayerCost, NetCost, costs
 from protonet.layers.base import show
 
-_HEADS = ("layer", "type", "output", "parameters", "multiply-adds")
+HEADS = (
+    "layer",
+    "type",
+    "output",
+    "parameters",
+    "multiply-adds",
+    "forward",
+    "training",
+    "field",
+)
+_TEXT_COLUMNS = 3
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def table(graph: Graph) -> str:
     """Aligned text, a line a layer, with totals: what people paste into bug reports."""
-    seen: set[object] = set()
-    rows: list[tuple[str, ...]] = []
-    for node in graph.nodes:
-        own = [p for p in node.params if p not in seen]
-        seen.update(own)
-        size = sum(p.size for p in own if not p.is_statistic)
-        shapes = ", ".join(show(v.shape) for v in node.outputs)
-        rows.append((_plain(node.name), node.type, shapes, _number(size), _number(adds(node))))
-    total = ("total", f"{len(graph.nodes)} layers", "")
-    sums = (f"{graph.parameter_count:,}", f"{sum(map(adds, graph.nodes)):,}")
-    return _aligned([_HEADS, *rows, (*total, *sums)])
+    return aligned(costs(graph))
 
 
-def adds(node: Node) -> int:
-    """Multiply-adds of one layer."""
-    bottoms = tuple(v.shape for v in node.inputs)
-    return node.layer.multiply_adds(bottoms, tuple(v.shape for v in node.outputs))
+def aligned(cost: NetCost) -> str:
+    """The same for costs that are known already."""
+    return _aligned([HEADS, *(row(layer) for layer in cost.layers), totals(cost)])
+
+
+def row(layer: LayerCost) -> tuple[str, ...]:
+    """The cells of one layer, as people read them."""
+    return (
+        _plain(layer.node.name),
+        layer.node.type,
+        ", ".join(show(v.shape) for v in layer.node.outputs),
+        _number(layer.parameters),
+        _number(layer.multiply_adds),
+        size(layer.forward),
+        size(layer.training),
+        str(layer.field) if layer.field else "",
+    )
+
+
+def totals(cost: NetCost) -> tuple[str, ...]:
+    """The cells of the last line; forward is the peak."""
+    numbers = (f"{cost.parameters:,}", f"{cost.multiply_adds:,}")
+    count = f"{len(cost.layers)} layer{'' if len(cost.layers) == 1 else 's'}"
+    return ("total", count, "", *numbers, size(cost.peak), size(cost.training), "")
+
+
+def size(number: int) -> str:
+    """Bytes as people write them: 1.2 MB."""
+    if number < 1000:
+        return f"{number} B" if number else ""
+    power = min(4, (len(str(number)) - 1) // 3)
+    amount = f"{number / 1000**power:.3g}"
+    if amount == "1e+03" and power < 4:
+        power, amount = power + 1, "1"
+    return f"{amount if 'e' not in amount else number // 1000**power} {_UNITS[power]}"
 
 
 def _plain(name: str) -> str:
@@ -39,11 +72,12 @@ def _number(n: int) -> str:
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
     lines = []
-    for row in rows:
-        left = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=False)]
-        right = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
-        lines.append("  ".join([*left, *right]).rstrip())
+    for cells in rows:
+        texts = zip(cells[:_TEXT_COLUMNS], widths, strict=False)
+        pairs = zip(cells[_TEXT_COLUMNS:], widths[_TEXT_COLUMNS:], strict=True)
+        both = [*(c.ljust(w) for c, w in texts), *(c.rjust(w) for c, w in pairs)]
+        lines.append("  ".join(both).rstrip())
     rule = "─" * max(len(line) for line in lines)
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

@@ -19,6 +19,7 @@ class Accuracy(Layer):
 
     param = "accuracy_param"
     bottoms = (2, 2)
+    keeps = ()
     tops = (1, 2)
     examples = (
         Example(

@@ -16,6 +16,7 @@ class ArgMax(Layer):
     """
 
     param = "argmax_param"
+    keeps = ()
     examples = (
         Example(
             'layer { name: "l" type: "ArgMax" bottom: "x" top: "y" argmax_param { axis: 1 } }',

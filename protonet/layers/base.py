@@ -32,6 +32,22 @@ class ShapeUnknown(LayerError):
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How far an element of a top looks along each spatial axis, the padding as in the bottom.
+
+    ``upward`` turns the stride round: a deconvolution's step in the bottom is 1 / stride.
+    """
+
+    span: Shape
+    stride: Shape
+    pad: Shape
+    upward: bool = False
+
+
+ALL = Reach((), (), ())  # an element of the top looks at all of the bottom
+
+
+@dataclass(frozen=True)
 class Example:
     """A prototxt for the documentation and the tests: one layer on Input blobs of these shapes.
 
@@ -51,6 +67,8 @@ class Layer:
     of LayerParameter that holds the type's own message, reached as ``self.p``; where the schema
     has no such message, ``fields`` are its fields with their defaults. ``constants`` are the
     bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
+    ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
+    backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
     """
 
     type: ClassVar[str]
@@ -63,6 +81,8 @@ class Layer:
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False
+    keeps: ClassVar[tuple[str, ...]] = ("bottoms",)
+    is_view: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
@@ -106,6 +126,14 @@ class Layer:
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         """Multiplications with an addition that one forward pass takes; 0 where none count."""
         return 0
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        """Bytes of masks and the like that autograd keeps besides bottoms and tops."""
+        return 0
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        """The window of a layer that has one. None: element by element, or all of the input."""
+        return None
 
     def has(self, field: str) -> bool:
         """Whether the definition states a field of the type's own message."""

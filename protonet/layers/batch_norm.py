@@ -46,6 +46,10 @@ class BatchNormLayer(Layer):
     def frozen(self) -> bool:
         return True
 
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        stored = self.phase == "TEST" or self.p.use_global_stats
+        return (8 if stored else 16) * bottoms[0][1]
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         stored = self.p.use_global_stats if self.has("use_global_stats") else None

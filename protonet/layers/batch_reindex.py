@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr
 
 
@@ -14,6 +14,7 @@ class BatchReindex(Layer):
     """
 
     bottoms = (2, 2)
+    keeps = ()
     examples = (
         Example(
             'layer { name: "l" type: "BatchReindex" bottom: "x" bottom: "i" top: "y" }',
@@ -28,6 +29,9 @@ class BatchReindex(Layer):
         if len(index) != 1:
             raise LayerError(f"the numbers have 1 axis, not {len(index)}", "bottom", 1)
         return ((index[0], *x[1:]),)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return 8 * count(bottoms[1])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, index = bottoms

@@ -18,6 +18,7 @@ class BiasLayer(Layer):
     """
 
     param = "bias_param"
+    keeps = ()
     bottoms = (1, 2)
     blobs = ("bias",)
     may_run_in_place = True

@@ -14,6 +14,7 @@ class Concat(Layer):
     """
 
     param = "concat_param"
+    keeps = ()
     bottoms = (1, None)
     may_run_in_place = True
     examples = (

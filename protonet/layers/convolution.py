@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, LayerError, Shape, count, register
+from protonet.layers.base import Example, LayerError, Reach, Shape, count, register
 from protonet.layers.extent import Filters, convolved
 from protonet.program import Builder, Expr, nn
 
@@ -79,3 +79,6 @@ class Convolution(Filters):
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         weight = self.blob_shapes(*bottoms)[0]
         return sum(count(top) * count(weight, 1) for top in tops)
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        return self.extent(bottoms[0]).reach() if self.axis(bottoms[0]) == 1 else None

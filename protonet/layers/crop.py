@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register, show
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Reach,
+    Shape,
+    canonical_axis,
+    register,
+    show,
+)
 from protonet.program import Builder, Expr
 
 
@@ -14,6 +23,8 @@ class Crop(Layer):
     """
 
     param = "crop_param"
+    keeps = ()
+    is_view = True
     bottoms = (2, 2)
     examples = (
         Example(
@@ -46,6 +57,13 @@ class Crop(Layer):
             what = f"crop takes one offset, or one for each of {axes} axes, not {len(given)}"
             raise LayerError(what, "offset")
         return given if len(given) == axes else given * axes
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        x = bottoms[0]
+        axis = canonical_axis(self.p.axis, x)
+        offsets = (*(0,) * axis, *self.offsets(x))[2:]
+        ones = (1,) * len(offsets)
+        return Reach(ones, ones, tuple(-n for n in offsets))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, size = bottoms

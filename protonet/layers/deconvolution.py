@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, LayerError, Shape, count, register
+from protonet.layers.base import Example, LayerError, Reach, Shape, count, register
 from protonet.layers.extent import Filters, spread
 from protonet.program import Builder, Expr, nn
 
@@ -63,3 +63,6 @@ class Deconvolution(Filters):
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         weight = self.blob_shapes(*bottoms)[0]
         return sum(count(x) * count(weight, 1) for x in bottoms)
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        return self.extent(bottoms[0]).reach(upward=True) if self.axis(bottoms[0]) == 1 else None

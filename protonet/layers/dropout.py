@@ -1,6 +1,6 @@
 """Dropout: in training, zero a random share and scale the rest."""
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr, nn, single
 
 
@@ -28,6 +28,19 @@ class Dropout(Layer):
             what = f"dropout_ratio must be at least 0 and below 1, not {single(ratio)}"
             raise LayerError(what, "dropout_ratio")
         return bottoms
+
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Nothing of its own; the mask is counted apart."""
+        return ()
+
+    @property
+    def is_view(self) -> bool:  # type: ignore[override]
+        """Outside of training the top is the bottom."""
+        return self.phase == "TEST"
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return 0 if self.phase == "TEST" else 4 * count(tops[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

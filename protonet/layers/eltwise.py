@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr, single, torch
 
 _PROD, _SUM, _MAX = 0, 1, 2
@@ -55,6 +55,14 @@ class Eltwise(Layer):
                 what = f"the shape {show(shape)} differs from the first bottom's"
                 raise LayerError(f"{what}, {show(bottoms[0])}", "bottom", index)
         return bottoms[:1]
+
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """A sum needs nothing, a maximum the places, a product its factors."""
+        return ("bottoms",) if self.p.operation == _PROD else ()
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return (len(bottoms) - 1) * count(tops[0]) if self.p.operation == _MAX else 0
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         if self.p.operation == _SUM:

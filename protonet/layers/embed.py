@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers import filler
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr, F, nn, torch
 
 
@@ -17,6 +17,7 @@ class EmbedLayer(Layer):
     """
 
     param = "embed_param"
+    keeps = ()
     blobs = ("weight", "bias")
     examples = (
         Example(
@@ -45,6 +46,9 @@ class EmbedLayer(Layer):
     def fillers(self) -> tuple[Any, ...]:
         both = (self.p.weight_filler, self.p.bias_filler)
         return both if self.p.bias_term else both[:1]
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return 8 * count(bottoms[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protonet.layers import filler
-from protonet.layers.base import Layer, LayerError, Shape, canonical_axis, show
+from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,11 @@ class Extent:
     stride: Shape
     pad: Shape
     dilation: Shape
+
+    def reach(self, upward: bool = False) -> Reach:
+        """What an element of the top sees through the window."""
+        both = zip(self.kernel, self.dilation, strict=True)
+        return Reach(tuple(d * (k - 1) + 1 for k, d in both), self.stride, self.pad, upward)
 
 
 def convolution_extent(p: Any, axes: int) -> Extent:

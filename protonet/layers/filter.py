@@ -15,6 +15,7 @@ class Filter(Layer):
     """
 
     bottoms = (2, None)
+    keeps = ()
     tops = (1, None)
     examples = (
         Example(

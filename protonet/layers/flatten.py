@@ -14,6 +14,8 @@ class Flatten(Layer):
     """
 
     param = "flatten_param"
+    keeps = ()
+    is_view = True
     may_run_in_place = True
     examples = (
         Example(

@@ -15,6 +15,7 @@ class HDF5Output(Layer):
 
     param = "hdf5_output_param"
     bottoms = (2, 2)
+    keeps = ()
     tops = (0, 0)
     examples = (
         Example(

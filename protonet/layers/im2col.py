@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, Shape, canonical_axis, count, register
+from protonet.layers.base import Example, Layer, Reach, Shape, canonical_axis, count, register
 from protonet.layers.extent import Extent, convolution_extent, convolved
 from protonet.program import Builder, Expr, F, torch
 
@@ -15,6 +15,7 @@ class Im2col(Layer):
     """
 
     param = "convolution_param"
+    keeps = ()
     examples = (
         Example(
             'layer { name: "l" type: "Im2col" bottom: "x" top: "y" '
@@ -34,6 +35,9 @@ class Im2col(Layer):
     def extent(self, x: Shape) -> Extent:
         """The window over the axes that follow the channels."""
         return convolution_extent(self.p, len(x) - canonical_axis(self.p.axis, x) - 1)
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        return self.extent(bottoms[0]).reach()
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers import filler
-from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, count, register
+from protonet.layers.base import (
+    ALL,
+    Example,
+    Layer,
+    LayerError,
+    Reach,
+    Shape,
+    canonical_axis,
+    count,
+    register,
+)
 from protonet.program import Builder, Expr, nn
 
 
@@ -63,3 +73,6 @@ class InnerProduct(Layer):
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         (x,) = bottoms
         return count(x) * int(self.p.num_output)
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        return ALL

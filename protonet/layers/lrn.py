@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register
 from protonet.program import Builder, Expr, F, single, torch
 
 _LONGEST = 15
@@ -34,6 +34,16 @@ class LRN(Layer):
         if len(bottoms[0]) != 4:
             raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(bottoms[0])}", "bottom", 0)
         return bottoms
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        within = self.p.norm_region != 0
+        return (3 if within else 2) * 4 * count(tops[0])
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        if self.p.norm_region == 0:
+            return None
+        axes, size = len(bottoms[0]) - 2, self.p.local_size
+        return Reach((size,) * axes, (1,) * axes, (size // 2,) * axes)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

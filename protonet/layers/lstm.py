@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Shape, register
+from protonet.layers.base import Example, Shape, count, register
 from protonet.layers.recurrent import Recurrent
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -39,6 +39,15 @@ class LSTMLayer(Recurrent):
         inputs, static = self.sizes(bottoms)
         fixed = ((4 * outputs, static),) if self.static else ()
         return (4 * outputs, inputs), (4 * outputs,), *fixed, (4 * outputs, outputs)
+
+    def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        inputs, static = self.sizes(bottoms)
+        (time, streams), outputs = bottoms[0][:2], int(self.p.num_output)
+        return 4 * outputs * streams * (time * (inputs + outputs) + static)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        """Of each step: the gates, the two states, and their products."""
+        return 8 * 4 * count(tops[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         inputs, static = self.sizes(b.bottoms)

@@ -36,6 +36,11 @@ class MVN(Layer):
             raise LayerError(f"it takes at most 4 axes, not {show(x)}", "bottom", 0)
         return bottoms
 
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The deviations, where they are divided."""
+        return ("bottoms",) if self.p.normalize_variance else ()
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         first = 1 if self.p.across_channels else 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register, show
 from protonet.layers.extent import Extent, positive
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -113,6 +113,18 @@ class Pooling(Layer):
                 steps -= 1
             out.append(steps + 1)
         return tuple(out)
+
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """All but a mean over the whole image, which needs its size alone."""
+        whole = self.p.global_pooling and self.p.pool == _AVE
+        return () if whole else ("bottoms",)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return 0 if self.p.pool == _AVE else 8 * count(tops[0])
+
+    def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
+        return self.extent(bottoms[0]).reach()
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         (x,) = bottoms

@@ -26,6 +26,11 @@ class Power(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The bottom, where its derivative depends on it."""
+        return () if self.p.power in (0, 1) else ("bottoms",)
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         power, scale, shift = (single(v) for v in (self.p.power, self.p.scale, self.p.shift))

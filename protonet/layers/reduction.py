@@ -16,6 +16,7 @@ class Reduction(Layer):
     """
 
     param = "reduction_param"
+    keeps = ()
     examples = (
         Example(
             'layer { name: "l" type: "Reduction" bottom: "x" top: "y" '

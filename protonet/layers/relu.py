@@ -27,6 +27,11 @@ class ReLU(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
+    @property
+    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+        """A slope needs the sign of the bottom, none the top's."""
+        return ("bottoms",) if self.p.negative_slope else ("tops",)
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         slope: Any = self.p.negative_slope

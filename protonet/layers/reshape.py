@@ -14,6 +14,8 @@ class Reshape(Layer):
     """
 
     param = "reshape_param"
+    keeps = ()
+    is_view = True
     may_run_in_place = True
     examples = (
         Example(

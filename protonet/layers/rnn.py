@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Shape, register
+from protonet.layers.base import Example, Shape, count, register
 from protonet.layers.recurrent import Recurrent
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -40,6 +40,15 @@ class RNNLayer(Recurrent):
         fixed = ((outputs, static),) if self.static else ()
         square = (outputs, outputs)
         return (outputs, inputs), (outputs,), *fixed, square, square, (outputs,)
+
+    def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        inputs, static = self.sizes(bottoms)
+        (time, streams), outputs = bottoms[0][:2], int(self.p.num_output)
+        return outputs * streams * (time * (inputs + 2 * outputs) + static)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        """Of each step: the state, what it was made of, and the output."""
+        return 4 * 4 * count(tops[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         inputs, static = self.sizes(b.bottoms)

@@ -12,6 +12,7 @@ class Sigmoid(Layer):
     """
 
     param = "sigmoid_param"
+    keeps = ("tops",)
     may_run_in_place = True
     examples = (
         Example(

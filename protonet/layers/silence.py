@@ -15,6 +15,7 @@ class Silence(Layer):
 
     bottoms = (1, None)
     tops = (0, 0)
+    keeps = ()
     examples = (
         Example(
             'layer { name: "hush" type: "Silence" bottom: "x" }',

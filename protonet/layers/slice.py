@@ -14,6 +14,8 @@ class Slice(Layer):
     """
 
     param = "slice_param"
+    keeps = ()
+    is_view = True
     tops = (1, None)
     may_run_in_place = True
     examples = (

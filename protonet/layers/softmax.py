@@ -14,6 +14,7 @@ class Softmax(Layer):
     """
 
     param = "softmax_param"
+    keeps = ("tops",)
     may_run_in_place = True
     examples = (
         Example(

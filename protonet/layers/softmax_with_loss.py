@@ -30,6 +30,7 @@ class SoftmaxWithLoss(Layer):
     bottoms = (2, 2)
     tops = (1, 2)
     is_loss = True
+    keeps = ()
     examples = (
         Example(
             'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" }',
@@ -55,6 +56,11 @@ class SoftmaxWithLoss(Layer):
     def axis(self, scores: Shape) -> int:
         """The axis of the classes."""
         return canonical_axis(self.p.axis, scores)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        """The logarithm of the softmax, and the labels as whole numbers."""
+        scores, labels = bottoms
+        return 4 * count(scores) * len(tops) + 8 * count(labels)
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
         scores, labels = bottoms

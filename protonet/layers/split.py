@@ -14,6 +14,8 @@ class Split(Layer):
     """
 
     tops = (1, None)
+    keeps = ()
+    is_view = True
     may_run_in_place = True
     examples = (
         Example(

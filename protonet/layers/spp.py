@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr, F, torch
 
 _MAX, _AVE = 0, 1
@@ -44,6 +44,9 @@ class SPP(Layer):
                 what = f"{bins} bins a side do not fit into {n}; the padding exceeds the window"
                 raise LayerError(what, "pyramid_height")
         return ((x[0], x[1] * sum(4**level for level in range(height))),)
+
+    def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
+        return 0 if self.p.pool == _AVE else 8 * count(tops[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

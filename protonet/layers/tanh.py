@@ -12,6 +12,7 @@ class TanH(Layer):
     """
 
     param = "tanh_param"
+    keeps = ("tops",)
     may_run_in_place = True
     examples = (
         Example(

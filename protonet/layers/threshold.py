@@ -12,6 +12,7 @@ class Threshold(Layer):
     """
 
     param = "threshold_param"
+    keeps = ()
     may_run_in_place = True
     examples = (
         Example(

@@ -14,6 +14,7 @@ class Tile(Layer):
     """
 
     param = "tile_param"
+    keeps = ()
     examples = (
         Example(
             'layer { name: "l" type: "Tile" bottom: "x" top: "y" tile_param { tiles: 3 } }',
