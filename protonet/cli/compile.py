@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options, write_whole
+from protonet.cli.options import net_options
 from protonet.diagnostics import NetError
+from protonet.files import write_whole
 
 _GRAPH_OPTIONS = ("phase", "stages", "level", "shapes", "allow_python")
 _STAGES = ("text", "net", "graph", "torch")

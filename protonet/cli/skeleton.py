@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from protonet.cli.options import write_whole
 from protonet.diagnostics import NetError
+from protonet.files import write_whole
 from protonet.layers import REGISTRY
 
 _TEXT = '''"""@NAME@: what it does, in a line."""

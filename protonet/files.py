@@ -1,0 +1,67 @@
+"""Files written whole or not at all: beside their place first, then renamed over it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The path of an empty file to write, which takes the place of ``path`` at the end.
+
+    It stands in the same folder and has the same suffix. Where the block raises, ``path`` is as it
+    was and nothing is left. What was written is on the disk before the rename; the permissions of
+    a file that is replaced are kept, a link stays a link, and a device or pipe is written itself.
+    OSError with the name of ``path`` where it can't be written.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        yield Path(path)
+        return
+    name = f".{target.stem[:80]}.{secrets.token_hex(4)}{target.suffix[:80]}"
+    temporary = target.with_name(name)
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        _settle(temporary, target)
+    except OSError as error:
+        own = error.filename == str(temporary) or (error.filename is None and error.errno in _FULL)
+        if not own:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a text, as UTF-8 and with its line ends as they are, or bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _settle(temporary: Path, target: Path) -> None:
+    """Bring a finished file to the disk, then to its place."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    if target.exists():
+        temporary.chmod(target.stat().st_mode & 0o7777)
+    os.replace(temporary, target)
+    if os.name == "posix":
+        with suppress(OSError):
+            _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk; not every file system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
