@@ -18,7 +18,6 @@ from protonet.layers.base import (
 )
 from protonet.layers.loss import VALID, check_batch, check_labels, normalization, targets
 from protonet.program import Builder, Expr, F, nn, single, torch
-from protonet.schema.files import values
 
 
 @register("InfogainLoss")
@@ -64,14 +63,21 @@ class InfogainLoss(Layer):
             raise LayerError("it has no matrix", hint=hint)
         if not len(self.message.blobs):
             raise ShapeUnknown(f"the file {self.p.source!r} is not read", "source")
-        given = len(values(self.message.blobs[0]))
+        given = len(self.values())
         if given != classes**2:
             what = f"{classes} classes take a matrix of {classes**2} elements, the file has {given}"
             raise LayerError(what, "source")
 
+    def values(self) -> list[float]:
+        """The elements of the file's matrix."""
+        from protonet.schema.blobs import from_blob
+
+        elements: list[float] = from_blob(self.message.blobs[0]).read().ravel().tolist()
+        return elements
+
     def stored(self, b: Builder, classes: int) -> Expr:
         """The matrix of the file, as a submodule that gives it."""
-        flat = [single(v) for v in values(self.message.blobs[0])]
+        flat = [single(v) for v in self.values()]
         rows = [flat[i : i + classes] for i in range(0, len(flat), classes)]
         return b.module(InfogainMatrix, rows)()
 

@@ -55,9 +55,7 @@ def test_it_is_found_beside_the_definition(folder, monkeypatch):
 
 @pytest.mark.usefixtures("folder")
 def test_a_file_that_is_not_there():
-    with pytest.raises(
-        NetError, match=r"'matrix.binaryproto' can't be read: no such file"
-    ) as caught:
+    with pytest.raises(NetError, match=r"matrix.binaryproto can't be read: no such file") as caught:
         protonet.compile("net.prototxt")
     assert caught.value.span.line == 5
     assert protonet.check("net.prototxt") == []
@@ -66,7 +64,7 @@ def test_a_file_that_is_not_there():
 @pytest.mark.parametrize("content", [b"", b"no proto at all"])
 def test_a_file_that_is_something_else(folder, content):
     (folder / "matrix.binaryproto").write_bytes(content)
-    with pytest.raises(NetError, match=r"can't be read|the file has 0"):
+    with pytest.raises(NetError, match=r"matrix.binaryproto is no blob"):
         protonet.compile("net.prototxt")
 
 
