@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from protonet.api import check, compile, emit
+    from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
     from protonet.weights.mapping import dump_blobs, load_blobs
 
@@ -16,6 +17,7 @@ __all__ = [
     "NetErrors",
     "Source",
     "Span",
+    "batches",
     "check",
     "compile",
     "dump_blobs",
@@ -25,6 +27,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("check", "compile", "emit"), "protonet.api"),
+    "batches": "protonet.data.batches",
     **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
     **dict.fromkeys(("dump_blobs", "load_blobs"), "protonet.weights.mapping"),
 }

@@ -1,0 +1,60 @@
+"""The endless batches of a net's data layers, the library's function."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from protonet.data.opening import open_feeds
+from protonet.diagnostics import NetError, NetErrors
+from protonet.schema.load import Loaded, load
+from protonet.schema.select import select
+from protonet.schema.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from protonet.data.prefetch import Prefetched
+
+
+def batches(
+    source: str | os.PathLike[str] | Any,
+    phase: str = "TRAIN",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    seed: int | None = None,
+    rank: int = 0,
+    world: int = 1,
+    workers: int | None = None,
+    depth: int | None = None,
+    pin: bool = False,
+) -> Prefetched:
+    """The batches of a net's data layers, {blob: float32 tensor}, without end.
+
+    ``source`` is a path, a prototxt's text or a NetParameter message. ``seed`` is what a solver's
+    random_seed is, for crops, mirrors and shuffles; of ``world`` processes each reads its own
+    records. ``workers`` threads prepare ``depth`` batches ahead. The iterator has ``state()``,
+    and ``close()``, which a ``with`` statement calls. NetError, with its place, where the
+    net or its data can't be read.
+    """
+    from protonet.data.prefetch import prefetched
+
+    selected = _selected(source, phase.upper(), stages, level)
+    feeds = open_feeds(selected, phase.upper(), seed=seed, rank=rank, world=world)
+    if not feeds:
+        hint = "a net with Input layers takes its inputs as arguments"
+        where = selected.sourcemap.span(())
+        raise NetError(f"the net has no data layer in the phase {phase.upper()}", where, hint)
+    return prefetched(feeds, workers=workers, depth=depth, pin=pin)
+
+
+def _selected(source: Any, phase: str, stages: Sequence[str], level: int) -> Loaded:
+    if phase not in ("TRAIN", "TEST"):
+        raise NetError(f"the phase is TRAIN or TEST, not {phase!r}")
+    loaded = upgrade(_sound(load(source, "NetParameter")))
+    return _sound(select(_sound(loaded), phase, tuple(stages), level))
+
+
+def _sound(loaded: Loaded) -> Loaded:
+    if loaded.errors:
+        raise loaded.errors[0] if len(loaded.errors) == 1 else NetErrors(loaded.errors)
+    return loaded

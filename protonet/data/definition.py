@@ -1,0 +1,109 @@
+"""A data layer as its net defines it: fields, files, seeds, and errors with their place."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from protonet.data.random import Random
+from protonet.diagnostics import NetError, Span
+
+Where = Callable[..., Span | None]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One data layer of a net in one phase, for one of ``world`` processes.
+
+    ``where`` gives the place of a field in the text, from its path below the layer.
+    """
+
+    layer: Any
+    phase: str
+    folder: str | None
+    seed: int
+    rank: int
+    world: int
+    where: Where
+
+    @property
+    def training(self) -> bool:
+        """Whether this is the TRAIN phase, where crops and mirrors are random."""
+        return self.phase == "TRAIN"
+
+    @property
+    def tops(self) -> list[str]:
+        """The names of the blobs it gives."""
+        return list(self.layer.top)
+
+    def error(self, message: str, *field: str | int, hint: str | None = None) -> NetError:
+        """A NetError that names the layer and points at the field."""
+        text = f"layer {self.layer.name!r} ({self.layer.type}): {message}"
+        return NetError(text, self.where(*field), hint)
+
+    def path(self, name: str) -> Path:
+        """A file's path: from the working directory as Caffe takes it, else from the net's folder.
+
+        A path that is in neither is given as Caffe would take it.
+        """
+        beside = Path(self.folder or "") / name
+        return beside if beside.exists() and not Path(name).exists() else Path(name)
+
+    def readable(self, name: str, *field: str | int) -> Path:
+        """The path of a file that a field names. NetError where there is none."""
+        if not name:
+            raise self.error(f"it has no {field[-1]}", *field[:-1], hint=f"give {field[-1]}")
+        path = self.path(name)
+        if path.exists():
+            return path
+        looked = f"looked in {os.getcwd()}"
+        if self.folder:
+            looked += f" and in {os.path.abspath(self.folder)}"
+        raise self.error(f"there is no file or folder {name!r}", *field, hint=looked)
+
+    def batch_size(self, message: Any, parameter: str) -> int:
+        """The size of its batches. NetError where it is 0."""
+        size = int(message.batch_size)
+        if size < 1:
+            stated = (parameter, "batch_size") if message.HasField("batch_size") else (parameter,)
+            raise self.error("batch_size must be positive, it is 0", *stated)
+        return size
+
+    def refuse_others(self, message: Any, known: set[str], *field: str) -> None:
+        """NetError at a field that is stated, is none of these and changes what is read."""
+        for descriptor, value in message.ListFields():
+            if descriptor.name not in known and value != descriptor.default_value:
+                what = f"{descriptor.name} belongs to a fork of Caffe and is not done here"
+                raise self.error(what, *field, descriptor.name, hint="take it out to go without it")
+
+
+class Seeds:
+    """The seeds that a net's layers draw one after the other from Caffe's generator.
+
+    Processes draw alike what orders the records and differently what transforms them.
+    Source: caffe_rng_rand in the layers' set-up; Solver::Init, which adds the rank.
+    """
+
+    def __init__(self, definition: Definition) -> None:
+        self._common = Random(definition.seed)
+        self._own = Random(definition.seed + definition.rank)
+
+    def own(self) -> int:
+        """A seed for this process alone."""
+        self._common.draw()
+        return self._own.draw()
+
+    def common(self) -> int:
+        """A seed that all processes share."""
+        self._own.draw()
+        return self._common.draw()
+
+
+def fresh_seed() -> int:
+    """A seed from the operating system, for who states none."""
+    return secrets.randbits(31)

@@ -1,0 +1,88 @@
+"""A feed: the endless batches of one data layer, which can be left and taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protonet.data.definition import Definition, Shape
+
+Batch = dict[str, NDArray[np.float32]]
+SOURCES: dict[str, type[Feed]] = {}
+
+
+class Feed:
+    """The batches of a data layer, {top: float32 array}, in Caffe's order, without end.
+
+    A batch comes in two steps. ``plan`` says what is in it: it reads on, draws the random numbers,
+    and belongs to one thread at a time. ``make`` decodes and transforms what was planned, on any
+    thread. ``mark`` is where the feed stands after a plan; ``state`` is that as JSON can hold it.
+    ``shapes`` are those of the first batch.
+    """
+
+    type: ClassVar[str]
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.shapes: dict[str, Shape] = {}
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        return self.make(self.plan())
+
+    def plan(self) -> Any:
+        """Read on by one batch; what ``make`` takes."""
+        raise AssertionError(f"{self.type} does not plan")
+
+    def make(self, planned: Any) -> Batch:
+        """The batch that was planned."""
+        raise AssertionError(f"{self.type} does not make")
+
+    def mark(self) -> Any:
+        """Where the feed stands, cheap to take."""
+        return None
+
+    def marked(self, mark: Any) -> dict[str, Any]:
+        """A mark as JSON can hold it."""
+        return {}
+
+    def go_to(self, state: dict[str, Any]) -> None:
+        """Go on where ``marked`` says."""
+
+    def state(self, mark: Any = None) -> dict[str, Any]:
+        """Where the feed stands, or stood at a mark, as JSON can hold it."""
+        at = self.mark() if mark is None else mark
+        return {"type": self.type, "layer": self.definition.layer.name, **self.marked(at)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` was taken: the next batch is the same, bit for bit.
+
+        NetError where the state is another layer's, or the data has changed.
+        """
+        name = self.definition.layer.name
+        if (state.get("type"), state.get("layer")) != (self.type, name):
+            given = f"the {state.get('type')} layer {state.get('layer')!r}"
+            raise self.definition.error(f"the saved position is that of {given}")
+        try:
+            self.go_to(state)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            what = f"the saved position can't be taken up: {error}"
+            raise self.definition.error(what) from None
+
+    def close(self) -> None:
+        """Let go of files; the feed gives nothing more."""
+
+
+F = TypeVar("F", bound=type[Feed])
+
+
+def source(cls: F) -> F:
+    """Make a class the feed of the layer type that it names."""
+    assert cls.type not in SOURCES, f"{cls.type} has two feeds"
+    SOURCES[cls.type] = cls
+    return cls
