@@ -58,7 +58,7 @@ def test_imports_point_one_way(path):
             assert ORDER[module[0]] < own, f"{path} imports {'.'.join(module)}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "layers").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "layers").rglob("*.py")), ids=lambda p: p.stem)
 def test_a_layer_imports_no_other_layer(path):
     if path.stem == "__init__":
         return

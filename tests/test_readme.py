@@ -13,6 +13,7 @@ import pytest
 import protonet
 from protonet.layers import REGISTRY
 from protonet.layers.python import MAPPED
+from protonet.schema import pool
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,15 +73,18 @@ def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):
 
 def test_the_guide_adds_a_layer(tmp_path):
     (code,) = blocks(GUIDE, "python")
-    path = tmp_path / "shuffle_channel.py"
+    path = tmp_path / "pixel_unshuffle.py"
     path.write_text(code)
     try:
         exec(compile(code, str(path), "exec"), {})
-        (example,) = REGISTRY["ShuffleChannel"].examples
+        (example,) = REGISTRY["PixelUnshuffle"].examples
         net = 'input: "x" input_shape { dim: 2 dim: 6 dim: 4 dim: 4 } ' + example.prototxt
         assert example.emits in protonet.emit(net)
     finally:
-        REGISTRY.pop("ShuffleChannel", None)
+        REGISTRY.pop("PixelUnshuffle", None)
+        pool._added.pop("pixel_unshuffle_param", None)
+        pool._pool.cache_clear()
+        pool._message_class.cache_clear()
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])

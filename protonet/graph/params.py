@@ -22,7 +22,7 @@ def node_params(
     fillers = node.layer.fillers() or (None,) * len(shapes)
     made = []
     for index, shape in enumerate(shapes):
-        param = Param(node, index, shape, fillers[index], is_statistic=node.layer.frozen())
+        param = Param(node, index, shape, fillers[index], is_statistic=node.layer.frozen(index))
         if index < len(message.param):
             param = _specified(param, message.param[index], shared)
         made.append(param)

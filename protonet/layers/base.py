@@ -103,8 +103,8 @@ class Layer:
         """The FillerParameter of each blob, or None where the layer fills it itself."""
         return ()
 
-    def frozen(self) -> bool:
-        """Whether the blobs are statistics, which no gradient reaches."""
+    def frozen(self, blob: int) -> bool:
+        """Whether that blob is a statistic, which no gradient reaches."""
         return False
 
     def transposed(self, blob: int) -> bool:

@@ -43,7 +43,7 @@ class BatchNormLayer(Layer):
         channels = bottoms[0][1]
         return (channels,), (channels,), (1,)
 
-    def frozen(self) -> bool:
+    def frozen(self, blob: int) -> bool:
         return True
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:

@@ -72,6 +72,9 @@ class Expr:
     def __rtruediv__(self, other: Any) -> Expr:
         return Binary("/", TIMES, wrap(other), self)
 
+    def __floordiv__(self, other: Any) -> Expr:
+        return Binary("//", TIMES, self, wrap(other))
+
     def __pow__(self, other: Any) -> Expr:
         return Binary("**", POWER, self, wrap(other))
 

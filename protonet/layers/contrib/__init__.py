@@ -1,1 +1,1 @@
-"""Layer types of Caffe's forks, one file each."""
+"""Layers of Caffe's forks, one file a type."""
