@@ -12,6 +12,7 @@ from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
 
 _HOMES = {
+    "Data": "database_feed",
     "DummyData": "dummy_feed",
     "HDF5Data": "hdf5_feed",
 }

@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "data"
 MANIFEST = {
     name: case
     for name, case in json.loads((GOLDEN / "manifest.json").read_text()).items()
-    if name.startswith(("dummy", "hdf5"))
+    if name.startswith(("dummy", "hdf5", "lmdb", "leveldb"))
 }
 EXPECTED = np.load(GOLDEN / "expected.npz")
 

@@ -1,0 +1,174 @@
+"""Data: records of an LMDB or LevelDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from protonet.data.databases import open_reader
+from protonet.data.datum import Bytes, Datum, parse_datum, pixels
+from protonet.data.definition import Definition, Seeds
+from protonet.data.feed import Batch, Feed, source
+from protonet.data.random import Mark
+from protonet.data.transform import Draws, Transform
+from protonet.diagnostics import NetError
+
+_KNOWN = {"source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"}
+
+
+@dataclass(frozen=True)
+class _Record:
+    number: int
+    key: bytes
+    value: Bytes
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The next record's key, its number since the start, and records passed in all."""
+
+    key: bytes
+    number: int
+    offset: int
+    random: Mark
+
+
+@source
+class DatabaseFeed(Feed):
+    """Images and labels from a database, in the order of its keys, round and round.
+
+    Of several processes each takes its own records in TRAIN, and all of them in TEST. rand_skip
+    starts at a random one of that many records. Source: DataLayer; its rand_skip was in Caffe
+    until data parallelism came, and Caffe 1.0 passes over it.
+    """
+
+    type = "Data"
+
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition)
+        parameter = definition.layer.data_param
+        definition.refuse_others(parameter, _KNOWN, "data_param")
+        if len(definition.tops) > 2:
+            raise definition.error(f"it gives at most 2 tops, not {len(definition.tops)}", "top", 2)
+        seeds = Seeds(definition)
+        self._batch = definition.batch_size(parameter, "data_param")
+        self._transform = Transform(definition, seeds)
+        self._color = True if parameter.force_encoded_color else self._transform.color
+        path = definition.readable(parameter.source, "data_param", "source")
+        try:
+            self._reader = open_reader(path, ("leveldb", "lmdb")[parameter.backend])
+        except NetError as error:
+            place = ("data_param", "source")
+            raise definition.error(error.message, *place, hint=error.hint) from None
+        self._number = self._offset = 0
+        try:
+            self._skip_at_random(seeds)
+            self._infer()
+            self._transform.seed(seeds)
+        except BaseException:
+            self.close()
+            raise
+
+    def _skip_at_random(self, seeds: Seeds) -> None:
+        if not self.definition.layer.data_param.rand_skip:
+            return
+        skip = seeds.common() % self.definition.layer.data_param.rand_skip
+        if self._reader.count is not None and skip >= self._reader.count:
+            what = f"rand_skip would skip {skip} records of {self._reader.count}"
+            raise self.definition.error(what, "data_param", "rand_skip")
+        for _ in range(skip):
+            self._advance()
+        self._offset = 0
+
+    def _infer(self) -> None:
+        """Shapes from the first record, as DataTransformer::InferBlobShape."""
+        first = _Record(self._number, *self._reader.item())
+        datum = self._parsed(first)
+        try:
+            size = self._transform.size(*pixels(datum, self._color).shape)
+        except ValueError as error:
+            raise self._broken(first, error) from None
+        self.shapes = {self.definition.tops[0]: (self._batch, *size)}
+        self.shapes.update(dict.fromkeys(self.definition.tops[1:], (self._batch,)))
+
+    def _broken(self, record: _Record, error: Exception) -> NetError:
+        key = record.key.decode("utf-8", "backslashreplace")
+        name = self.definition.layer.data_param.source
+        what = f"record {record.number} (key {key!r}) of {name} can't be taken: {error}"
+        return self.definition.error(what, "data_param", "source")
+
+    def _parsed(self, record: _Record) -> Datum:
+        try:
+            return parse_datum(record.value)
+        except ValueError as error:
+            raise self._broken(record, error) from None
+
+    def plan(self) -> tuple[list[_Record], Draws]:
+        records = []
+        for _ in range(self._batch):
+            while self._is_anothers():
+                self._advance()
+            records.append(_Record(self._number, *self._reader.item()))
+            self._advance()
+        return records, self._transform.draw(self._batch)
+
+    def _is_anothers(self) -> bool:
+        """Whether the record belongs to another process. Source: DataLayer::Skip."""
+        definition = self.definition
+        return definition.training and self._offset % definition.world != definition.rank
+
+    def _advance(self) -> None:
+        """Source: DataLayer::Next."""
+        self._offset += 1
+        self._number = 0 if self._reader.advance() else self._number + 1
+
+    def make(self, planned: tuple[list[_Record], Draws]) -> Batch:
+        records, draws = planned
+        images: np.ndarray[Any, np.dtype[np.float32]] | None = None
+        labels = np.zeros(len(records), np.float32)
+        wants_label = len(self.definition.tops) > 1
+        for row, record in enumerate(records):
+            datum = self._parsed(record)
+            try:
+                image = pixels(datum, self._color)
+                if images is None:
+                    size = self._transform.size(*image.shape)
+                    images = np.empty((len(records), *size), np.float32)
+                self._transform.apply(image, draws, row, images[row])
+                if wants_label:
+                    labels[row] = _label(datum)
+            except ValueError as error:
+                raise self._broken(record, error) from None
+        assert images is not None
+        return dict(zip(self.definition.tops, (images, labels), strict=False))
+
+    def mark(self) -> _Mark:
+        key, _ = self._reader.item()
+        return _Mark(key, self._number, self._offset, self._transform.random.mark())
+
+    def marked(self, mark: _Mark) -> dict[str, Any]:
+        return {
+            "key": mark.key.hex(),
+            "number": mark.number,
+            "offset": mark.offset,
+            "random": mark.random.state(),
+        }
+
+    def go_to(self, state: dict[str, Any]) -> None:
+        key = bytes.fromhex(state["key"])
+        if not self._reader.seek(key):
+            shown = key.decode("utf-8", "backslashreplace")
+            raise ValueError(f"the database has no key {shown!r} any more")
+        self._number, self._offset = int(state["number"]), int(state["offset"])
+        self._transform.random.back_to(Mark.of(state["random"]))
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _label(datum: Datum) -> int:
+    if datum.label is None:
+        raise ValueError("it has no label; a layer with one top takes the data alone")
+    return datum.label

@@ -1,0 +1,142 @@
+"""Crop, mirror, mean and scale: what Caffe's DataTransformer does to an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protonet.data.color_noise import ColorNoise
+from protonet.data.definition import Definition, Seeds
+from protonet.data.mean_file import read_mean
+from protonet.data.random import Random
+
+Array = NDArray[np.float32]
+Draws = tuple[NDArray[np.uint32], NDArray[np.float64]]
+_KNOWN = {
+    *("scale", "mirror", "crop_size", "mean_file", "mean_value"),
+    *("force_color", "force_gray", "color_noise"),
+}
+
+
+class Transform:
+    """The transformation of a data layer: the random part drawn in order, the rest on any thread.
+
+    In TRAIN crops are taken at random, else from the centre. Each value becomes
+    (value - mean) * scale. Source: DataTransformer.
+    """
+
+    def __init__(self, definition: Definition, seeds: Seeds) -> None:
+        self._definition = definition
+        self.p: Any = definition.layer.transform_param
+        definition.refuse_others(self.p, _KNOWN, "transform_param")
+        self._mean = self._mean_of_file()
+        self._values = np.array(self.p.mean_value, np.float32)
+        self._scale = np.float32(self.p.scale)
+        self._crops = definition.training and self.p.crop_size > 0
+        self._noise = ColorNoise.of(definition) if definition.training else None
+        if self.p.force_color and self.p.force_gray:
+            what = "force_color and force_gray are both set"
+            raise definition.error(what, "transform_param", "force_gray", hint="set one of them")
+        self.random = Random(definition.seed)
+        self.seed(seeds)
+
+    def seed(self, seeds: Seeds) -> None:
+        """Start the random numbers anew, as Caffe does once before and once after a layer's set-up.
+
+        Source: DataTransformer::InitRand, BasePrefetchingDataLayer::LayerSetUp.
+        """
+        if self.p.mirror or self._crops:
+            self.random = Random(seeds.own())
+        else:
+            self.random = Random(self._definition.seed + self._definition.rank)
+
+    @property
+    def color(self) -> bool | None:
+        """What an encoded image is forced to: colour, gray, or None for neither."""
+        if not (self.p.force_color or self.p.force_gray):
+            return None
+        return bool(self.p.force_color)
+
+    def _mean_of_file(self) -> Array | None:
+        if not self.p.HasField("mean_file"):
+            return None
+        if len(self.p.mean_value):
+            what = "mean_file and mean_value are both given"
+            hint = "give one of them"
+            raise self._definition.error(what, "transform_param", "mean_value", 0, hint=hint)
+        return read_mean(self._definition)
+
+    def draw(self, count: int) -> Draws:
+        """The random numbers of ``count`` images: for each those of mirror, then of the crop."""
+        columns = int(self.p.mirror) + 2 * int(self._crops)
+        raw = self.random.raw(count * columns).reshape(count, columns)
+        noise = self.random.normal(count, 3) if self._noise else np.zeros((count, 0))
+        return raw, noise
+
+    def size(self, channels: int, height: int, width: int) -> tuple[int, int, int]:
+        """The shape of a transformed image. ValueError where it is smaller than the crop."""
+        crop = self.p.crop_size
+        if not crop:
+            return channels, height, width
+        if height < crop or width < crop:
+            raise ValueError(f"it is {height}x{width}, smaller than crop_size {crop}")
+        return channels, crop, crop
+
+    def apply(self, image: NDArray[Any], draws: Draws, row: int, out: Array) -> None:
+        """Write the transformed image into ``out``. ValueError where sizes don't fit.
+
+        ``image`` is (channels, height, width), uint8 or float32.
+        """
+        size = self.size(*image.shape)
+        if size != out.shape:
+            raise ValueError(f"it gives {_show(size)}, and the batch holds {_show(out.shape)}")
+        numbers = draws[0][row].tolist()
+        mirror = bool(self.p.mirror and numbers.pop(0) % 2)
+        top, left = self._corner(image.shape, numbers)
+        window = (slice(None), slice(top, top + size[1]), slice(left, left + size[2]))
+        mean = self._mean_for(image.shape, window)
+        image = image[window]
+        if mirror:
+            image = image[:, :, ::-1]
+            mean = mean[:, :, ::-1] if mean is not None and mean.ndim == 3 else mean
+        self._combine(image, mean, out)
+        if self._noise:
+            self._noise.add(out, draws[1][row])
+        if self._scale != 1:
+            np.multiply(out, self._scale, out=out)
+
+    def _combine(self, image: NDArray[Any], mean: Array | None, out: Array) -> None:
+        if mean is None:
+            out[...] = image
+        else:
+            np.subtract(image, mean, out=out, dtype=np.float32)
+
+    def _corner(self, shape: tuple[int, ...], numbers: list[int]) -> tuple[int, int]:
+        """The top and left of the window that is cut out."""
+        crop = self.p.crop_size
+        if not crop:
+            return 0, 0
+        high, wide = shape[1] - crop, shape[2] - crop
+        if self._crops:
+            return numbers[0] % (high + 1), numbers[1] % (wide + 1)
+        return high // 2, wide // 2
+
+    def _mean_for(self, shape: tuple[int, ...], window: tuple[slice, ...]) -> Array | None:
+        """What to subtract from the window of an image of that shape."""
+        if self._mean is not None:
+            if self._mean.shape != shape:
+                what = f"it is {_show(shape)}, but the mean file is {_show(self._mean.shape)}"
+                raise ValueError(what)
+            return self._mean[window]
+        if not self._values.size:
+            return None
+        if self._values.size not in (1, shape[0]):
+            what = f"mean_value is given {self._values.size} times for {shape[0]} channels"
+            raise ValueError(what)
+        return self._values.reshape(-1, 1, 1)
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)
