@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from protonet.codegen.attributes import MODULE_ATTRIBUTES
 from protonet.codegen.free import frees
 from protonet.codegen.layout import WIDTH
+from protonet.codegen.sharing import same_tensor, view
 from protonet.graph import Graph, Node, Value
 from protonet.graph.graph import Param
 from protonet.layers.base import count
@@ -150,8 +152,18 @@ class _Writer:
             )[attribute]
         b = Builder(attribute, shapes, tuple(v.shape for v in node.outputs))
         b.taken = self.taken
+        b.views = self.views(node)
         result = node.layer.lower(b, *bottoms)
         return b, result if isinstance(result, tuple) else (result,)
+
+    def views(self, node: Node) -> dict[str, Expr]:
+        """The parameters of a node that are another's, but not as torch holds that one."""
+        own = node.layer.blob_shapes(*(v.shape for v in node.inputs))
+        return {
+            node.layer.blobs[i]: view(self.places[param].name, param, node.layer, i, own[i])
+            for i, param in enumerate(node.params)
+            if param in self.places and not same_tensor(param, node.layer, i, own[i])
+        }
 
     def flush(self) -> None:
         for value, expr in self.pending.items():
@@ -210,19 +222,34 @@ class _Writer:
         self.attributes_used.add(b.attribute)
         program.modules.append((b.attribute, b.submodule))
         program.layers[node.name] = b.attribute
-        for layer, places in node.layer.places(node.name, b.attribute, node.params).items():
+        for layer, given in node.layer.places(node.name, b.attribute, node.params).items():
+            places = [BlobPlace(*place) for place in given]
+            if b.views:
+                places = self.borrowed(node, b, places)
             # Of two layers with one name Caffe, too, loads the first.
-            program.blobs.setdefault(layer, [BlobPlace(*place) for place in places])
+            program.blobs.setdefault(layer, places)
         for index, param in enumerate(node.params):
             self.parameter(node, b, index, param)
+
+    def borrowed(self, node: Node, b: Builder, places: list[BlobPlace]) -> list[BlobPlace]:
+        """The places of a node's blobs, those that are another's in the shape they have here."""
+        own = node.layer.blob_shapes(*b.bottoms)
+        for index, param in enumerate(node.params):
+            if node.layer.blobs[index] in b.views:
+                places[index] = replace(self.places[param], shape=own[index])
+        return places
 
     def parameter(self, node: Node, b: Builder, index: int, param: Param) -> None:
         blob = node.layer.blobs[index]
         name = f"{b.attribute}.{blob}"
+        if blob in b.views:
+            self.program.shares.append((f"self.{name}", "None"))
+            return
         if param in self.places:
             self.program.shares.append((f"self.{name}", f"self.{self.places[param].name}"))
             return
-        self.places[param] = BlobPlace(name, param.shape)
+        kind = "transposed" if node.layer.transposed(index) else "plain"
+        self.places[param] = BlobPlace(name, param.shape, kind)
         if param.filler is not None and (param.filler.ListFields() or self.program.training):
             self.program.fills.append(fill(b, b.parameter(blob), param.filler, param.shape))
             for helper in b.helpers:
@@ -256,20 +283,3 @@ class _Writer:
                     loss = loss if weight == 1 else Literal(weight) * loss
                     total = loss if total is None else total + loss
         return total
-
-
-# Names that an nn.Module has already, of torch 2.4 to 2.13.
-MODULE_ATTRIBUTES = frozenset(
-    """
-    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda
-    double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter
-    get_submodule half ipu load_state_dict modules mtia named_buffers named_children
-    named_modules named_parameters parameters register_backward_hook register_buffer
-    register_forward_hook register_forward_pre_hook register_full_backward_hook
-    register_full_backward_pre_hook register_load_state_dict_post_hook
-    register_load_state_dict_pre_hook register_module register_parameter
-    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ reset_parameters
-    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
-    zero_grad
-    """.split()  # noqa: SIM905 (a list of strings would fill the page)
-)

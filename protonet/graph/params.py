@@ -53,10 +53,3 @@ def _check_share(owner: Param, param: Param, spec: Any) -> None:
             "param",
             param.index,
         )
-    if owner.shape != param.shape:
-        raise LayerError(
-            f"it shares the parameter {spec.name!r} under another shape, {show(param.shape)} for "
-            f"{show(owner.shape)}; a module's parameter has one",
-            "param",
-            param.index,
-        )

@@ -111,6 +111,10 @@ class Layer:
         """Whether torch holds that blob with its two axes the other way round."""
         return False
 
+    def held(self, blob: int, shape: Shape) -> Shape:
+        """The shape in which torch holds that blob of Caffe's shape."""
+        return shape[::-1] if self.transposed(blob) else shape
+
     def places(
         self, name: str, attribute: str, params: tuple[Any, ...]
     ) -> dict[str, list[tuple[str, Shape, str]]]:

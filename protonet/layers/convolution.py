@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, LayerError, Reach, Shape, count, register
-from protonet.layers.extent import Filters, convolved
-from protonet.program import Builder, Expr, nn
-
-_CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+from protonet.layers.base import Example, Reach, Shape, count, register
+from protonet.layers.extent import Filters, convolved, lacking
+from protonet.program import Builder, Expr, F, nn
 
 
 @register("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
@@ -17,6 +15,7 @@ class Convolution(Filters):
     ConvolutionDepthwise every channel is a group. Source: Caffe's ConvolutionLayer.
     """
 
+    modules = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     examples = (
         Example(
             'layer { name: "conv1" type: "Convolution" bottom: "x" top: "y" '
@@ -43,8 +42,6 @@ class Convolution(Filters):
         self.check(bottoms)
         x = bottoms[0]
         axis = self.axis(x)
-        if axis == len(x) - 1 and self.group(x) > 1:
-            raise LayerError("group needs a spatial axis after the channels", "group")
         top = (*x[:axis], self.p.num_output, *convolved(x[axis + 1 :], self.extent(x)))
         return (top,) * len(bottoms)
 
@@ -56,25 +53,12 @@ class Convolution(Filters):
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
         shape = b.bottoms[0]
         axis, extent = self.axis(shape), self.extent(shape)
-        channels, outputs, bias = shape[axis], self.p.num_output, self.p.bias_term
-        if axis == len(shape) - 1:
-            linear = b.module(nn.Linear, channels, outputs, bias=bias)
+        if axis == len(shape) - 1 and self.group(shape) == 1:
+            linear = b.module(nn.Linear, shape[axis], self.p.num_output, bias=self.p.bias_term)
             return tuple(linear(x) for x in bottoms)
-        module = b.module(
-            _CONVOLUTIONS[len(extent.kernel)],
-            channels,
-            outputs,
-            extent.kernel,
-            stride=extent.stride,
-            padding=extent.pad,
-            dilation=extent.dilation,
-            groups=self.group(shape),
-            bias=bias,
-        )
-        if axis < 2:
-            return tuple(module(x) for x in bottoms)
-        flat = ((x, module(x.flatten(0, axis - 1))) for x in bottoms)
-        return tuple(y.unflatten(0, x.shape[:axis]) for x, y in flat)
+        pads = lacking(shape[axis + 1 :], extent)
+        padded = (b.call(F.pad, x, pads) if pads else x for x in bottoms)
+        return self.applied(b, self.module(b), *padded)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         weight = self.blob_shapes(*bottoms)[0]

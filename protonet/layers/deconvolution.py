@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, LayerError, Reach, Shape, count, register
-from protonet.layers.extent import Filters, spread
+from protonet.layers.base import Example, Reach, Shape, count, register
+from protonet.layers.extent import Filters, spread_sizes
 from protonet.program import Builder, Expr, nn
-
-_TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
 @register("Deconvolution")
@@ -17,6 +15,8 @@ class Deconvolution(Filters):
     Source: Caffe's DeconvolutionLayer.
     """
 
+    modules = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    transposes = True
     examples = (
         Example(
             'layer { name: "up" type: "Deconvolution" bottom: "x" top: "y" '
@@ -31,9 +31,7 @@ class Deconvolution(Filters):
         self.check(bottoms)
         x = bottoms[0]
         axis = self.axis(x)
-        if axis == len(x) - 1:
-            raise LayerError("it needs a spatial axis after the channels", "bottom", 0)
-        top = (*x[:axis], self.p.num_output, *spread(x[axis + 1 :], self.extent(x)))
+        top = (*x[:axis], self.p.num_output, *spread_sizes(x[axis + 1 :], self.extent(x)))
         return (top,) * len(bottoms)
 
     def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -42,23 +40,7 @@ class Deconvolution(Filters):
         return self.with_bias((x[self.axis(x)], outputs, *self.extent(x).kernel))
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
-        shape = b.bottoms[0]
-        axis, extent = self.axis(shape), self.extent(shape)
-        module = b.module(
-            _TRANSPOSED[len(extent.kernel)],
-            shape[axis],
-            self.p.num_output,
-            extent.kernel,
-            stride=extent.stride,
-            padding=extent.pad,
-            groups=self.group(shape),
-            bias=self.p.bias_term,
-            dilation=extent.dilation,
-        )
-        if axis < 2:
-            return tuple(module(x) for x in bottoms)
-        flat = ((x, module(x.flatten(0, axis - 1))) for x in bottoms)
-        return tuple(y.unflatten(0, x.shape[:axis]) for x, y in flat)
+        return self.applied(b, self.module(b), *bottoms)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         weight = self.blob_shapes(*bottoms)[0]

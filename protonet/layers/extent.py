@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from protonet.layers import filler
 from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
+from protonet.layers.many_axes import ConvNd, convolve, spread
+from protonet.program import Builder, Expr
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,32 @@ def _per_axis(given: list[int], name: str, axes: int, default: int | None) -> Sh
 
 
 def convolved(size: Shape, extent: Extent) -> Shape:
-    """Spatial sizes after a convolution, rounded down. ConvolutionLayer::compute_output_shape."""
+    """Spatial sizes after a convolution. Source: ConvolutionLayer::compute_output_shape.
+
+    It divides as C++ does, towards zero: a window that lacks less than a stride counts once.
+    """
     out = []
     windows = zip(size, extent.kernel, extent.stride, extent.pad, extent.dilation, strict=True)
     for n, k, s, p, d in windows:
         reach = d * (k - 1) + 1
-        if n + 2 * p < reach:
+        if n + 2 * p - reach <= -s:
             raise LayerError(
                 f"a window of {reach} does not fit into the padded input of {n + 2 * p}",
                 "kernel_size",
                 hint=f"the input is {show(size)}, the kernel {show(extent.kernel)}",
             )
-        out.append((n + 2 * p - reach) // s + 1)
+        out.append(max(0, n + 2 * p - reach) // s + 1)
     return tuple(out)
 
 
-def spread(size: Shape, extent: Extent) -> Shape:
+def lacking(size: Shape, extent: Extent) -> list[int]:
+    """What F.pad adds behind each axis, so that a window larger than the input fits in once."""
+    parts = zip(size, extent.kernel, extent.pad, extent.dilation, strict=True)
+    lacks = [max(0, d * (k - 1) + 1 - n - 2 * p) for n, k, p, d in parts]
+    return [n for lack in reversed(lacks) for n in (0, lack)] if any(lacks) else []
+
+
+def spread_sizes(size: Shape, extent: Extent) -> Shape:
     """Spatial sizes after a deconvolution. Source: DeconvolutionLayer::compute_output_shape."""
     parts = zip(size, extent.kernel, extent.stride, extent.pad, extent.dilation, strict=True)
     out = tuple(s * (n - 1) + d * (k - 1) + 1 - 2 * p for n, k, s, p, d in parts)
@@ -121,14 +133,12 @@ class Filters(Layer):
     bottoms = (1, None)
     tops = (1, None)
     blobs = ("weight", "bias")
+    modules: ClassVar[tuple[type, ...]] = ()
+    transposes: ClassVar[bool] = False
 
     def axis(self, x: Shape) -> int:
         """The channel axis; those before it are the batch."""
-        axis = canonical_axis(self.p.axis, x)
-        if len(x) - axis - 1 > 3:
-            what = f"torch convolves 1 to 3 spatial axes, {show(x)} has {len(x) - axis - 1}"
-            raise LayerError(what, "bottom", 0)
-        return axis
+        return canonical_axis(self.p.axis, x)
 
     def extent(self, x: Shape) -> Extent:
         """The window over the axes that follow the channels."""
@@ -168,6 +178,40 @@ class Filters(Layer):
         both = (self.p.weight_filler, self.p.bias_filler)
         return both if self.p.bias_term else both[:1]
 
+    def held(self, blob: int, shape: Shape) -> Shape:
+        lone = blob == 0 and len(shape) == 2 and (self.p.group > 1 or self.transposes)
+        return (*shape, 1) if lone else shape
+
     def with_bias(self, weight: Shape) -> tuple[Shape, ...]:
         """The weight's shape, and the bias's where there is one."""
         return (weight, (self.p.num_output,)) if self.p.bias_term else (weight,)
+
+    def module(self, b: Builder) -> Expr:
+        """Torch's convolution over as many axes, over one where Caffe has none."""
+        shape = b.bottoms[0]
+        channels, extent = shape[self.axis(shape)], self.extent(shape)
+        window: dict[str, Any] = {}
+        if extent.kernel:
+            window = {"stride": extent.stride, "padding": extent.pad, "dilation": extent.dilation}
+        shared = {"groups": self.group(shape), "bias": self.p.bias_term}
+        if len(extent.kernel) > len(self.modules):
+            for helper in (convolve, spread):
+                b.helper(helper)
+            weight, *lists = (list(t) for t in (self.blob_shapes(shape)[0], *window.values()))
+            more = {**shared, "transposed": self.transposes}
+            return b.module(ConvNd, weight, self.p.num_output, *lists, **more)
+        cls = self.modules[max(0, len(extent.kernel) - 1)]
+        kernel = extent.kernel or 1
+        return b.module(cls, channels, self.p.num_output, kernel, **window, **shared)
+
+    def applied(self, b: Builder, module: Expr, *bottoms: Expr) -> tuple[Expr, ...]:
+        """The module on each bottom, all axes before the channels as one."""
+        shape = b.bottoms[0]
+        axis = self.axis(shape)
+        lone = axis == len(shape) - 1
+        tops = []
+        for x in bottoms:
+            y = x.flatten(0, axis - 1) if axis > 1 else x
+            y = module(y.unsqueeze(-1)).squeeze(-1) if lone else module(y)
+            tops.append(y.unflatten(0, x.shape[:axis]) if axis > 1 else y)
+        return tuple(tops)

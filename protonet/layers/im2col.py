@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, Reach, Shape, canonical_axis, count, register
-from protonet.layers.extent import Extent, convolution_extent, convolved
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Reach,
+    Shape,
+    canonical_axis,
+    count,
+    register,
+)
+from protonet.layers.extent import Extent, convolution_extent, convolved, lacking
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -29,6 +38,8 @@ class Im2col(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis, extent = canonical_axis(self.p.axis, x), self.extent(x)
+        if axis == len(x) - 1:
+            raise LayerError("it needs a spatial axis after the channels", "bottom", 0)
         size = convolved(x[axis + 1 :], extent)
         return ((*x[:axis], x[axis] * count(extent.kernel), *size),)
 
@@ -42,6 +53,8 @@ class Im2col(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         axis, e = canonical_axis(self.p.axis, b.bottoms[0]), self.extent(b.bottoms[0])
+        pads = lacking(b.bottoms[0][axis + 1 :], e)
+        x = b.call(F.pad, x, pads) if pads else x
         window = [list(part) for part in (e.kernel, e.stride, e.pad, e.dilation)]
         return b.call(im2col, x, *window, axis=axis)
 

@@ -38,6 +38,9 @@ class PReLU(Layer):
     def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return ((),) if self.p.channel_shared else ((bottoms[0][1],),)
 
+    def held(self, blob: int, shape: Shape) -> Shape:
+        return shape or (1,)
+
     def fillers(self) -> tuple[Any, ...]:
         if self.p.HasField("filler"):
             return (self.p.filler,)

@@ -92,8 +92,9 @@ def _copy(net: nn.Module, places: Sequence[Any], arrays: list[Array]) -> None:
             if place.kind == "factor":
                 continue
             values = array * array.dtype.type(scale) if place.kind == "folded" else array
-            values = values.T if place.kind == "transposed" else values
             target = _tensor(net, place.name)
+            if place.kind == "transposed":
+                values = values.reshape(target.shape[::-1]).T
             source = torch.from_numpy(np.array(values, copy=True)).reshape(target.shape)
             target.copy_(source)
 

@@ -15,11 +15,12 @@ def convolution(x, weight, bias, *, stride, pad, dilation, group):
     """(n, c, ...) by (o, c / group, ...)."""
     axes = x.ndim - 2
     kernel = weight.shape[2:]
-    padded = np.pad(x, [(0, 0), (0, 0), *((p, p) for p in pad)])
-    size = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, p, d, k, s in zip(x.shape[2:], pad, dilation, kernel, stride, strict=True)
-    ]
+    windows = list(zip(x.shape[2:], pad, dilation, kernel, stride, strict=True))
+    # C++ divides towards zero, and what im2col sees behind the padding is zero.
+    size = [int((n + 2 * p - d * (k - 1) - 1) / s) + 1 for n, p, d, k, s in windows]
+    behind = [max(0, d * (k - 1) + 1 - n - 2 * p) for n, p, d, k, _ in windows]
+    pads = [(p, p + b) for p, b in zip(pad, behind, strict=True)]
+    padded = np.pad(x, [(0, 0), (0, 0), *pads])
     y = np.zeros((len(x), len(weight), *size))
     outputs, inputs = len(weight) // group, x.shape[1] // group
     for o in range(len(weight)):

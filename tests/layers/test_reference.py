@@ -68,23 +68,30 @@ def per_axis(name, values):
 
 
 @st.composite
-def windows(draw, axes):
+def windows(draw, axes, widest=3):
     def each(low, high):
         return [draw(st.integers(low, high)) for _ in range(axes)]
 
-    return {"kernel": each(1, 3), "stride": each(1, 3), "pad": each(0, 2), "dilation": each(1, 2)}
+    return {
+        "kernel": each(1, widest),
+        "stride": each(1, 3),
+        "pad": each(0, 2),
+        "dilation": each(1, 2),
+    }
 
 
 @quick
-@given(st.data(), seeds, st.integers(1, 3), small, small, st.booleans())
+@given(st.data(), seeds, st.integers(0, 5), small, small, st.booleans(), st.integers(0, 2))
 @pytest.mark.parametrize("kind", ["Convolution", "Deconvolution"])
-def test_convolutions(kind, data, seed, axes, group, width, bias):
-    w = data.draw(windows(axes))
-    size = [data.draw(st.integers(1, 5)) for _ in range(axes)]
+def test_convolutions(kind, data, seed, axes, group, width, bias, before):
+    w = data.draw(windows(axes, 2 if axes > 3 else 3))
+    size = [data.draw(st.integers(1, 3 if axes > 3 else 5)) for _ in range(axes)]
+    axis = before if data.draw(st.booleans()) else -axes - 1
     fields = f"num_output: {group * width} group: {group} bias_term: {str(bias).lower()} "
-    fields += per_axis("kernel_size", w["kernel"]) + " " + per_axis("stride", w["stride"]) + " "
+    fields += f"axis: {axis} " + per_axis("kernel_size", w["kernel"]) + " "
+    fields += per_axis("stride", w["stride"]) + " "
     fields += per_axis("pad", w["pad"]) + " " + per_axis("dilation", w["dilation"])
-    shape = (2, group * 2, *size)
+    shape = (*(2, 1)[:before], group * 2, *size)
     try:
         net = compiled(kind, f"convolution_param {{ {fields} }}", [shape])
     except NetError:
@@ -93,8 +100,9 @@ def test_convolutions(kind, data, seed, axes, group, width, bias):
     x = numbers(seed, shape)
     function = getattr(reference, kind.lower())
     options = {key: w[key] for key in ("stride", "pad", "dilation")}
-    wanted = function(x, weight, rest[0] if rest else None, group=group, **options)
-    close(outputs(net, x)[0], wanted)
+    flat = x.reshape(-1, *x.shape[before:])
+    wanted = function(flat, weight, rest[0] if rest else None, group=group, **options)
+    close(outputs(net, x)[0], wanted.reshape(*x.shape[:before], *wanted.shape[1:]))
 
 
 @quick
@@ -374,10 +382,10 @@ def test_spp(seed, height, average, size):
 
 
 @quick
-@given(st.data(), seeds, st.integers(1, 3))
+@given(st.data(), seeds, st.integers(1, 4))
 def test_im2col(data, seed, axes):
-    w = data.draw(windows(axes))
-    shape = (2, 2, *(data.draw(st.integers(1, 5)) for _ in range(axes)))
+    w = data.draw(windows(axes, 2 if axes > 3 else 3))
+    shape = (2, 2, *(data.draw(st.integers(1, 3 if axes > 3 else 5)) for _ in range(axes)))
     fields = per_axis("kernel_size", w["kernel"])
     for name in ("stride", "pad", "dilation"):
         fields += f" {per_axis(name, w[name])}"
