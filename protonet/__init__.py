@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from protonet.api import check, compile, emit
     from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
-    from protonet.weights.mapping import dump_blobs, load_blobs
+    from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
+    from protonet.weights.mean import read_mean
+    from protonet.weights.read import read_blobs
+    from protonet.weights.save import save
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,13 +26,20 @@ __all__ = [
     "dump_blobs",
     "emit",
     "load_blobs",
+    "load_weights",
+    "read_blobs",
+    "read_mean",
+    "save",
 ]
 
 _HOMES = {
     **dict.fromkeys(("check", "compile", "emit"), "protonet.api"),
     "batches": "protonet.data.batches",
     **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
-    **dict.fromkeys(("dump_blobs", "load_blobs"), "protonet.weights.mapping"),
+    **dict.fromkeys(("dump_blobs", "load_blobs", "load_weights"), "protonet.weights.mapping"),
+    "read_blobs": "protonet.weights.read",
+    "read_mean": "protonet.weights.mean",
+    "save": "protonet.weights.save",
 }
 
 

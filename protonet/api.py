@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Source = str | os.PathLike[str] | Any
 Shapes = Mapping[str, Sequence[int]]
+_LOG = logging.getLogger("protonet")
+_NOT_LOADED = "layers of the net that are not in the file keep the values of their fillers"
 
 
 def read(source: Source) -> Loaded:
@@ -133,20 +136,23 @@ def compile(  # noqa: A001 (the verb of what this package does)
 
     The module takes the net's inputs in their order, or by blob name, and returns its output,
     or {blob: tensor} where it has several or ``outputs`` names them; in the TRAIN phase with
-    "objective", the weighted sum of the losses. ``weights`` is {layer: [array, ...]} in Caffe's
-    order and shapes. ``faithful`` keeps one statement a layer and Caffe's own BatchNorm.
-    ``plugins`` are files with layers of one's own;
+    "objective", the weighted sum of the losses. ``weights`` is a file with weights of any kind,
+    several with commas between them, or {layer: [array, ...]} in Caffe's order and shapes; see
+    ``load_weights``, which can be strict. ``faithful`` keeps one statement a layer and Caffe's own
+    BatchNorm. ``plugins`` are files with layers of one's own;
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
     from protonet.codegen import instantiate
     from protonet.codegen import source as text
-    from protonet.weights import load_blobs
+    from protonet.weights.mapping import load_weights
 
     with_plugins(plugins)
     made = program(source, phase, stages, level, outputs, faithful, shapes, allow_python)
     net: nn.Module = instantiate(made, text(made))
     if weights is not None:
-        load_blobs(net, weights)
+        matched = load_weights(net, weights)
+        if matched.missing:
+            _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net
 
 

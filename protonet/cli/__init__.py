@@ -15,7 +15,6 @@ _COMMANDS = {
     "check": "List every problem of nets and solvers, each with its place.",
     "fmt": "Write prototxt in canonical form, comments kept.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
-    "data": "Make databases and mean files for data layers, and look at them.",
     "layers": "List the layer types, or explain one.",
 }
 

@@ -17,7 +17,7 @@ _ONE_AT_A_TIME = RLock()
 
 def instantiate(program: Program, text: str) -> Any:
     """An nn.Module of the class that ``text`` defines, in evaluation mode unless it trains."""
-    cls = define(text, program.name, program.blobs)
+    cls = define(text, program.name, program.blobs, program.definition)
     try:
         net = cls()
     except (RuntimeError, MemoryError) as error:
@@ -27,13 +27,14 @@ def instantiate(program: Program, text: str) -> Any:
     return net if program.training else net.eval()
 
 
-def define(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
+def define(text: str, name: str, blobs: dict[str, list[BlobPlace]], definition: bytes = b"") -> Any:
     """Execute the text once in a module of its own and return its class.
 
     The class pickles as its own text, so a saved net opens in another process.
     """
     # One text may belong to nets whose blobs Caffe lays out differently.
-    digest = hashlib.sha256(f"{text}{blobs}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    whole = f"{text}{blobs}".encode("utf-8", "surrogatepass") + definition
+    digest = hashlib.sha256(whole).hexdigest()[:16]
     key = f"_protonet_{digest}"
     with _ONE_AT_A_TIME:
         if key not in sys.modules:
@@ -41,6 +42,7 @@ def define(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
             cls = getattr(sys.modules[key], name)
             cls.protonet_source = text
             cls.protonet_blobs = blobs
+            cls.protonet_net = definition
             cls.__reduce_ex__ = _reduce
     return getattr(sys.modules[key], name)
 
@@ -56,9 +58,10 @@ def _executed(key: str, filename: str, text: str) -> types.ModuleType:
 
 def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:
     cls = type(net)
-    return _blank, (cls.protonet_source, cls.__name__, cls.protonet_blobs), net.__dict__
+    made_of = (cls.protonet_source, cls.__name__, cls.protonet_blobs, cls.protonet_net)
+    return _blank, made_of, net.__dict__
 
 
-def _blank(text: str, name: str, blobs: dict[str, list[BlobPlace]]) -> Any:
-    cls = define(text, name, blobs)
+def _blank(text: str, name: str, blobs: dict[str, list[BlobPlace]], definition: bytes = b"") -> Any:
+    cls = define(text, name, blobs, definition)
     return cls.__new__(cls)

@@ -38,7 +38,11 @@ class BlobPlace:
 
 @dataclass
 class Program:
-    """One nn.Module as data."""
+    """One nn.Module as data.
+
+    ``definition`` is the binary NetParameter that it comes from, ``weights`` the name of a file
+    with its state, which the source loads.
+    """
 
     name: str
     doc: str
@@ -56,6 +60,8 @@ class Program:
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     training: bool = False
     variables: list[str] = field(default_factory=list)
+    definition: bytes = b""
+    weights: str = ""
     frees: dict[int, list[str]] = field(default_factory=dict)
 
 
@@ -92,6 +98,8 @@ class _Writer:
 
     def run(self, outputs: Sequence[str] | None) -> Program:
         program, nodes = self.program, self.graph.nodes
+        if self.graph.definition is not None:
+            program.definition = self.graph.definition.SerializeToString(deterministic=True)
         program.arguments = [self.variables[v.blob] for v in self.graph.inputs]
         program.shapes = [v.shape for v in self.graph.inputs]
         for index, node in enumerate(nodes):
@@ -218,6 +226,7 @@ class _Writer:
                 program.helpers.append(helper)
         program.imports += [module for module in b.imports if module not in program.imports]
         if b.submodule is None:
+            program.blobs.setdefault(node.name, [])
             return
         self.attributes_used.add(b.attribute)
         program.modules.append((b.attribute, b.submodule))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from protonet.diagnostics import NetError, NetErrors, Span, did_you_mean
+from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
@@ -55,6 +56,7 @@ class _GraphBuilder:
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
         self.graph = Graph(self.message.name, phase)
+        self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
 
     def run(self) -> Graph:

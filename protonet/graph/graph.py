@@ -57,7 +57,10 @@ class Node:
 
 @dataclass(eq=False)
 class Graph:
-    """A net of one phase. ``blobs`` maps a blob's name to its last value."""
+    """A net of one phase. ``blobs`` maps a blob's name to its last value.
+
+    ``definition`` is its NetParameter as Caffe would save it, without blobs.
+    """
 
     name: str
     phase: str
@@ -66,6 +69,7 @@ class Graph:
     outputs: list[Value] = field(default_factory=list)
     blobs: dict[str, Value] = field(default_factory=dict)
     force_backward: bool = False
+    definition: Any = None
 
     @property
     def params(self) -> list[Param]:

@@ -6,33 +6,79 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from protonet.diagnostics import NetError, did_you_mean
-from protonet.layers.base import count, show
-
-Array = npt.NDArray[Any]
+from protonet.weights.match import Match, Wanted, match
+from protonet.weights.read import open_weights, split_paths
+from protonet.weights.state import Variant
+from protonet.weights.statistics import divided
+from protonet.weights.stored import Array, Blob, StoredNet, as_layers
 
 
 def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
     """Copy arrays in Caffe's blob order and shapes into a net that protonet compiled.
 
-    Legacy shapes that only lead with ones, (1, 1, m, n) for (m, n), are taken. Layers that
-    ``blobs`` does not name keep their values. Raises NetError, before anything is copied, where
-    a layer's name, its number of blobs or a shape does not fit. Source: Layer::FromProto,
-    Net::CopyTrainedLayersFrom.
+    Legacy shapes of four axes, (1, 1, m, n) for (m, n), are taken. Layers that ``blobs`` does
+    not name keep their values. Raises NetError, before anything is copied, where a layer's name,
+    its number of blobs or a shape does not fit.
     """
     places = _places(net)
-    checked: dict[str, list[Array]] = {}
-    for layer, arrays in blobs.items():
-        if layer not in places:
-            hint = did_you_mean(layer, places) or f"it has {', '.join(places) or 'none'}"
+    for layer in blobs:
+        if not places.get(layer) and (blobs[layer] or layer not in places):
+            known = [name for name in places if places[name]]
+            hint = did_you_mean(layer, known) or f"it has {', '.join(known) or 'none'}"
             raise NetError(f"the net has no layer {layer!r} with parameters", None, hint)
-        checked[layer] = _checked(layer, arrays, places[layer])
-    for layer, arrays in checked.items():
-        _copy(net, places[layer], arrays)
+    load_stored(net, [StoredNet("", "arrays", as_layers(blobs))])
+
+
+def load_weights(
+    net: nn.Module, weights: Any, strict: bool = False, variants: Sequence[Variant] = ()
+) -> Match:
+    """Load files, or {layer: [array, ...]}, into a net that protonet compiled.
+
+    ``weights`` is a path, several with commas between them, or a list of paths; ``variants`` are
+    further forms in which the net may have been compiled when a state was saved. See load_stored.
+    """
+    if isinstance(weights, Mapping):
+        load_blobs(net, weights)
+        return Match()
+    own = [Variant(_places(net), _tied(net)), *variants]
+    return load_stored(net, [open_weights(p, lambda: own) for p in split_paths(weights)], strict)
+
+
+def _tied(net: nn.Module) -> dict[str, str]:
+    """Names under which a tensor is known again, with its first name."""
+    first: dict[torch.Tensor, str] = {}
+    names = [place.name for places in _places(net).values() for place in places if place.name]
+    return {name: first.setdefault(_tensor(net, name), name) for name in names}
+
+
+def load_stored(net: nn.Module, stored: Sequence[StoredNet], strict: bool = False) -> Match:
+    """Copy weights of files, one after the other, into a net that protonet compiled.
+
+    A layer's numbers are read when their turn comes. Layers that only a file has are passed over,
+    and those that no file has keep their values; the result lists both, and with ``strict``
+    they are a NetError. So is, before anything is copied, a number of blobs or a shape that
+    differs. Source: Net::CopyTrainedLayersFrom.
+    """
+    places = _places(net)
+    matched = match(stored, _wanted(net, places), strict)
+    for layer in matched.layers:
+        _copy(net, places[layer.name], layer.blobs)
+    return matched
+
+
+def _wanted(net: nn.Module, places: Mapping[str, Sequence[Any]]) -> dict[str, list[Wanted]]:
+    """The shapes of every layer's blobs, and whether an earlier layer has the tensor."""
+    seen: set[torch.Tensor] = set()
+    wanted: dict[str, list[Wanted]] = {}
+    for layer, blobs in places.items():
+        tensors = [_tensor(net, place.name) if place.name else None for place in blobs]
+        wanted[layer] = [Wanted(p.shape, t in seen) for p, t in zip(blobs, tensors, strict=True)]
+        seen.update(t for t in tensors if t is not None)
+    return wanted
 
 
 def dump_blobs(net: nn.Module, diff: bool = False) -> dict[str, list[Array]]:
@@ -43,6 +89,8 @@ def dump_blobs(net: nn.Module, diff: bool = False) -> dict[str, list[Array]]:
     """
     dumped: dict[str, list[Array]] = {}
     for layer, places in _places(net).items():
+        if not places:
+            continue
         dumped[layer] = [_dump(net, place, diff) for place in places]
     return dumped
 
@@ -54,49 +102,25 @@ def _places(net: nn.Module) -> dict[str, Any]:
     return dict(places)
 
 
-def _checked(layer: str, arrays: Sequence[Array], places: Sequence[Any]) -> list[Array]:
-    if len(arrays) != len(places):
-        what = f"layer {layer!r} has {len(places)} blobs, but {len(arrays)} are given"
-        raise NetError(what, None, f"their shapes are {', '.join(show(p.shape) for p in places)}")
-    fitted = []
-    for index, (array, place) in enumerate(zip(arrays, places, strict=True)):
-        given = np.asarray(array)
-        if not _fits(given.shape, place.shape):
-            raise NetError(
-                f"blob {index} of layer {layer!r} has the shape {show(place.shape)}, "
-                f"but {show(given.shape)} is given"
-            )
-        fitted.append(given.reshape(place.shape))
-    return fitted
-
-
-def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    if given == wanted:
-        return True
-    legacy = len(given) == 4 and len(wanted) < 4
-    return legacy and given == (1,) * (4 - len(wanted)) + wanted and count(given) == count(wanted)
-
-
-def _copy(net: nn.Module, places: Sequence[Any], arrays: list[Array]) -> None:
-    factor = next(
-        (
-            float(a.reshape(-1)[0])
-            for p, a in zip(places, arrays, strict=True)
-            if p.kind == "factor"
-        ),
-        1.0,
-    )
-    scale = 0.0 if factor == 0 else 1.0 / factor
+def _copy(net: nn.Module, places: Sequence[Any], blobs: Sequence[Blob | None]) -> None:
+    factor = next((b for p, b in zip(places, blobs, strict=False) if p.kind == "factor"), None)
     with torch.no_grad():
-        for place, array in zip(places, arrays, strict=True):
-            if place.kind == "factor":
+        for place, blob in zip(places, blobs, strict=False):
+            if blob is None or place.kind == "factor":
                 continue
-            values = array * array.dtype.type(scale) if place.kind == "folded" else array
             target = _tensor(net, place.name)
+            values = _values(blob, target).reshape(place.shape)
+            values = divided(values, factor) if place.kind == "folded" else values
             if place.kind == "transposed":
                 values = values.reshape(target.shape[::-1]).T
-            source = torch.from_numpy(np.array(values, copy=True)).reshape(target.shape)
-            target.copy_(source)
+            target.copy_(torch.from_numpy(values).reshape(target.shape))
+
+
+def _values(blob: Blob, target: torch.Tensor) -> Array:
+    """The numbers in the precision of their target, as an array that torch may look at."""
+    precise = target.dtype == torch.float64
+    values = np.asarray(blob)
+    return values.astype(np.float64 if precise else np.float32, copy=not values.flags.writeable)
 
 
 def _dump(net: nn.Module, place: Any, diff: bool) -> Array:

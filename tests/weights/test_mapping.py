@@ -79,8 +79,11 @@ def test_legacy_shapes_with_leading_ones():
     ("blobs", "words"),
     [
         ({"d": []}, "no layer 'd'"),
-        ({"c": [np.zeros((4, 3, 3, 3))]}, "has 2 blobs, but 1 are given"),
-        ({"c": [np.zeros((4, 3, 3, 2)), np.zeros(4)]}, "4x3x3x3, but 4x3x3x2 is given"),
+        (
+            {"c": [np.zeros((4, 3, 3, 3))]},
+            "has 1 blob \\(4x3x3x3\\) given, but 2 blobs \\(4x3x3x3, 4\\) in the net",
+        ),
+        ({"c": [np.zeros((4, 3, 3, 2)), np.zeros(4)]}, "4x3x3x2 given, but 4x3x3x3 in the net"),
     ],
 )
 def test_what_does_not_fit_changes_nothing(blobs, words):

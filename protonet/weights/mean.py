@@ -1,0 +1,39 @@
+"""Mean files: Caffe's .binaryproto, or a .npy as pycaffe's users have them."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from protonet.diagnostics import NetError
+from protonet.files import replacing
+from protonet.schema.blobs import Array, open_content, read_binaryproto, write_binaryproto
+from protonet.schema.sniff import kind_of
+
+
+def read_mean(path: str | os.PathLike[str]) -> Array:
+    """The array of a mean file, told by its content, in the shape and type that it has there.
+
+    Caffe's is (1, c, h, w) in single precision. NetError where it can't be read.
+    """
+    content = open_content(path)
+    if kind_of(bytes(content.view[:64])) != "npy":
+        return read_binaryproto(path)
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise NetError(f"{content.name} can't be read: {reason}") from None
+    if mapped.dtype.kind not in "fiu":
+        raise NetError(f"{content.name} holds {mapped.dtype}, no numbers")
+    return np.array(mapped)
+
+
+def write_mean(path: str | os.PathLike[str], mean: Array) -> None:
+    """Write a mean as .npy where the path says so, else as .binaryproto; whole or not at all."""
+    if os.fspath(path).endswith(".npy"):
+        with replacing(path) as temporary:
+            np.save(temporary, mean, allow_pickle=False)
+        return
+    write_binaryproto(path, mean)

@@ -1,0 +1,78 @@
+"""Any file with weights, whatever its name: its layers, told by its content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protonet.diagnostics import NetError
+from protonet.schema.blobs import open_content
+from protonet.schema.sniff import kind_of
+from protonet.weights.caffemodel import read_caffemodel
+from protonet.weights.hdf5 import read_hdf5
+from protonet.weights.stored import Array, StoredNet, as_dict
+
+if TYPE_CHECKING:
+    from protonet.weights.state import State, Variant
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Variants = Callable[[], Sequence["Variant"]]
+
+
+def split_paths(paths: Paths) -> list[str]:
+    """A path, several with commas between them as Caffe's --weights has them, or a list."""
+    if not isinstance(paths, str | os.PathLike):
+        return [os.fspath(path) for path in paths]
+    whole = os.fspath(paths)
+    if "," not in whole or Path(whole).exists():
+        return [whole]
+    return [part.strip() for part in whole.split(",") if part.strip()]
+
+
+def read_blobs(paths: Paths) -> dict[str, list[Array]]:
+    """The weights of a .caffemodel or of Caffe's HDF5, {layer: [array, ...]}, as they are there.
+
+    Of V2, V1 or V0, in the shapes and the precision that the file has; legacy blobs have four
+    axes. A blob is None where HDF5 leaves it out as another layer's. Several files are read one
+    after the other. NetError where one can't be read, says nothing of layers, or is damaged.
+    """
+    return as_dict(open_weights(path) for path in split_paths(paths))
+
+
+def open_weights(path: str | os.PathLike[str], variants: Variants | None = None) -> StoredNet:
+    """The layers of one file; their numbers are read when they are asked for.
+
+    A .caffemodel of any age, Caffe's HDF5, or a module's state in .safetensors or .pt. The
+    names in a state are those of a module: ``variants`` are the forms in which the net may have
+    been compiled. NetError where the file can't be read, or is a state and no net is given.
+    """
+    opened = open_any(path)
+    if isinstance(opened, StoredNet):
+        return opened
+    if variants is None:
+        what = f"{opened.path} holds a module's state; only with the net its layers are known"
+        raise NetError(what, None, "compile(net, weights=...) takes it; a command takes --prototxt")
+    from protonet.weights.state import as_layers_of
+
+    return as_layers_of(opened, variants())
+
+
+def open_any(path: str | os.PathLike[str]) -> StoredNet | State:
+    """The layers of a file of Caffe's, the tensors of one of PyTorch's."""
+    content = open_content(path)
+    kind = kind_of(bytes(content.view[:64]))
+    if kind == "hdf5":
+        return read_hdf5(path)
+    if kind == "npy":
+        raise NetError(f"{content.name} is one array (.npy), not the weights of a net")
+    if kind in ("zip", "pickle"):
+        from protonet.weights.state import read_pt
+
+        return read_pt(path)
+    if kind == "safetensors":
+        from protonet.weights.state import read_safetensors
+
+        return read_safetensors(path)
+    return read_caffemodel(content)

@@ -1,0 +1,65 @@
+"""The weights of a compiled net into a file, of the kind that its name says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from protonet.diagnostics import NetError
+from protonet.files import replacing
+from protonet.schema.pool import message_class
+from protonet.weights.caffemodel import write_caffemodel
+from protonet.weights.hdf5 import write_hdf5
+from protonet.weights.statistics import KEY, packed
+from protonet.weights.stored import StoredLayer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WRITERS: dict[str, Any] = {".caffemodel": write_caffemodel, ".h5": write_hdf5}
+SUFFIXES = (*WRITERS, ".safetensors")
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that says what to write. NetError where it is none that can be written."""
+    suffix = Path(path).suffix.lower()
+    suffix = ".h5" if suffix == ".hdf5" else suffix
+    if suffix not in SUFFIXES:
+        what = f"{os.fspath(path)}: no weights are written under the suffix {suffix!r}"
+        raise NetError(what, None, f"the suffixes are {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def save(net: nn.Module, path: str | os.PathLike[str], diff: bool = False) -> None:
+    """Write the weights of a net that protonet compiled, whole or not at all.
+
+    The suffix says how: ``.caffemodel`` and ``.h5`` as Caffe writes and loads them, with
+    ``diff`` the gradients as well; ``.safetensors`` as ``load_model`` of safetensors takes them.
+    NetError where the net is another module or the suffix is none of these.
+    """
+    from protonet.weights.mapping import dump_blobs
+
+    suffix = suffix_of(path)
+    if suffix == ".safetensors":
+        save_state(net, path)
+        return
+    blobs = dump_blobs(net)
+    definition = message_class("NetParameter").FromString(getattr(type(net), "protonet_net", b""))
+    WRITERS[suffix](path, definition, blobs, dump_blobs(net, diff=True) if diff else None)
+
+
+def save_state(
+    net: nn.Module, path: str | os.PathLike[str], layers: Iterable[StoredLayer] = ()
+) -> None:
+    """Write a module's state as safetensors, whole or not at all.
+
+    ``layers`` are those that were loaded: statistics of theirs that were divided on the way are
+    kept beside, so that they can come back as they were.
+    """
+    from safetensors.torch import save_model
+
+    kept = packed(layers, getattr(type(net), "protonet_blobs", {}))
+    with replacing(path) as temporary:
+        save_model(net, str(temporary), metadata={KEY: kept} if kept else None)

@@ -1,0 +1,224 @@
+"""The state of a PyTorch module in a file, .safetensors or .pt, as Caffe's layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from protonet.diagnostics import NetError
+from protonet.weights.match import listed
+from protonet.weights.statistics import KEY, agree, unpacked
+from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
+
+_NESTS = ("state_dict", "model_state_dict", "model", "net")
+_WRAPPERS = ("module.", "_orig_mod.")
+_DTYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "f4"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Where the blobs of each layer are in a module; tied names with the one that is kept."""
+
+    blobs: Mapping[str, Sequence[Any]]
+    tied: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class State:
+    """Tensors of a file by their names, read when they are asked for."""
+
+    path: str
+    format: str
+    tensors: Mapping[str, LazyBlob]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_safetensors(path: str | os.PathLike[str]) -> State:
+    """The tensors of a .safetensors file. NetError where it is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    name = os.fspath(path)
+    try:
+        file: Any = safe_open(name, framework="numpy")
+        slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+        metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError) as error:
+        hint = "copy or download it again"
+        raise NetError(f"{name} is damaged: {_plain(error)}", None, hint) from None
+    tensors = {
+        key: LazyBlob(tuple(s.get_shape()), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
+        for key, s in slices.items()
+        if (kind := s.get_dtype()) in _DTYPES
+    }
+    return State(name, "safetensors", tensors, metadata)
+
+
+def _reader(file: Any, path: str, key: str, kind: str) -> Callable[[], Array]:
+    def read() -> Array:
+        if kind != "BF16":  # which numpy has not
+            values: Array = file.get_tensor(key)
+            return values
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as again:
+            widened: Array = again.get_tensor(key).float().numpy()
+        return widened
+
+    return read
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def read_pt(path: str | os.PathLike[str]) -> State:
+    """The tensors that torch.save wrote: a state_dict, or a dict that holds one.
+
+    Nothing is executed: what would need code is a NetError.
+    """
+    name = os.fspath(path)
+    return State(name, "pt", {k: _tensor(v) for k, v in _state_dict(name, _loaded(name)).items()})
+
+
+def _loaded(name: str) -> Any:
+    import pickle
+    import warnings
+    import zipfile
+
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mapped = zipfile.is_zipfile(name)
+            return torch.load(name, map_location="cpu", weights_only=True, mmap=mapped or None)
+    except pickle.UnpicklingError:
+        what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
+        hint = "save the state alone: torch.save(net.state_dict(), path)"
+        raise NetError(what, None, hint) from None
+    except Exception as error:  # noqa: BLE001 (torch.load raises what its parts raise)
+        hint = "copy or save it again"
+        raise NetError(f"{name} can't be read: {_plain(error)}", None, hint) from None
+
+
+def _state_dict(name: str, loaded: Any) -> dict[str, Any]:
+    for nest in _NESTS:
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(nest), Mapping):
+            loaded = loaded[nest]
+    if not isinstance(loaded, Mapping):
+        hint = "save the state: torch.save(net.state_dict(), path)"
+        raise NetError(f"{name} holds a {type(loaded).__name__}, no state_dict", None, hint)
+    tensors = {str(k): v for k, v in loaded.items() if _is_numbers(v)}
+    for wrapper in _WRAPPERS:
+        if tensors and all(key.startswith(wrapper) for key in tensors):
+            tensors = {key[len(wrapper) :]: value for key, value in tensors.items()}
+    return tensors
+
+
+def _is_numbers(value: Any) -> bool:
+    import torch
+
+    dense = isinstance(value, torch.Tensor) and value.layout == torch.strided
+    return dense and value.is_floating_point() and not value.is_quantized
+
+
+def _tensor(tensor: Any) -> LazyBlob:
+    import torch
+
+    kinds = {torch.float64: "f8", torch.float32: "f4", torch.float16: "f2"}
+    plain = tensor.dtype in kinds
+
+    def read() -> Array:
+        values: Array = (tensor if plain else tensor.float()).detach().resolve_neg().numpy()
+        return values
+
+    return LazyBlob(tuple(tensor.shape), np.dtype(kinds.get(tensor.dtype, "f4")), read)
+
+
+def as_net(state: State) -> StoredNet:
+    """The tensors as layers of the names before their last dots, for want of the net."""
+    layers: dict[str, list[LazyBlob]] = {}
+    for name, blob in state.tensors.items():
+        layers.setdefault(name.rpartition(".")[0] or name, []).append(blob)
+    return StoredNet(state.path, state.format, [StoredLayer(k, "", v) for k, v in layers.items()])
+
+
+def variant(program: Any) -> Variant:
+    """The places of a program."""
+    pairs = [(name.removeprefix("self."), of.removeprefix("self.")) for name, of in program.shares]
+    return Variant(program.blobs, dict(pairs))
+
+
+def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:
+    """The tensors as the layers of that variant of a net which knows most of them.
+
+    Tensors that are none of its are layers of their own names, to be passed over. NetError where
+    no variant knows any.
+    """
+    best = max(variants, key=lambda each: len(_known(state, each)))
+    known = _known(state, best)
+    if not known:
+        names = sorted({p.name for places in best.blobs.values() for p in places if p.name})
+        hint = f"the file has {listed(sorted(state.tensors))}; the net {listed(names)}"
+        raise NetError(f"{state.path} has none of the net's tensors", None, hint)
+    own = unpacked(state.metadata.get(KEY, ""))
+    layers = []
+    owners: dict[str, Any] = {}
+    for layer, places in best.blobs.items():
+        held = [owners.setdefault(place.name, place).shape for place in places]
+        blobs = [_blob(state, known, p, shape) for p, shape in zip(places, held, strict=True)]
+        if blobs and not any(blob is None for blob in blobs):
+            layers.append(StoredLayer(layer, "", _exact(blobs, places, own.get(layer))))
+    used = set(known.values())
+    strangers = [StoredLayer(n, "", [b]) for n, b in state.tensors.items() if n not in used]
+    return StoredNet(state.path, state.format, [*layers, *strangers])
+
+
+def _known(state: State, net: Variant) -> dict[str, str]:
+    """The net's names for tensors that the file has, and the file's names for them."""
+    names = {p.name for places in net.blobs.values() for p in places if p.name}
+    known = {}
+    for name in names:
+        others = (name, state.metadata.get(name, ""), net.tied.get(name, ""))
+        there = [other for other in others if other in state.tensors]
+        known.update({name: there[0]} if there else {})
+    return known
+
+
+def _blob(
+    state: State, known: Mapping[str, str], place: Any, held: tuple[int, ...]
+) -> LazyBlob | None:
+    """A tensor as Caffe lays it out; None where the file has it not.
+
+    ``held`` is the shape of the blob under whose name the module holds it.
+    """
+    if place.kind == "factor":
+        one = np.ones(place.shape, np.float32)
+        return LazyBlob(place.shape, one.dtype, one.copy)
+    if place.name not in known:
+        return None
+    tensor = state.tensors[known[place.name]]
+    turned = place.kind == "transposed"
+    shape = tensor.shape[::-1] if turned else tensor.shape
+    # Torch writes an axis of one where Caffe has none, and the other way round.
+    same = [n for n in shape if n != 1] == [n for n in held if n != 1]
+    shape = place.shape if same else shape
+
+    def read() -> Array:
+        values = np.asarray(tensor)
+        return (values.T if turned else values).reshape(shape)
+
+    return LazyBlob(shape, tensor.dtype, read)
+
+
+def _exact(
+    blobs: Sequence[LazyBlob | None], places: Sequence[Any], own: Sequence[Array] | None
+) -> Sequence[Any]:
+    """Caffe's own statistics in the place of folded ones, where they were kept."""
+    if own is None or not any(place.kind == "factor" for place in places):
+        return blobs
+    return own if agree(own, places, [np.asarray(blob) for blob in blobs]) else blobs
