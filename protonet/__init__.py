@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from protonet.api import check, compile, emit
     from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
+    from protonet.drawing import Drawing, draw
     from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
     from protonet.weights.mean import read_mean
     from protonet.weights.read import read_blobs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Drawing",
     "NetError",
     "NetErrors",
     "Source",
@@ -23,6 +25,7 @@ __all__ = [
     "batches",
     "check",
     "compile",
+    "draw",
     "dump_blobs",
     "emit",
     "load_blobs",
@@ -36,6 +39,7 @@ _HOMES = {
     **dict.fromkeys(("check", "compile", "emit"), "protonet.api"),
     "batches": "protonet.data.batches",
     **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
+    **dict.fromkeys(("Drawing", "draw"), "protonet.drawing"),
     **dict.fromkeys(("dump_blobs", "load_blobs", "load_weights"), "protonet.weights.mapping"),
     "read_blobs": "protonet.weights.read",
     "read_mean": "protonet.weights.mean",

@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "List every problem of nets and solvers, each with its place.",
     "fmt": "Write prototxt in canonical form, comments kept.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
+    "draw": "Draw a net as .svg, .png, .pdf or .dot.",
     "layers": "List the layer types, or explain one.",
 }
 

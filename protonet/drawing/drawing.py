@@ -1,0 +1,96 @@
+"""draw: the picture of a net, which a notebook shows and ``save`` writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protonet.api import Shapes, Source, graph
+from protonet.diagnostics import NetError, did_you_mean
+from protonet.drawing.compose import Style, compose
+from protonet.drawing.dot import by_graphviz, dot
+from protonet.drawing.layout import layered
+from protonet.drawing.svg import svg
+from protonet.files import write_whole
+from protonet.graph import Graph
+
+if TYPE_CHECKING:
+    from protonet.drawing.figure import Figure
+
+FORMATS = ("svg", "png", "pdf", "dot")
+LAYOUTS = {"own": layered, "graphviz": by_graphviz}
+
+
+class Drawing:
+    """A net of one phase, to be seen; shows itself in a notebook."""
+
+    def __init__(self, net: Graph, style: Style, layout: str = "own") -> None:
+        self.graph, self.style, self.layout = net, style, layout
+
+    def figure(self) -> Figure:
+        """Everything in its place, in pixels."""
+        return compose(self.graph, self.style, LAYOUTS[self.layout])
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG."""
+        return svg(self.figure())
+
+    @property
+    def dot(self) -> str:
+        """The net in Graphviz's language."""
+        return dot(self.graph, self.style)
+
+    def content(self, kind: str) -> str | bytes:
+        """The picture in one of FORMATS. NetError where matplotlib is needed and missing."""
+        if kind in ("png", "pdf"):
+            from protonet.drawing.raster import raster
+
+            return raster(self.figure(), kind)
+        return str(getattr(self, kind))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture; the suffix says how. NetError where it says nothing known."""
+        write_whole(path, self.content(suffix(path)))
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def suffix(path: str | os.PathLike[str]) -> str:
+    """The format that a file's name asks for."""
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        what = f"{os.fspath(path)}: a drawing ends in .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
+        raise NetError(what, None, did_you_mean(kind, FORMATS))
+    return kind
+
+
+def draw(
+    source: Source,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    shapes: Shapes | None = None,
+    allow_python: bool = False,
+    collapse: bool = True,
+    show_shapes: bool = True,
+    direction: str = "TB",
+    layout: str = "own",
+) -> Drawing:
+    """Draw a net: a path, a prototxt's text or a NetParameter message; torch is not needed.
+
+    ``collapse`` draws repeated blocks once, ``show_shapes`` writes shapes on the wires;
+    ``direction`` is TB, from top to bottom, or LR, from left to right; ``layout`` "own", the same
+    everywhere, or "graphviz". Raises NetError with its place.
+    """
+    for name, value, known in (
+        ("direction", direction, ("TB", "LR")),
+        ("layout", layout, tuple(LAYOUTS)),
+    ):
+        if value not in known:
+            raise NetError(f"the {name} is {' or '.join(known)}, not {value!r}")
+    net = graph(source, phase, stages, level, shapes, allow_python)
+    return Drawing(net, Style(show_shapes, collapse, direction == "LR"), layout)

@@ -1,0 +1,132 @@
+"""A drawing before it is written: cards, frames around repeated blocks, wires between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from protonet.drawing.box import Box
+from protonet.drawing.layout import Layout, Link, Point
+from protonet.drawing.words import plain, sizes, width
+
+TITLE, SUBTITLE, STRIP, LABEL, BADGE = 12.5, 11.0, 10.0, 10.0, 15.0  # sizes of letters
+PAD, STRIP_HEIGHT = 12.0, 17.0
+Engine = Callable[[Sequence[Point], Sequence[Link], float], Layout]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A box where it is drawn; x and y are its upper left corner."""
+
+    box: Box
+    title: str
+    subtitle: str
+    strip: str
+    note: str
+    width: float
+    height: float
+    x: float = 0.0
+    y: float = 0.0
+
+    def moved(self, dx: float, dy: float) -> Card:
+        """The same card elsewhere."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame around a block that stands for several; the badge and its note stand beside it."""
+
+    badge: str
+    note: tuple[str, ...]
+    boxes: tuple[int, ...]
+    width: float
+    height: float
+    x: float = 0.0
+    y: float = 0.0
+
+    def moved(self, dx: float, dy: float) -> Frame:
+        """The same frame elsewhere."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The way of a value, its shape written where it begins; dashed between shared weights.
+
+    The points are as in Layout; where ``smooth``, those of Bezier curves.
+    """
+
+    points: tuple[Point, ...]
+    label: str = ""
+    tail: int = -1
+    head: int = -1
+    dashed: bool = False
+    smooth: bool = False
+
+    def moved(self, dx: float, dy: float) -> Wire:
+        """The same wire elsewhere."""
+        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
+
+
+@dataclass
+class Figure:
+    """Everything to be drawn, in pixels; ``across`` is set where it runs from left to right."""
+
+    title: str
+    caption: str
+    across: bool
+    width: float = 0.0
+    height: float = 0.0
+    cards: list[Card] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+
+
+def card(box: Box, title: str, subtitle: str) -> Card:
+    """A card that is as large as its words need."""
+    strip = plain(box.followers, 40)
+    note = f"shares {plain(', '.join(n or '?' for n in box.shared), 30)}" if box.shared else ""
+    words = max(
+        width(title, TITLE, bold=True),
+        width(subtitle, SUBTITLE),
+        width(strip, STRIP),
+        width(note, STRIP),
+    )
+    labels = [width(sizes(value.shape), LABEL) + 14 for value in box.outlets[:12]]
+    wide = max(90.0, words + 2 * PAD, max(labels, default=0.0) * len(labels))
+    high = 42.0 + (STRIP_HEIGHT if strip else 0) + (14.0 if note else 0)
+    return Card(box, title, subtitle, strip, note, round(wide), round(high))
+
+
+def ports(count: int, span: float, most: float) -> list[float]:
+    """Offsets from the middle of a side for so many wires."""
+    step = min(most, span / count)
+    return [(i - (count - 1) / 2) * step for i in range(count)]
+
+
+def spread_heads(
+    layout: Layout, links: Sequence[Link], sizes: Sequence[Point], fixed: set[int]
+) -> None:
+    """Give the wires that end at one node places of their own, in the order they come from.
+
+    Those into ``fixed`` nodes meet at one port.
+    """
+    ending: dict[int, list[int]] = {}
+    for index, link in enumerate(links):
+        if link.head not in fixed:
+            ending.setdefault(link.head, []).append(index)
+    for head, indices in ending.items():
+        if len(indices) < 2:
+            continue
+        indices.sort(key=lambda i: (layout.routes[i][-3][0], i))
+        for i, offset in zip(indices, ports(len(indices), sizes[head][0], 22.0), strict=True):
+            route = layout.routes[i]
+            route[-2:] = [(x + offset, y) for x, y in route[-2:]]
+
+
+def turned(layout: Layout) -> Layout:
+    """A layout from top to bottom as one from left to right."""
+    flipped = [[(y, x) for x, y in route] for route in layout.routes]
+    middles = [(y, x) for x, y in layout.middles]
+    return Layout(middles, flipped, layout.height, layout.width, layout.smooth)

@@ -1,0 +1,172 @@
+"""draw in every format: what it says, hostile names, the same bytes each time, no torch."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from xml.etree import ElementTree as ET
+
+import pytest
+from nets import HOSTILE, SIAMESE, ZOO, hostile, resnet152
+
+import protonet
+from protonet.diagnostics import NetError
+
+LENET = ZOO / "lenet" / "deploy.prototxt"
+SVG = "{http://www.w3.org/2000/svg}"
+ALLOWED = {"svg", "title", "style", "rect", "text", "g", "path"}
+
+
+def texts(svg):
+    return ["".join(e.itertext()) for e in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "protonet", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_an_svg_says_what_the_net_does():
+    said = texts(protonet.draw(LENET).svg)
+    for words in ("LeNet", "conv1", "Convolution 5×5, 20", "20×24×24", "InnerProduct, 500"):
+        assert words in said
+    assert "20×24×24" not in texts(protonet.draw(LENET, show_shapes=False).svg)
+
+
+def test_resnet152_fits_on_a_page_and_says_36():
+    said = texts(protonet.draw(resnet152()).svg)
+    assert "× 36" in said
+    assert "res4b{0…35}_branch2a" in said
+    assert "first with a projection" in said
+
+
+def test_shared_weights_and_losses_are_seen():
+    drawing = protonet.draw(SIAMESE, phase="TRAIN")
+    assert texts(drawing.svg).count("shares w, v") == 2
+    assert 'class="share"' in drawing.svg
+    assert "k-loss" in drawing.svg
+
+
+def test_hostile_names_are_text():
+    drawing = protonet.draw(hostile())
+    root = ET.fromstring(drawing.svg)
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= ALLOWED
+    assert not any(
+        name.startswith("on") or "href" in name for e in root.iter() for name in e.attrib
+    )
+    said = texts(drawing.svg)
+    assert "<script>alert(1)</script>" in said
+    assert "漢字かな" in said
+    assert not any("\u202e" in text or "\n" in text for text in said)
+    assert max(map(len, said)) < 100
+    assert root.find(f"{SVG}title").text == "</title><script>alert(2)</script>"
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
+def test_hostile_names_are_text_for_graphviz():
+    text = protonet.draw(hostile()).dot
+    done = subprocess.run(
+        ["dot", "-Tplain"], input=text, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    nodes = [line for line in done.stdout.splitlines() if line.startswith("node")]
+    assert len(nodes) == len(HOSTILE) + 1
+    shown = subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True)
+    said = texts(shown.stdout)
+    assert "<script>alert(1)</script>" in said
+    assert "a\"b'c&amp;<b>" in said
+    assert '\\N \\l "];}' in said
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_pictures_for_papers(kind, tmp_path):
+    pytest.importorskip("matplotlib")
+    first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    source = hostile().replace("漢字かな", "Ελλάς") if kind == "png" else SIAMESE
+    protonet.draw(source).save(first)
+    protonet.draw(source).save(second)
+    assert first.read_bytes() == second.read_bytes()
+    if kind == "pdf":
+        assert first.read_bytes().startswith(b"%PDF-")
+        return
+    from matplotlib.image import imread
+
+    pixels = imread(first)
+    assert pixels.shape[0] > 800
+    assert len({tuple(row) for row in pixels[::7, ::7, :3].reshape(-1, 3).round(2).tolist()}) > 5
+
+
+def test_the_bytes_are_the_same_in_every_process():
+    found = set()
+    for seed in ("0", "7"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        done = run("draw", ZOO / "googlenet" / "deploy.prototxt", env=env)
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("kind", ["svg", "dot", "png"])
+def test_draw_needs_no_torch(kind, tmp_path):
+    code = (
+        "import sys\nfrom protonet.cli import group\n"
+        f"group(['draw', {str(LENET)!r}, '-o', {str(tmp_path / 'net')!r} + '.{kind}'], "
+        "standalone_mode=False)\nassert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert (tmp_path / f"net.{kind}").stat().st_size > 500
+
+
+def test_a_wrong_suffix_is_a_wrong_command(tmp_path):
+    done = run("draw", LENET, "-o", tmp_path / "net.svgg")
+    assert done.returncode == 2
+    assert "a drawing ends in .svg" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_net_draws_nothing(tmp_path):
+    bad = tmp_path / "bad.prototxt"
+    bad.write_text('layer { name: "a" type: "RelU" bottom: "x" top: "a" }\n')
+    done = run("draw", bad, "-o", tmp_path / "net.svg")
+    assert done.returncode == 1
+    assert "did you mean 'ReLU'" in done.stderr
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_a_letter_that_no_font_has_is_an_error():
+    pytest.importorskip("matplotlib")
+    text = LENET.read_text().replace('"conv1"', '"\U000130b8"')
+    with pytest.raises(NetError, match="no font here has the letter"):
+        protonet.draw(text).content("png")
+
+
+def test_a_png_without_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(NetError) as raised:
+        protonet.draw(LENET).content("png")
+    assert 'pip install "protonet[draw]"' in raised.value.hint
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
+def test_graphviz_lays_out_the_same_cards():
+    pytest.importorskip("graphviz")
+    net = ZOO / "googlenet" / "deploy.prototxt"
+    own, other = (protonet.draw(net, layout=name).svg for name in ("own", "graphviz"))
+    assert sorted(texts(own)) == sorted(texts(other))
+    assert own.count('class="wire"') == other.count('class="wire"')
+
+
+def test_graphviz_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(NetError, match="Graphviz is not installed"):
+        _ = protonet.draw(LENET, layout="graphviz").svg
+
+
+def test_words_are_as_wide_as_their_card():
+    svg = protonet.draw(ZOO / "resnet50" / "deploy.prototxt").svg
+    assert re.search(r'class="title" x="[\d.]+" y="[\d.]+">res4', svg)
