@@ -16,6 +16,7 @@ _COMMANDS = {
     "fmt": "Write prototxt in canonical form, comments kept.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf or .dot.",
+    "data": "Make databases and mean files for data layers, and look at them.",
     "layers": "List the layer types, or explain one.",
 }
 

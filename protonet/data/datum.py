@@ -145,10 +145,9 @@ def planes(image: Image) -> Image:
     return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
 
 
-def datum_of(image: Image, label: int) -> bytes:
-    """A serialized Datum of a (channels, height, width) uint8 image. Source: CVMatToDatum."""
-    channels, height, width = image.shape
+def datum_of(image: Image, label: int) -> Any:
+    """A Datum message of a (channels, height, width) uint8 image."""
     record = message("Datum")
-    record.channels, record.height, record.width = channels, height, width
-    record.data, record.label, record.encoded = image.tobytes(), label, False
-    return bytes(record.SerializeToString())
+    record.channels, record.height, record.width = image.shape
+    record.data, record.label = image.tobytes(), label
+    return record
