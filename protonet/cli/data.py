@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from protonet.diagnostics import NetError
+
+if TYPE_CHECKING:
+    from protonet.data.image_files import Size
+    from protonet.data.mean_image import Components
 
 C = TypeVar("C", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
@@ -95,3 +99,158 @@ def _batches(file: Path) -> list[Path]:
     if not found:
         raise NetError(f"there is no data_batch_1.bin in {file}", None, "is it the binary version?")
     return found
+
+
+class _SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """``256x200`` as (256, 200), height first, and ``256`` as a square."""
+
+    name = "HEIGHTxWIDTH"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        parts = str(value).lower().split("x")
+        if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
+            self.fail(f"{value!r} is no size; write it as 256x256, height first", param, ctx)
+        return int(parts[0]), int(parts[-1])
+
+
+@command.command()
+@click.argument("root", type=_FILE)
+@click.argument("listing", metavar="LIST", type=_FILE)
+@_output_options
+@click.option("--resize", type=_SizeOption(), help="Bring every image to this size.")
+@click.option("--short-side", type=click.IntRange(1), help="Bring the shorter side to this length.")
+@click.option("--center-crop", type=click.IntRange(1), help="Keep this square of the centre.")
+@click.option("--gray", is_flag=True, help="Read images as gray ones.")
+@click.option("--encode", is_flag=True, help="Keep images encoded, a fraction of the space.")
+@click.option("--encode-type", help="Kind to encode as, png or jpg. [the file's own]")
+@click.option("--shuffle", is_flag=True, help="Shuffle the images.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the shuffle.")
+@click.option("--check-size", is_flag=True, help="Refuse images of different sizes.")
+@click.option("--skip-broken", is_flag=True, help="Leave out what can't be read, and say so.")
+def images(
+    root: Path, listing: Path, output: Path, backend: str, force: bool, **options: Any
+) -> None:
+    """Make a database of the image files under ROOT that LIST names, `FILE LABEL` a line.
+
+    \b
+    protonet data images photos/ train.txt -o train_lmdb --resize 256x256 --encode --shuffle
+    protonet data images photos/ train.txt -o train_lmdb --short-side 256 --center-crop 256
+    """
+    from protonet.data.image_list import read_list
+    from protonet.data.imageset import ImageSet
+
+    chosen = ImageSet(
+        root,
+        read_list(listing),
+        _wanted_size(options),
+        color=not options["gray"],
+        encode=options["encode"] or bool(options["encode_type"]),
+        encode_type=(options["encode_type"] or "").lower().lstrip("."),
+        check_size=options["check_size"],
+        skip_broken=options["skip_broken"],
+    )
+    if options["shuffle"]:
+        chosen.shuffle(options["seed"])
+    _write(output, len(chosen.entries), chosen.records(), backend, force)
+    for message in chosen.broken:
+        click.echo(f"left out: {message}", err=True)
+
+
+def _wanted_size(options: dict[str, Any]) -> Size:
+    from protonet.data.image_files import Size
+
+    if options["resize"] and options["short_side"]:
+        raise click.UsageError("--resize and --short-side don't go together")
+    height, width = options["resize"] or (0, 0)
+    return Size(height, width, options["short_side"] or 0, options["center_crop"] or 0)
+
+
+@command.command()
+@click.argument("database", type=_FILE)
+@click.option("-o", "--output", type=_FILE, help="The mean file to write, a .binaryproto.")
+@click.option("--pca", is_flag=True, help="Print the colours' components, for color_noise.")
+def mean(database: Path, output: Path | None, pca: bool) -> None:
+    """Compute the mean image of DATABASE, and print each channel's mean.
+
+    \b
+    protonet data mean train_lmdb -o mean.binaryproto
+    protonet data mean train_lmdb --pca            # for transform_param { color_noise { ... } }
+    """
+    from protonet.data.databases import backend_of, open_reader
+    from protonet.data.mean_image import all_records, images_of, mean_of, write_mean
+    from protonet.data.progress import tracked
+
+    reader = open_reader(database, backend_of(database))
+    try:
+        decoded = images_of(all_records(reader), database)
+        found = mean_of(tracked(decoded, database.name, reader.count), database, pca)
+    finally:
+        reader.close()
+    if output:
+        write_mean(output, found.image)
+        shape = "x".join(str(n) for n in found.image.shape)
+        click.echo(f"{output}: the mean of {found.count:,} images, {shape}", err=True)
+    for value in found.channels:
+        click.echo(f"mean_value: {value:.6g}")
+    if found.components:
+        click.echo(_color_noise(found.components))
+
+
+def _color_noise(components: Components) -> str:
+    """The field of a transform_param that has these components."""
+    lines = [f"  deviation: {value:.6g}" for value in components.deviation]
+    rows = components.component.tolist()
+    lines += ["  " + " ".join(f"component: {value:.6f}" for value in row) for row in rows]
+    return "\n".join(["color_noise {", "  sigma: 0.1", *lines, "}"])
+
+
+@command.command()
+@click.argument("database", type=_FILE)
+@click.option(
+    "--first", type=click.IntRange(0), default=5, show_default=True, help="Records shown."
+)
+@click.option("--sheet", type=_FILE, help="Picture of the first images to write, a .png.")
+@click.option("--images", "count", type=click.IntRange(1, 10_000), default=96, show_default=True)
+def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
+    """Print what DATABASE holds: records, shapes, labels, and the first of them.
+
+    \b
+    protonet data show train_lmdb
+    protonet data show train_lmdb --sheet first.png --images 200
+    """
+    from protonet.cli.database_text import described
+    from protonet.data.databases import backend_of, open_reader
+    from protonet.data.mean_image import all_records
+    from protonet.data.progress import tracked
+    from protonet.data.survey import survey
+
+    backend = backend_of(database)
+    reader = open_reader(database, backend)
+    try:
+        records = tracked(all_records(reader), database.name, reader.count)
+        found = survey(records, database, first)
+    finally:
+        reader.close()
+    for line in described(database, backend, found):
+        click.echo(line)
+    if sheet:
+        _draw(database, backend, sheet, count)
+
+
+def _draw(database: Path, backend: str, sheet: Path, count: int) -> None:
+    from itertools import islice
+
+    from protonet.data.databases import open_reader
+    from protonet.data.datum import parse_datum
+    from protonet.data.mean_image import all_records
+    from protonet.data.sheet import write_sheet
+
+    reader = open_reader(database, backend)
+    try:
+        values = [value for _, value in islice(all_records(reader), count)]
+        write_sheet(sheet, [parse_datum(value) for value in values])
+    except ValueError as error:
+        raise NetError(f"{database} has an image that can't be drawn: {error}") from None
+    finally:
+        reader.close()
+    click.echo(f"{sheet}: the first {len(values):,} images", err=True)

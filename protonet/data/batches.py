@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
 
 from protonet.data.opening import open_feeds
 from protonet.diagnostics import NetError, NetErrors
@@ -25,26 +27,27 @@ def batches(
     rank: int = 0,
     world: int = 1,
     workers: int | None = None,
-    depth: int | None = None,
     pin: bool = False,
+    memory: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> Prefetched:
     """The batches of a net's data layers, {blob: float32 tensor}, without end.
 
     ``source`` is a path, a prototxt's text or a NetParameter message. ``seed`` is what a solver's
     random_seed is, for crops, mirrors and shuffles; of ``world`` processes each reads its own
-    records. ``workers`` threads prepare ``depth`` batches ahead. The iterator has ``state()``,
-    and ``close()``, which a ``with`` statement calls. NetError, with its place, where the
-    net or its data can't be read.
+    records. ``workers`` threads prepare batches ahead, in pinned memory with ``pin``. ``memory``
+    is {layer: (data, labels)} for MemoryData layers, (n, c, h, w) and (n,). The iterator has
+    ``state()``, and ``close()``, which a ``with`` statement calls. NetError, with its place,
+    where the net or its data can't be read.
     """
     from protonet.data.prefetch import prefetched
 
     selected = _selected(source, phase.upper(), stages, level)
-    feeds = open_feeds(selected, phase.upper(), seed=seed, rank=rank, world=world)
+    feeds = open_feeds(selected, phase.upper(), seed=seed, rank=rank, world=world, memory=memory)
     if not feeds:
         hint = "a net with Input layers takes its inputs as arguments"
         where = selected.sourcemap.span(())
         raise NetError(f"the net has no data layer in the phase {phase.upper()}", where, hint)
-    return prefetched(feeds, workers=workers, depth=depth, pin=pin)
+    return prefetched(feeds, workers=workers, pin=pin)
 
 
 def _selected(source: Any, phase: str, stages: Sequence[str], level: int) -> Loaded:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
+
+from numpy.typing import ArrayLike
 
 from protonet.data.definition import Definition, Where, fresh_seed
 from protonet.data.feed import SOURCES, Feed
@@ -15,6 +18,9 @@ _HOMES = {
     "Data": "database_feed",
     "DummyData": "dummy_feed",
     "HDF5Data": "hdf5_feed",
+    "ImageData": "image_feed",
+    "MemoryData": "memory_feed",
+    "WindowData": "window_feed",
 }
 _SEED_OF_A_LATER_LAYER = 0x9E3779B1
 
@@ -64,31 +70,43 @@ def open_feeds(
     seed: int | None = None,
     rank: int = 0,
     world: int = 1,
+    memory: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> list[Feed]:
     """The feeds of all data layers of a selected net, each with a seed of its own.
 
-    The first has the seed given, as in Caffe. Input layers are passed over: they have no data.
-    NetError where one can't be opened; then none stays open.
+    The first has the seed given, as in Caffe. ``memory`` is {layer: (data, labels)} for MemoryData
+    layers. Input layers are passed over: they have no data. NetError where one can't be opened;
+    then none stays open.
     """
     start = fresh_seed() if seed is None or seed < 0 else seed
-    folder = os.path.dirname(loaded.source.name) if loaded.source else None
     feeds: list[Feed] = []
     try:
         for index, layer in enumerate(loaded.message.layer):
-            if layer.type not in _HOMES:
-                continue
-
-            def where(*field: str | int, index: int = index) -> Any:
-                return loaded.sourcemap.span(("layer", index, *field))
-
-            own = (start + _SEED_OF_A_LATER_LAYER * len(feeds)) % (1 << 32)
-            feeds.append(
-                open_feed(
-                    layer, phase, folder=folder, seed=own, rank=rank, world=world, where=where
-                )
-            )
-    except NetError:
+            if layer.type in _HOMES:
+                own = (start + _SEED_OF_A_LATER_LAYER * len(feeds)) % (1 << 32)
+                feeds.append(_open_nth(loaded, index, phase, own, rank, world))
+        _give(feeds, memory or {})
+    except BaseException:
         for feed in feeds:
             feed.close()
         raise
     return feeds
+
+
+def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, world: int) -> Feed:
+    def where(*field: str | int) -> Any:
+        return loaded.sourcemap.span(("layer", index, *field))
+
+    folder = os.path.dirname(loaded.source.name) if loaded.source else None
+    layer = loaded.message.layer[index]
+    return open_feed(layer, phase, folder=folder, seed=seed, rank=rank, world=world, where=where)
+
+
+def _give(feeds: list[Feed], memory: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:
+    """Hand the caller's arrays to the MemoryData layers that they are for."""
+    takers = {feed.definition.layer.name: feed for feed in feeds if hasattr(feed, "reset")}
+    for name, arrays in memory.items():
+        if name not in takers:
+            hint = did_you_mean(name, takers) or f"these are: {', '.join(takers) or 'none'}"
+            raise NetError(f"data are given for {name!r}, no MemoryData layer", None, hint)
+        takers[name].reset(*arrays)

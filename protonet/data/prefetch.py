@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from protonet.data.cores import available_cores
 from protonet.data.feed import Feed
 
 if TYPE_CHECKING:
@@ -119,9 +119,3 @@ def prefetched(
     """
     count = workers if workers is not None else available_cores()
     return Prefetched(feeds, max(1, count), max(1, depth or count + _READ_AHEAD), pin)
-
-
-def available_cores() -> int:
-    """How many cores this process may run on."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,87 @@
+"""Image files, read and resized as Caffe reads them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protonet.data.datum import Image
+from protonet.data.extras import need
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an image is brought to: height and width, or its short side, then its centre.
+
+    0 leaves a thing as it is.
+    """
+
+    height: int = 0
+    width: int = 0
+    short_side: int = 0
+    center: int = 0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether every image stays as large as it is."""
+        return not any((self.height and self.width, self.short_side, self.center))
+
+
+def read_image(path: Path, size: Size, color: bool) -> Image:
+    """An image as (height, width, 3), BGR, or (height, width) where it is not to be of colour.
+
+    ValueError where it can't be. Source: ReadImageToCVMat, whose resize is OpenCV's linear one.
+    """
+    return resized(decode(content(path), color), size)
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file. ValueError, with the reason, where it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError((error.strerror or str(error)).lower()) from None
+
+
+def decode(data: bytes, color: bool) -> Image:
+    """Decode an image file in colour or gray, as OpenCV's imread. ValueError where it is none."""
+    cv2 = need("cv2", "an image file")
+    flag = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
+    try:
+        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ValueError("OpenCV can't decode it" if data else "the file is empty")
+    return image
+
+
+def resized(image: Image, size: Size) -> Image:
+    """Bring an image to a size. ValueError where the centre to keep is larger than it."""
+    height, width = image.shape[:2]
+    wanted = (size.height, size.width) if size.height and size.width else (height, width)
+    if size.short_side:
+        scale = size.short_side / min(height, width)
+        wanted = (_side(height, scale), _side(width, scale))
+    if wanted != (height, width):
+        cv2: Any = need("cv2", "an image file")
+        image = cv2.resize(image, (wanted[1], wanted[0]))
+    if not size.center:
+        return image
+    top, left = (wanted[0] - size.center) // 2, (wanted[1] - size.center) // 2
+    if min(top, left) < 0:
+        raise ValueError(f"it is {wanted[0]}x{wanted[1]}, smaller than the centre {size.center}")
+    return image[top : top + size.center, left : left + size.center]
+
+
+def _side(length: int, scale: float) -> int:
+    return max(1, round(length * scale))
+
+
+def suffix(path: str) -> str:
+    """A file's kind by its name, such as ``jpg``; "" where it has none."""
+    return os.path.splitext(path)[1][1:].lower()

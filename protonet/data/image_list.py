@@ -1,0 +1,51 @@
+"""Lists of image files with their labels, one a line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from protonet.diagnostics import NetError, Source, Span
+
+
+class Entry(NamedTuple):
+    """One line of a list: a file's name, its label, and the line's number from 1."""
+
+    name: str
+    label: int
+    line: int
+
+
+def read_list(path: Path) -> list[Entry]:
+    """The entries of a list; names may have spaces in them, and empty lines are passed over.
+
+    NetError at the line that has no whole number as its label, or where there is none.
+    Source: ImageDataLayer::DataLayerSetUp, which takes such a label as 0.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise NetError(f"{os.fspath(path)} can't be read: {reason}") from None
+    entries = []
+    for number, line in enumerate(text.split("\n"), 1):
+        name, _, label = line.strip().replace("\t", " ").rpartition(" ")
+        if not label:
+            continue
+        try:
+            entries.append(Entry(name.strip(), int(label), number))
+        except ValueError:
+            name = ""
+        if not name:
+            raise _no_label(path, text, number)
+    if not entries:
+        raise NetError(f"the list {os.fspath(path)} is empty", None, "it takes `FILE LABEL` a line")
+    return entries
+
+
+def _no_label(path: Path, text: str, number: int) -> NetError:
+    source = Source(os.fspath(path), text.encode("utf-8", "replace").decode())
+    start = sum(len(line) + 1 for line in source.text.split("\n")[: number - 1])
+    span = Span(source, start, start + len(source.line(number)))
+    return NetError("the line has no whole number as its label", span, "write `FILE LABEL`")

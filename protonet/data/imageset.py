@@ -1,0 +1,132 @@
+"""Image files of a list as records, as Caffe's convert_imageset writes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protonet.data.cores import available_cores
+from protonet.data.datum import Image, datum_of, planes
+from protonet.data.extras import need
+from protonet.data.image_files import Size, content, decode, resized, suffix
+from protonet.data.image_list import Entry
+from protonet.data.ordered import in_order
+from protonet.data.random import Random
+from protonet.data.writing import Record
+from protonet.diagnostics import NetError
+from protonet.schema.pool import message
+
+_LONGEST_KEY = 511  # LMDB's limit
+_SAME = {"jpeg": "jpg", "tif": "tiff"}
+
+
+@dataclass
+class ImageSet:
+    """Images to convert and how. ``broken`` is filled with what was left out.
+
+    ``encode`` keeps images encoded: a file as it is where nothing about it changes, else as
+    ``encode_type``, or as the file's own kind. Source: convert_imageset, ReadImageToDatum; a file
+    that --gray or the lack of it would change is encoded anew, where Caffe keeps it as it is.
+    """
+
+    root: Path
+    entries: list[Entry]
+    size: Size
+    color: bool = True
+    encode: bool = False
+    encode_type: str = ""
+    check_size: bool = False
+    skip_broken: bool = False
+    broken: list[str] = field(default_factory=list)
+
+    def shuffle(self, seed: int) -> None:
+        """Put the images into a new order, the same for each seed."""
+        order = Random(seed).shuffled(np.arange(len(self.entries), dtype=np.int64))
+        self.entries = [self.entries[i] for i in order]
+
+    def records(self) -> Iterator[Record]:
+        """A record an image, under its number in eight digits, ``_`` and its name.
+
+        NetError, with the line of the list, where an image can't be taken.
+        """
+        first: tuple[str, tuple[int, ...]] | None = None
+        numbered = enumerate(self.entries)
+        for key, value, shape, entry in in_order(self._record, numbered, available_cores()):
+            if isinstance(value, NetError):
+                if not self.skip_broken:
+                    raise value
+                self.broken.append(value.message)
+                continue
+            first = first or (entry.name, shape)
+            if self.check_size and shape != first[1]:
+                what = f"{entry.name!r} is {_show(shape)}, and {first[0]!r} is {_show(first[1])}"
+                raise NetError(what, None, "without --check-size they may differ; or --resize")
+            yield key, value
+
+    def _record(
+        self, numbered: tuple[int, Entry]
+    ) -> tuple[bytes, bytes | NetError, tuple[int, ...], Entry]:
+        number, entry = numbered
+        key = b"%08d_%s" % (number, os.fsencode(entry.name))
+        try:
+            _check_key(key)
+            record, shape = self._datum(entry)
+        except ValueError as error:
+            name = os.fspath(self.root / entry.name)
+            what = f"the image {name} (line {entry.line} of the list) can't be taken: {error}"
+            return key, NetError(what, None, "--skip-broken leaves such images out"), (), entry
+        return key, record.SerializeToString(), shape, entry
+
+    def _datum(self, entry: Entry) -> tuple[Any, tuple[int, ...]]:
+        data = content(self.root / entry.name)
+        kind = self.encode_type or suffix(entry.name)
+        if self.encode and not kind:
+            raise ValueError("its name does not tell its kind; give --encode-type")
+        if self.encode and self.size.keeps and _same(kind, suffix(entry.name)):
+            image = _as_it_is(data)
+            if image.ndim == (3 if self.color else 2) and image.shape[2:] in ((), (3,)):
+                record = message("Datum")
+                record.data, record.label, record.encoded = data, entry.label, True
+                return record, planes(image).shape
+        image = resized(decode(data, self.color), self.size)
+        record = datum_of(planes(image), entry.label)
+        record.encoded = self.encode
+        if self.encode:
+            record.data = _encoded(image, kind)
+        return record, planes(image).shape
+
+
+def _check_key(key: bytes) -> None:
+    if len(key) > _LONGEST_KEY:
+        raise ValueError(f"its key would have more than {_LONGEST_KEY} bytes")
+
+
+def _as_it_is(data: bytes) -> Image:
+    cv2 = need("cv2", "an image file")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    return np.zeros((0, 0, 0, 0)) if image is None else image
+
+
+def _encoded(image: Image, kind: str) -> bytes:
+    """An image in a file's form, with OpenCV's own settings. Source: EncodeCVMatToDatum."""
+    cv2 = need("cv2", "an image file")
+    try:
+        fine, data = cv2.imencode(f".{kind}", image)
+    except cv2.error:
+        fine = False
+    if not fine:
+        raise ValueError(f"OpenCV can't encode an image as {kind!r}; png and jpg are kinds")
+    return bytes(data.tobytes())
+
+
+def _same(kind: str, other: str) -> bool:
+    return _SAME.get(kind, kind) == _SAME.get(other, other)
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape)
