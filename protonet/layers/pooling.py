@@ -37,6 +37,13 @@ class Pooling(Layer):
             {"y": (2, 3, 1, 1)},
             "y = x.mean((2, 3), keepdim=True)",
         ),
+        Example(
+            'layer { name: "sample" type: "Pooling" bottom: "x" top: "y" '
+            "pooling_param { pool: MAX kernel_size: 1 stride: 2 round_mode: FLOOR } }",
+            {"x": (2, 3, 8, 8)},
+            {"y": (2, 3, 4, 4)},
+            "self.sample = nn.MaxPool2d(1, stride=2)",
+        ),
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -139,7 +146,7 @@ class Pooling(Layer):
         if self.p.global_pooling:
             return self.over_all(b, x)
         largest = self.p.pool == _MAX
-        if _torch_agrees(extent):
+        if _torch_agrees(extent, self.rounds_up()):
             return self.by_torch(b, nn.MaxPool2d if largest else nn.AvgPool2d, x, extent)
         b.helper(pooling_pads)
         return self.by_helper(b, padded_max_pool if largest else padded_average_pool, x, extent)
@@ -154,7 +161,7 @@ class Pooling(Layer):
         """The maxima and where they are."""
         if self.p.global_pooling:
             return self.over_all(b, x, return_indices=True)
-        if _torch_agrees(extent):
+        if _torch_agrees(extent, self.rounds_up()):
             return self.by_torch(b, nn.MaxPool2d, x, extent, return_indices=True)
         b.helper(pooling_pads)
         return self.by_helper(b, padded_max_pool_with_places, x, extent)
@@ -175,11 +182,11 @@ def _short(*pairs: Shape) -> tuple[int | Shape, ...]:
     return tuple(pair[0] if pair[0] == pair[1] else pair for pair in pairs)
 
 
-def _torch_agrees(extent: Extent) -> bool:
+def _torch_agrees(extent: Extent, rounds_up: bool) -> bool:
     """Whether torch's own pooling has Caffe's windows, for an input of any size."""
     small = all(2 * p <= k for p, k in zip(extent.pad, extent.kernel, strict=True))
     dense = all(s <= k for s, k in zip(extent.stride, extent.kernel, strict=True))
-    return small and (dense or any(extent.pad))
+    return small and (dense or any(extent.pad) or not rounds_up)
 
 
 def pooling_pads(
