@@ -12,9 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path[:0] = [str(HERE), str(ROOT / "zoo_prototxt")]
+sys.path[:0] = [str(HERE)]
 
-import generate  # noqa: E402
 import google.protobuf  # noqa: E402
 import handwritten  # noqa: E402
 import lark  # noqa: E402
@@ -27,6 +26,7 @@ from protonet.diagnostics import Source  # noqa: E402
 from protonet.schema.bind import bind  # noqa: E402
 from protonet.schema.pool import message  # noqa: E402
 from protonet.text.parse import parse  # noqa: E402
+from protonet.zoo.catalogue import deploy  # noqa: E402
 
 ZOO = ROOT / "zoo_prototxt"
 
@@ -64,7 +64,7 @@ def check_alexnet():
 
 
 def read_a_large_net():
-    text = generate.resnet_cifar(1202)
+    text = deploy("resnet1202_cifar")
 
     def ours():
         return bind(parse(Source("net", text)), "NetParameter")

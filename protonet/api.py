@@ -28,7 +28,12 @@ _NOT_LOADED = "layers of the net that are not in the file keep the values of the
 
 
 def read(source: Source) -> Loaded:
-    """A net in today's form: parsed, bound and upgraded. NetError where the text is wrong."""
+    """A net in today's form: parsed, bound and upgraded. NetError where the text is wrong.
+
+    What has been read already is given back as it is.
+    """
+    if isinstance(source, Loaded):
+        return source
     loaded = load(source, "NetParameter")
     raise_all(loaded.errors)
     upgraded = upgrade(loaded)

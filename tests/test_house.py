@@ -82,10 +82,11 @@ def test_the_first_line_says_what_a_file_is():
         assert path.read_text().strip() == "" or doc, path
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "show", "layers", "--help"])
+@pytest.mark.parametrize("command", ["check", "fmt", "show", "layers", "zoo", "compare", "--help"])
 def test_commands_without_tensors_do_not_import_torch(command):
     net = str(ROOT / "zoo_prototxt" / "lenet" / "deploy.prototxt")
-    arguments = {"layers": ["layers", "ReLU"], "--help": ["--help"]}.get(command, [command, net])
+    others = {"layers": ["layers", "ReLU"], "--help": ["--help"], "zoo": ["zoo"]}
+    arguments = others.get(command, [command, net])
     code = (
         "import sys\n"
         "from protonet.cli import group\n"

@@ -18,6 +18,8 @@ _COMMANDS = {
     "draw": "Draw a net as .svg, .png, .pdf or .dot.",
     "data": "Make databases and mean files for data layers, and look at them.",
     "layers": "List the layer types, or explain one.",
+    "zoo": "List the classic nets, show or copy one.",
+    "compare": "Put nets side by side: parameters, multiply-adds, memory, depth.",
 }
 
 

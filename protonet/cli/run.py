@@ -8,7 +8,7 @@ from typing import Any
 import click
 import torch
 
-from protonet.codegen import instantiate
+from protonet.codegen import instantiate, source
 from protonet.codegen.write import Program
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
@@ -19,6 +19,26 @@ _PASSES = 5
 def run_once(program: Program, text: str, device: str, batch: int | None) -> None:
     """Run and time the net; outputs and the median time go to stdout."""
     where = _device(device)
+    result, milliseconds = _run(program, text, where, batch)
+    blobs = result if isinstance(result, dict) else {"output": result}
+    for blob, value in blobs.items():
+        shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
+        click.echo(f"{blob}: {shown}")
+    what = (
+        torch.cuda.get_device_name()
+        if where == "cuda"
+        else f"cpu, {torch.get_num_threads()} threads"
+    )
+    click.echo(f"forward: {milliseconds:.2f} ms (median of {_PASSES}, {what})")
+
+
+def time_net(program: Program, device: str) -> float:
+    """The median time of a forward pass, in milliseconds."""
+    return _run(program, source(program), _device(device), None)[1]
+
+
+def _run(program: Program, text: str, where: str, batch: int | None) -> tuple[Any, float]:
+    """What the net gives for random inputs, and the median of its times in milliseconds."""
     net = instantiate(program, text).to(where)
     shapes = [(batch, *s[1:]) if batch and s else s for s in program.shapes]
     # Labels are whole numbers: zeros fit every number of classes.
@@ -31,17 +51,7 @@ def run_once(program: Program, text: str, device: str, batch: int | None) -> Non
     except (RuntimeError, ValueError, IndexError) as error:
         given = ", ".join(show(s) for s in shapes)
         raise NetError(f"the net does not run on inputs of {given}: {error}") from None
-    blobs = result if isinstance(result, dict) else {"output": result}
-    for blob, value in blobs.items():
-        shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
-        click.echo(f"{blob}: {shown}")
-    milliseconds = sorted(times)[_PASSES // 2] * 1000
-    what = (
-        torch.cuda.get_device_name()
-        if where == "cuda"
-        else f"cpu, {torch.get_num_threads()} threads"
-    )
-    click.echo(f"forward: {milliseconds:.2f} ms (median of {_PASSES}, {what})")
+    return result, sorted(times)[_PASSES // 2] * 1000
 
 
 def _device(device: str) -> str:

@@ -58,11 +58,9 @@ class AlexNet(nn.Module):
 
     def reset_parameters(self):
         nn.init.normal_(self.conv1.weight, std=0.01)
-        nn.init.zeros_(self.conv1.bias)
         nn.init.normal_(self.conv2.weight, std=0.01)
         nn.init.constant_(self.conv2.bias, 0.1)
         nn.init.normal_(self.conv3.weight, std=0.01)
-        nn.init.zeros_(self.conv3.bias)
         nn.init.normal_(self.conv4.weight, std=0.01)
         nn.init.constant_(self.conv4.bias, 0.1)
         nn.init.normal_(self.conv5.weight, std=0.01)
@@ -72,7 +70,6 @@ class AlexNet(nn.Module):
         nn.init.normal_(self.fc7.weight, std=0.005)
         nn.init.constant_(self.fc7.bias, 0.1)
         nn.init.normal_(self.fc8.weight, std=0.01)
-        nn.init.zeros_(self.fc8.bias)
 
     def forward(self, data, label):
         conv1 = F.relu(self.conv1(data))
@@ -89,8 +86,9 @@ class AlexNet(nn.Module):
         fc7 = self.drop7(F.relu(self.fc7(fc6)))
         fc8 = self.fc8(fc7)
         accuracy = top_k_accuracy(fc8, label.long())
+        top5 = top_k_accuracy(fc8, label.long(), top_k=5)
         loss = F.cross_entropy(fc8, label.long())
-        return {"accuracy": accuracy, "loss": loss}
+        return {"accuracy": accuracy, "top5": top5, "loss": loss}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""One file a family of nets: the layers, the papers, the recipes."""
