@@ -52,8 +52,13 @@ class LRN(Layer):
         if self.p.norm_region == 0:
             given = {"alpha": (alpha, 1e-4), "beta": (beta, 0.75), "k": (k, 1.0)}
             stated = {name: v for name, (v, default) in given.items() if v != default}
-            function = local_response_norm if size <= _LONGEST else F.local_response_norm
-            return b.call(function, x, size, **stated)
+            if size > _LONGEST:
+                return b.call(F.local_response_norm, x, size, **stated)
+            if self.phase == "TEST":
+                return b.call(local_response_norm, x, size, **stated)
+            for helper in (nearby_sum, inverse_power, CrossChannelNorm):
+                b.helper(helper)
+            return b.call(cross_channel_norm, x, size, **stated)
         mean = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
         energy = b.let("energy", mean)
         return x * (1 + (energy if alpha == 1 else alpha * energy)) ** -beta
@@ -73,3 +78,57 @@ def local_response_norm(
     for i in range(1, size):
         energy = energy + square[:, i : i + channels]
     return x * (k + alpha / size * energy) ** -beta
+
+
+def nearby_sum(x: torch.Tensor, size: int) -> torch.Tensor:
+    """The sum over ``size`` channels around each channel."""
+    total, channels = x.clone(), x.shape[1]
+    for i in range(1, min(size // 2 + 1, channels)):
+        total[:, i:] += x[:, :-i]
+        total[:, :-i] += x[:, i:]
+    return total
+
+
+def inverse_power(x: torch.Tensor, beta: float) -> torch.Tensor:
+    """The power -beta of x; square roots are several times faster than a power."""
+    if beta != 0.75:
+        return x**-beta
+    root = x.rsqrt()
+    return root * root.sqrt()
+
+
+class CrossChannelNorm(torch.autograd.Function):
+    """y = x * scale ** -beta, with scale = k + alpha / size * (sum of squares nearby)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x, size, alpha, beta, k):
+        scale = nearby_sum(x.square(), size).mul_(alpha / size).add_(k)
+        return x * inverse_power(scale, beta), scale
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, ctx.size, ctx.alpha, ctx.beta, _ = inputs
+        ctx.save_for_backward(x, *output)
+
+    @staticmethod
+    def backward(ctx, y_grad, scale_grad):
+        x, y, scale = ctx.saved_tensors
+        ratio = scale_grad - ctx.beta * y_grad * y / scale
+        factor = 2 * ctx.alpha / ctx.size
+        through_scale = nearby_sum(ratio, ctx.size).mul_(x).mul_(factor)
+        x_grad = through_scale + y_grad * inverse_power(scale, ctx.beta)
+        return x_grad, None, None, None, None
+
+
+def cross_channel_norm(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> torch.Tensor:
+    """F.local_response_norm with the gradient that Caffe computes, in one step each way."""
+    normed: torch.Tensor = CrossChannelNorm.apply(x, size, alpha, beta, k)[0]
+    return normed
