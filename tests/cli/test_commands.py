@@ -213,10 +213,15 @@ def test_interrupted(tmp_path):
     pipe = tmp_path / "net.prototxt"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "protonet", "check", str(pipe)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    # Whoever starts the tests in the background has them ignore Ctrl-C, and so would the command.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **heeding) as running:
         time.sleep(1.5)
         running.send_signal(signal.SIGINT)
-        _, stderr = running.communicate(timeout=30)
+        try:
+            _, stderr = running.communicate(timeout=30)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
