@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +64,18 @@ def test_torch_compile_takes_the_whole_graph(name):
     given = compiled(*inputs)
     if not is_random(net_graph):
         close(given, other(*inputs))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its own parts
+@pytest.mark.skipif(not os.environ.get("PROTONET_SLOW"), reason="a minute; set PROTONET_SLOW=1")
+@pytest.mark.skipif(not shutil.which("g++"), reason="inductor needs a C++ compiler")
+@pytest.mark.parametrize("name", ["net_alex", "net_inception", "lrn_within", "lstm_static"])
+def test_inductor_gives_the_same_numbers(name):
+    _, net, inputs = case(name)
+    _, other, _ = case(name)
+    torch.compiler.reset()
+    compiled = torch.compile(net, fullgraph=True)
+    close(compiled(*inputs), other(*inputs))
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

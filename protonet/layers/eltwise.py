@@ -31,7 +31,7 @@ class Eltwise(Layer):
             "eltwise_param { operation: SUM coeff: 1 coeff: -0.5 } }",
             {"a": (2, 3), "b": (2, 3)},
             {"y": (2, 3)},
-            "y = a - 0.5 * b",
+            "y = torch.add(a, b, alpha=-0.5)",
         ),
         Example(
             'layer { name: "l" type: "Eltwise" bottom: "a" bottom: "b" top: "y" '
@@ -66,7 +66,7 @@ class Eltwise(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         if self.p.operation == _SUM:
-            return self.summed(bottoms)
+            return self.summed(b, bottoms)
         y, *rest = bottoms
         if self.p.operation == _PROD:
             for x in rest:
@@ -78,16 +78,16 @@ class Eltwise(Layer):
             y = b.call(torch.where, x > y, x, y)
         return y
 
-    def summed(self, bottoms: tuple[Expr, ...]) -> Expr:
-        """A - 0.5 * b + c, the coefficients as signs where they are."""
+    def summed(self, b: Builder, bottoms: tuple[Expr, ...]) -> Expr:
+        """A - b + c, a coefficient as a sign or in the one step that adds its blob."""
         coefficients = [single(c) for c in self.p.coeff] or [1.0] * len(bottoms)
         total: Expr | None = None
         for x, coefficient in zip(bottoms, coefficients, strict=True):
-            size = abs(coefficient)
-            term = x if size == 1 else size * x
             if total is None:
-                total = -x if coefficient == -1 else (x if size == 1 else coefficient * x)
+                total = -x if coefficient == -1 else (x if coefficient == 1 else coefficient * x)
+            elif abs(coefficient) == 1:
+                total = total - x if coefficient < 0 else total + x
             else:
-                total = total - term if coefficient < 0 else total + term
+                total = b.call(torch.add, total, x, alpha=coefficient)
         assert total is not None
         return total

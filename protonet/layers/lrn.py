@@ -59,9 +59,8 @@ class LRN(Layer):
             for helper in (nearby_sum, inverse_power, CrossChannelNorm):
                 b.helper(helper)
             return b.call(cross_channel_norm, x, size, **stated)
-        mean = b.call(F.avg_pool2d, x.square(), size, stride=1, padding=size // 2)
-        energy = b.let("energy", mean)
-        return x * (1 + (energy if alpha == 1 else alpha * energy)) ** -beta
+        b.helper(inverse_power)
+        return b.call(local_response_norm_within, x, size, alpha=alpha, beta=beta)
 
 
 def local_response_norm(
@@ -132,3 +131,16 @@ def cross_channel_norm(
     """F.local_response_norm with the gradient that Caffe computes, in one step each way."""
     normed: torch.Tensor = CrossChannelNorm.apply(x, size, alpha, beta, k)[0]
     return normed
+
+
+def local_response_norm_within(
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1.0,
+    beta: float = 0.75,
+) -> torch.Tensor:
+    """Divide by the energy of a square of each channel, which a convolution sums fastest."""
+    channels = x.shape[1]
+    window = x.new_full((channels, 1, size, size), alpha / size**2)
+    energy = F.conv2d(x.square(), window, padding=size // 2, groups=channels)
+    return x * inverse_power(1 + energy, beta)

@@ -30,7 +30,8 @@ def map_to_torch(name: str, target: str) -> None:
 class PythonLayer(Layer):
     """Run the class ``layer`` of ``module``: its setup, reshape, forward and backward, on the CPU.
 
-    Any shapes; the class states those of the tops in reshape. It runs only with allow_python.
+    Any shapes; the class states those of the tops in reshape, and adds blobs of its own by
+    self.blobs.add_blob. It runs only with allow_python.
     Source: Caffe's PythonLayer.
     """
 
@@ -38,13 +39,14 @@ class PythonLayer(Layer):
     bottoms = (0, None)
     tops = (0, None)
     runs_code = True
+    may_run_in_place = True
     examples = (
         Example(
             'layer { name: "l" type: "Python" bottom: "x" top: "y" '
             'python_param { module: "my_layers" layer: "Double" } }',
             {"x": (2, 3)},
             {"y": (2, 3)},
-            'self.l = PycaffeLayer("my_layers", "Double", "", 1)',
+            'self.l = PycaffeLayer("my_layers", "Double", "", 1, [[2, 3]])',
         ),
     )
 
@@ -52,6 +54,10 @@ class PythonLayer(Layer):
     def name(self) -> str:
         """The class as the prototxt names it."""
         return f"{self.p.module}.{self.p.layer}"
+
+    def __init__(self, message: Any, phase: str = "TEST") -> None:
+        super().__init__(message, phase)
+        self.added: tuple[Shape, ...] = ()
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         try:
@@ -74,22 +80,42 @@ class PythonLayer(Layer):
 
     def by_pycaffe(self, bottoms: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shapes that the class gives its tops in reshape."""
-        layer = pycaffe_layer(self.p.module, self.p.layer, self.p.param_str)
-        below = [Blob(np.zeros(shape, np.float32)) for shape in bottoms]
-        above = [Blob(np.zeros(1, np.float32)) for _ in self.message.top]
-        layer.setup(below, above)
-        layer.reshape(below, above)
-        return tuple(blob.shape for blob in above)
+        names = (self.p.module, self.p.layer, self.p.param_str)
+        layer = pycaffe_layer(*names, self.phase == "TRAIN")
+        bottom = [Blob(np.zeros(shape, np.float32)) for shape in bottoms]
+        top = tops_of(len(self.message.top), bottom, self.in_place())
+        layer.setup(bottom, top)
+        layer.reshape(bottom, top)
+        self.added = tuple(blob.shape for blob in layer.blobs)
+        vars(self)["blobs"] = tuple(f"blob{i}" for i in range(len(self.added)))
+        return tuple(blob.shape for blob in top)
+
+    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return self.added
+
+    def in_place(self) -> list[int]:
+        """The tops that are their bottoms."""
+        pairs = zip(self.message.bottom, self.message.top, strict=False)
+        return [i for i, (bottom, top) in enumerate(pairs) if bottom == top]
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         if self.name in MAPPED:
             module, _, name = MAPPED[self.name].partition(":")
             b.imports.append(module)
             return b.module(Ref(f"{module}.{name}"), self.p.param_str)(*bottoms)
-        for helper in (Blob, pycaffe_layer, PycaffeFunction):
+        for helper in (Blob, Blobs, pycaffe_layer, tops_of, PycaffeFunction):
             b.helper(helper)
-        names = (self.p.module, self.p.layer, self.p.param_str)
-        run = b.module(PycaffeLayer, *names, len(b.tops))(*bottoms)
+        in_place = {"in_place": self.in_place()} if self.in_place() else {}
+        run = b.module(
+            PycaffeLayer,
+            self.p.module,
+            self.p.layer,
+            self.p.param_str,
+            len(b.tops),
+            [list(shape) for shape in b.bottoms],
+            train=self.phase == "TRAIN",
+            **in_place,
+        )(*bottoms)
         return run[0] if len(b.tops) == 1 else run
 
 
@@ -133,16 +159,34 @@ class Blob:
             self.diff = np.zeros_like(self.data)
 
 
-def pycaffe_layer(module: str, layer: str, param_str: str) -> Any:
+class Blobs(list[Any]):
+    """The blobs that a layer adds; add_blob takes a shape, as pycaffe's does."""
+
+    def add_blob(self, *shape: int) -> None:
+        self.append(Blob(np.zeros(shape, np.float32)))
+
+
+def pycaffe_layer(module: str, layer: str, param_str: str, train: bool) -> Any:
     """An instance of a class written for pycaffe; a stand-in is its ``caffe`` if need be."""
     try:
         importlib.import_module("caffe")
     except ImportError:
         sys.modules["caffe"] = types.ModuleType("caffe")
-        vars(sys.modules["caffe"])["Layer"] = type("Layer", (), {})
+        own = {"Layer": type("Layer", (), {}), "TRAIN": 0, "TEST": 1}
+        vars(sys.modules["caffe"]).update(own)
     made = getattr(importlib.import_module(module), layer)()
     made.param_str = made.param_str_ = param_str
+    made.phase = 0 if train else 1
+    made.blobs = Blobs()
     return made
+
+
+def tops_of(count: int, bottom: list[Any], in_place: list[int]) -> list[Any]:
+    """New blobs for the tops, and the bottoms themselves for those in-place."""
+    tops = [Blob(np.zeros(1, np.float32)) for _ in range(count)]
+    for i in in_place:
+        tops[i] = bottom[i]
+    return tops
 
 
 class PycaffeFunction(torch.autograd.Function):
@@ -153,13 +197,14 @@ class PycaffeFunction(torch.autograd.Function):
         ctx: Any,
         layer: Any,
         tops: int,
+        in_place: list[int],
         *inputs: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        bottom = [Blob(x.detach().cpu().float().numpy().copy()) for x in inputs]
-        top = [Blob(np.zeros(1, np.float32)) for _ in range(tops)]
-        if not hasattr(layer, "pycaffe_is_set_up"):
-            layer.setup(bottom, top)
-            layer.pycaffe_is_set_up = True
+        own = len(inputs) - len(layer.blobs)
+        bottom = [Blob(x.detach().cpu().float().numpy().copy()) for x in inputs[:own]]
+        top = tops_of(tops, bottom, in_place)
+        for blob, x in zip(layer.blobs, inputs[own:], strict=True):
+            blob.data = x.detach().cpu().float().numpy()
         layer.reshape(bottom, top)
         layer.forward(bottom, top)
         ctx.layer, ctx.bottom, ctx.top = layer, bottom, top
@@ -170,24 +215,43 @@ class PycaffeFunction(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         for blob, gradient in zip(ctx.top, gradients, strict=True):
             blob.diff[...] = gradient.cpu().float().numpy()
-        down = list(ctx.needs_input_grad[2:])
-        ctx.layer.backward(ctx.top, down, ctx.bottom)
-        returned: list[torch.Tensor | None] = [None, None]
-        for blob, need in zip(ctx.bottom, down, strict=True):
+        for blob in ctx.layer.blobs:
+            blob.diff = np.zeros_like(blob.data)
+        needed = ctx.needs_input_grad[3:]
+        ctx.layer.backward(ctx.top, list(needed[: len(ctx.bottom)]), ctx.bottom)
+        returned: list[torch.Tensor | None] = [None, None, None]
+        for blob, need in zip((*ctx.bottom, *ctx.layer.blobs), needed, strict=True):
             diff = torch.from_numpy(blob.diff.copy()).to(gradients[0])
             returned.append(diff if need else None)
         return tuple(returned)
 
 
 class PycaffeLayer(nn.Module):
-    """A layer that Python code computes, on CPU arrays."""
+    """A layer that Python code computes, on CPU arrays; its blobs are blob0, blob1, ..."""
 
-    def __init__(self, module: str, layer: str, param_str: str, tops: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        layer: str,
+        param_str: str,
+        tops: int,
+        bottoms: list[list[int]],
+        in_place: list[int] | None = None,
+        train: bool = False,
+    ) -> None:
         super().__init__()
-        self.layer = pycaffe_layer(module, layer, param_str)
         self.tops = tops
+        self.in_place = in_place or []
+        self.layer = pycaffe_layer(module, layer, param_str, train)
+        bottom = [Blob(np.zeros(shape, np.float32)) for shape in bottoms]
+        self.layer.setup(bottom, tops_of(tops, bottom, self.in_place))
+        for index, blob in enumerate(self.layer.blobs):
+            own = nn.Parameter(torch.from_numpy(blob.data))
+            self.register_parameter(f"blob{index}", own)
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         run: Any = PycaffeFunction.apply
-        outputs: tuple[torch.Tensor, ...] = run(self.layer, self.tops, *inputs)
+        everything = (*inputs, *self.parameters())
+        outputs: tuple[torch.Tensor, ...]
+        outputs = run(self.layer, self.tops, self.in_place, *everything)
         return outputs

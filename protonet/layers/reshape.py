@@ -33,7 +33,10 @@ class Reshape(Layer):
         dims = self.dims(x, start, end)
         known = count(tuple(n for n in dims if n != -1)) * count(x, 0, start) * count(x, end)
         if -1 in dims:
-            rest = count(x) // known if known else 0
+            if not known:
+                what = f"dim -1 can't be told where another axis of {show(x)} is 0"
+                raise LayerError(what, "shape", "dim", dims.index(-1))
+            rest = count(x) // known
             dims = tuple(rest if n == -1 else n for n in dims)
             known *= rest
         shape = (*x[:start], *dims, *x[end:])

@@ -61,8 +61,12 @@ class Slice(Layer):
             given = len(points) - 2
             what = f"{tops} tops take {tops - 1} slice_point, not {given}"
             raise LayerError(what, "slice_point", min(tops - 1, given - 1))
+        if tops > total:
+            what = f"{tops} tops are more than the {total} of the axis"
+            raise LayerError(what, "slice_point", tops - 2)
         for index, (low, high) in enumerate(zip(points, points[1:], strict=False)):
-            if high <= low:
+            # Caffe compares the points alone, so that the last top may be empty.
+            if high < low or (high == low and index < tops - 1):
                 what = f"slice_point must grow, within the {total} of the axis: {high} after {low}"
                 raise LayerError(what, "slice_point", min(index, tops - 2))
         return tuple(high - low for low, high in zip(points, points[1:], strict=False))

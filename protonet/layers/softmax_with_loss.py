@@ -15,7 +15,7 @@ from protonet.layers.loss import (
     normalization,
     targets,
 )
-from protonet.program import Builder, Expr, F
+from protonet.program import Builder, Expr, F, torch
 
 
 @register("SoftmaxWithLoss")
@@ -36,14 +36,14 @@ class SoftmaxWithLoss(Layer):
             'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" }',
             {"x": (2, 10), "label": (2,)},
             {"y": ()},
-            "y = F.cross_entropy(x, label.long())",
+            "y = softmax_loss(x, label.long())",
         ),
         Example(
             'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" '
             "loss_param { ignore_label: 255 } }",
             {"x": (2, 10, 4, 4), "label": (2, 1, 4, 4)},
             {"y": ()},
-            'y_part = F.cross_entropy(x, loss_target, ignore_index=255, reduction="sum")',
+            'y_part = softmax_loss(x, loss_target, ignore_index=255, reduction="sum")',
         ),
     )
 
@@ -89,15 +89,43 @@ class SoftmaxWithLoss(Layer):
         return total if mode == NONE else self.by_batch(total, scores, axis)
 
     def entropy(self, b: Builder, scores: Expr, target: Expr, axis: int, **options: Any) -> Expr:
-        """Torch's cross entropy, whose classes are on axis 1."""
+        """The cross entropy, whose classes torch has on axis 1."""
         if axis == 0:
             scores, target = scores.unsqueeze(0), target.unsqueeze(0)
         if axis > 1:
             scores = scores.movedim(axis, 1)
-        return b.call(F.cross_entropy, scores, target, **options)
+        b.helper(none_above)
+        return b.call(softmax_loss, scores, target, **options)
 
     def by_batch(self, total: Expr, scores: Expr, axis: int) -> Expr:
         """The total divided by the sizes of the axes before the classes."""
         for i in range(axis):
             total = total / scores.shape[i]
         return total
+
+
+def none_above(x: torch.Tensor, bound: float) -> bool:
+    """Whether no element is above a bound, where that can be asked at once: not in a trace."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    try:
+        return x.max().item() <= bound
+    except RuntimeError:
+        return False  # inside vmap, or of no elements
+
+
+def softmax_loss(
+    scores: torch.Tensor,
+    labels: torch.Tensor,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> torch.Tensor:
+    """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
+    log = F.log_softmax(scores, dim=1)
+    loss = F.nll_loss(log, labels, ignore_index=ignore_index, reduction=reduction)
+    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
+    if none_above(own, 87.33654475):
+        return loss
+    bounded = own.clamp(max=87.33654475)
+    value = bounded.mean() if reduction == "mean" else bounded.sum()
+    return value + (loss - loss.detach())

@@ -125,7 +125,7 @@ def softmax_loss(x, labels, *, axis, mode, ignore=None):
     total = counted = 0
     for i, j in places(label.shape):
         if label[i, j] != ignore:
-            total -= np.log(p[i, label[i, j], j])
+            total -= np.log(max(p[i, label[i, j], j], 2.0**-126))
             counted += 1
     return total / divisor(mode, label.size, counted, p.shape[0])
 

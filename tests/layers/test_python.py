@@ -56,6 +56,48 @@ class Sizes(caffe.Layer):
         pass
 
 
+class Gain(caffe.Layer):
+    """y = gain * x + shift, learned, zero outside of training where param_str says so."""
+
+    def setup(self, bottom, top):
+        assert self.phase in (caffe.TRAIN, caffe.TEST)
+        self.blobs.add_blob(1, bottom[0].channels)
+        self.blobs.add_blob(1)
+        self.blobs[0].data[...] = 2
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].shape)
+
+    def forward(self, bottom, top):
+        gain = self.blobs[0].data.reshape(1, -1, 1, 1)
+        top[0].data[...] = gain * bottom[0].data + self.blobs[1].data
+        if self.phase == caffe.TEST:
+            top[0].data[...] += 1000
+
+    def backward(self, top, propagate_down, bottom):
+        self.blobs[0].diff[0] += (top[0].diff * bottom[0].data).sum((0, 2, 3))
+        self.blobs[1].diff[0] += top[0].diff.sum()
+        self.down = list(propagate_down)
+        if propagate_down[0]:
+            bottom[0].diff[...] = self.blobs[0].data.reshape(1, -1, 1, 1) * top[0].diff
+
+
+class Half(caffe.Layer):
+    """Written for in-place use: what it does not touch stays."""
+
+    def setup(self, bottom, top):
+        pass
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].shape)
+
+    def forward(self, bottom, top):
+        top[0].data[:, 0] = 7
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[:, 0] = 0
+
+
 class TorchDouble(torch.nn.Module):
     def __init__(self, param_str):
         super().__init__()
@@ -105,6 +147,42 @@ def test_several_bottoms_and_tops():
     given = net(x)
     np.testing.assert_allclose(given["y"][0], x.sum((2, 3)), rtol=1e-5)
     assert given["z"].item() == 2345
+
+
+@pytest.mark.usefixtures("folder")
+def test_blobs_that_the_class_adds_are_parameters():
+    net = net_of("Gain", phase="TRAIN")
+    assert [tuple(p.shape) for p in net.parameters()] == [(1, 3), (1,)]
+    gain = np.array([[1.0, 2.0, 3.0]])
+    protonet.load_blobs(net, {"l": [gain, np.array([0.5])]})
+    x = torch.randn(2, 3, 4, 5, requires_grad=True)
+    for other in (net, copy.deepcopy(net)):
+        y = other(x)
+        torch.testing.assert_close(y, torch.tensor(gain).float().view(1, 3, 1, 1) * x + 0.5)
+        x.grad = None
+        y.sum().backward()
+        assert other.l.layer.down == [True]
+        torch.testing.assert_close(x.grad[0, :, 0, 0], torch.tensor([1.0, 2.0, 3.0]))
+        gradients = protonet.dump_blobs(other, diff=True)["l"]
+        np.testing.assert_allclose(gradients[0][0], x.detach().sum((0, 2, 3)), rtol=1e-4)
+        assert gradients[1] == y.numel()
+    optimiser = torch.optim.SGD(net.parameters(), lr=1)
+    optimiser.step()
+    net(x.detach()).sum().backward()
+    assert net.l.layer.down == [False]
+    assert (net_of("Gain")(torch.zeros(1, 3, 1, 1)) == 1000).all()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_class_that_works_in_place():
+    net = net_of("Half", 'top: "x"')
+    x = torch.randn(2, 3, 4, 5, requires_grad=True)
+    y = net(x)
+    assert torch.equal(y[:, 1:], x[:, 1:])
+    assert (y[:, 0] == 7).all()
+    y.sum().backward()
+    assert x.grad[:, 0].sum() == 0
+    assert (x.grad[:, 1:] == 1).all()
 
 
 @pytest.mark.usefixtures("folder")

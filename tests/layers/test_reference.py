@@ -225,12 +225,13 @@ def test_eltwise(seed, data, count, operation):
     st.integers(0, 2),
     st.sampled_from(["FULL", "VALID", "BATCH_SIZE", "NONE"]),
     st.sampled_from([None, 0, 2, 9]),
+    st.sampled_from([1, 100]),
 )
 @pytest.mark.parametrize("kind", ["SoftmaxWithLoss", "InfogainLoss"])
-def test_losses_over_classes(kind, seed, axis, mode, ignore):
+def test_losses_over_classes(kind, seed, axis, mode, ignore, width):
     shape = [2, 2, 3]
     shape[axis] = 4
-    x = numbers(seed, shape)
+    x = numbers(seed, shape) * (width if kind == "SoftmaxWithLoss" else 1)
     labels_shape = [n for i, n in enumerate(shape) if i != axis]
     assume(labels_shape[0] == shape[0])
     labels = np.random.default_rng(seed).integers(0, 4, labels_shape).astype(float)
@@ -248,6 +249,23 @@ def test_losses_over_classes(kind, seed, axis, mode, ignore):
         wanted = reference.infogain_loss(x, labels, matrix, axis=axis, mode=mode, ignore=ignore)
         close(loss_, wanted)
     close(p, reference.softmax(x, axis))
+
+
+def test_the_losses_bound_a_probability_and_the_gradient_does_not():
+    x = np.array([[0.0, 500.0, 499.0], [300.0, 0.0, 1.0]])
+    labels, p = np.array([0.0, 0.0]), reference.softmax(x, 1)
+    given_ = torch.from_numpy(x).requires_grad_()
+    net = compiled("SoftmaxWithLoss", "", [(2, 3), (2,)], 1)
+    loss = net(given_, torch.from_numpy(labels))["t0"]
+    np.testing.assert_allclose(loss.item(), -np.log(2.0**-126) / 2)
+    loss.backward()
+    np.testing.assert_allclose(given_.grad, (p - np.eye(3)[[0, 0]]) / 2, atol=1e-12)
+    given_, matrix = torch.from_numpy(x).requires_grad_(), np.ones((1, 1, 3, 3))
+    net = compiled("InfogainLoss", "", [(2, 3), (2,), (1, 1, 3, 3)], 1)
+    loss = net(given_, torch.from_numpy(labels), torch.from_numpy(matrix))["t0"]
+    np.testing.assert_allclose(loss.item(), -np.log(np.maximum(p, 1e-20)).sum() / 2)
+    loss.backward()
+    np.testing.assert_allclose(given_.grad, (3 * p - 1) / 2, atol=1e-12)
 
 
 @quick
