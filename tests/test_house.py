@@ -32,7 +32,7 @@ ORDER = {
     "training": 10,
     "cli": 11,
 }
-SHARED_BY_LAYERS = {"base", "batch", "extent", "filler", "loss", "many_axes", "recurrent"}
+SHARED_BY_LAYERS = {"base", "batch", "boxes", "extent", "filler", "loss", "many_axes", "recurrent"}
 
 
 def room(path):

@@ -86,17 +86,21 @@ def test_the_module_returns_the_inferred_shapes(example, phase):
     )
     inputs = [torch.ones(value.shape) for value in net.inputs]
     returned = module(*inputs)
-    assert {blob: tuple(value.shape) for blob, value in returned.items()} == {
-        blob: value.shape for blob, value in net.blobs.items()
-    }
+    for blob, value in net.blobs.items():
+        given_shape, inferred = list(returned[blob].shape), list(value.shape)
+        if value.producer.layer.grows is not None:
+            # As long as the data make it.
+            given_shape[value.producer.layer.grows] = inferred[value.producer.layer.grows]
+        assert given_shape == inferred, blob
 
 
-def test_emitted_examples_are_formatted(tmp_path):
+def test_emitted_examples_are_formatted_and_stand_alone(tmp_path):
     for number, parameter in enumerate(EXAMPLES):
         example = parameter.values[0]
         for phase in ("TEST", "TRAIN"):
             text = protonet.emit(whole_net(example), phase=phase, shapes=given(example))
             (tmp_path / f"net_{number}_{phase.lower()}.py").write_text(text)
-    command = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (["format", "--check"], ["check", "--select=F"]):
+        command = [sys.executable, "-m", "ruff", *words, "--isolated", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -27,9 +27,17 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
     if isinstance(value, Binary):
         return _sum(prefix, value, suffix, indent)
     if isinstance(value, Index):
-        inside = _list([item.text() for item in value.items], indent + 4)
-        return [f"{space}{prefix}{value.value.text()}[", *inside, f"{space}]{suffix}"]
+        return _index(prefix, value, suffix, indent)
     return [flat]
+
+
+def _index(prefix: str, value: Index, suffix: str, indent: int) -> list[str]:
+    """An index, broken inside the call that it takes a part of, else inside its brackets."""
+    texts, space = [item.text() for item in value.items], " " * indent
+    if isinstance(value.value, Call):
+        return _fit(prefix, value.value, f"[{', '.join(texts)}]{suffix}", indent)
+    head = f"{space}{prefix}{value.value.text()}["
+    return [head, *_list(texts, indent + 4), f"{space}]{suffix}"]
 
 
 def _list(texts: list[str], indent: int) -> list[str]:

@@ -11,6 +11,7 @@ from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import Shape, show
+from protonet.layers.python import layer_class
 from protonet.program.names import unused
 from protonet.schema.load import Loaded
 
@@ -91,7 +92,7 @@ class _GraphBuilder:
 
     def with_automatic_top(self, message: Any) -> Any:
         """A loss without a top gets one, named like its layer. Source: Layer::AutoTopBlobs."""
-        cls = REGISTRY.get(message.type)
+        cls = layer_class(message)
         if cls is None or not cls.is_loss or len(message.top):
             return message
         own = type(message)()
@@ -100,7 +101,7 @@ class _GraphBuilder:
         return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
-        cls = REGISTRY.get(message.type)
+        cls = layer_class(message)
         if cls is None:
             known = sorted(REGISTRY)
             hint = did_you_mean(message.type, known) or "`protonet layers` lists the known types"

@@ -69,6 +69,8 @@ class Layer:
     bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
     ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
     backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
+    ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
+    Caffe reshapes it to before it has seen them.
     """
 
     type: ClassVar[str]
@@ -78,6 +80,7 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     blobs: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[int, ...]] = ()
+    grows: ClassVar[int | None] = None
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, Ref, nn, torch
 
 MAPPED: dict[str, str] = {}
@@ -24,6 +24,18 @@ def map_to_torch(name: str, target: str) -> None:
     if ":" not in target:
         raise ValueError(f"{target!r} is no class; write it as my_package.my_module:MyClass")
     MAPPED[name] = target
+
+
+def layer_class(message: Any) -> type[Layer] | None:
+    """The class of a layer by its type, or None.
+
+    A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
+    layer of that name, which runs nothing of the user's; map_to_torch comes first.
+    """
+    name = f"{message.python_param.module}.{message.python_param.layer}"
+    if message.type == "Python" and name in REGISTRY and name not in MAPPED:
+        return REGISTRY[name]
+    return REGISTRY.get(message.type)
 
 
 @register("Python")

@@ -1,0 +1,194 @@
+"""Boxes as the detection layers share them: overlaps, suppression, codes, anchors."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from protonet.layers.base import LayerError
+from protonet.program import torch
+
+CODES = {1: "corner", 2: "center_size", 3: "corner_size"}
+
+
+def box_iou(a: torch.Tensor, b: torch.Tensor, pixel: float = 0.0) -> torch.Tensor:
+    """Intersection over union of each of (n, 4) boxes with each of (m, 4): (n, m).
+
+    ``pixel`` is what a side is longer than the difference of its corners.
+    """
+    low = torch.maximum(a[:, None, :2], b[:, :2])
+    high = torch.minimum(a[:, None, 2:], b[:, 2:])
+    shared = (high - low + pixel).clamp(min=0).prod(2)
+    first, second = ((x[:, 2:] - x[:, :2] + pixel).clamp(min=0).prod(1) for x in (a, b))
+    union = first[:, None] + second - shared
+    return torch.where(shared > 0, shared / union, 0)
+
+
+def nms(
+    boxes: torch.Tensor,
+    threshold: float,
+    eta: float = 1.0,
+    pixel: float = 0.0,
+    most: int | None = None,
+) -> torch.Tensor:
+    """The places of the boxes to keep, of (n, 4) boxes in the order of falling scores.
+
+    A box goes where it overlaps a kept one by more than the threshold, which shrinks by
+    ``eta`` with every kept box while it is above a half.
+    """
+    left = torch.arange(len(boxes), device=boxes.device)
+    worst = boxes.new_zeros(len(boxes))
+    kept = left[:0]
+    while len(left) and (most is None or len(kept) < most):
+        kept = torch.cat([kept, left[:1]])
+        worst = torch.maximum(worst, box_iou(boxes[left[:1]], boxes[left], pixel)[0])
+        if eta < 1 and threshold > 0.5:
+            threshold *= eta
+        stays = worst <= threshold
+        stays[0] = False
+        left, worst = left[stays], worst[stays]
+    return kept
+
+
+def match_boxes(
+    boxes: torch.Tensor,
+    truth: torch.Tensor,
+    per_prediction: bool,
+    threshold: float,
+    inside_only: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The true box of each box, -1 for none and -2 for one not to be used, and their overlap.
+
+    Each true box takes its best box, the greatest overlap first; per prediction, each box left
+    then takes the true box that it overlaps most, if by the threshold.
+    """
+    overlaps = box_iou(boxes, truth)
+    overlaps = torch.where(overlaps > 1e-6, overlaps, 0)
+    match = torch.full_like(overlaps[:, 0], -1, dtype=torch.long)
+    if inside_only:
+        crossing = ((boxes < 0) | (boxes > 1)).any(1)
+        match[crossing], overlaps[crossing] = -2, 0
+    best, nearest = overlaps.max(1)
+    free = overlaps.clone()
+    for _ in range(len(truth)):
+        i, j = divmod(int(free.argmax()), len(truth))
+        if free[i, j] <= 0:
+            break
+        match[i], best[i] = j, free[i, j]
+        free[i], free[:, j] = 0, 0
+    if per_prediction:
+        takes = (match == -1) & (best >= threshold) & (best > 0)
+        match = torch.where(takes, nearest, match)
+    return match, best
+
+
+def decode_boxes(
+    priors: torch.Tensor,
+    variances: torch.Tensor,
+    offsets: torch.Tensor,
+    code: str,
+) -> torch.Tensor:
+    """The boxes (..., 4) that offsets from prior boxes mean, by SSD's three codes."""
+    offsets = offsets * variances
+    if code == "corner":
+        return priors + offsets
+    size = priors[..., 2:] - priors[..., :2]
+    if code == "corner_size":
+        return priors + offsets * torch.cat([size, size], -1)
+    center = (priors[..., :2] + priors[..., 2:]) / 2 + offsets[..., :2] * size
+    half = offsets[..., 2:].exp() * size / 2
+    return torch.cat([center - half, center + half], -1)
+
+
+def encode_boxes(
+    priors: torch.Tensor,
+    variances: torch.Tensor,
+    boxes: torch.Tensor,
+    code: str,
+) -> torch.Tensor:
+    """The offsets (..., 4) from prior boxes that mean these boxes, by SSD's three codes."""
+    if code == "corner":
+        return (boxes - priors) / variances
+    size = priors[..., 2:] - priors[..., :2]
+    if code == "corner_size":
+        return (boxes - priors) / torch.cat([size, size], -1) / variances
+    moved = (boxes[..., :2] + boxes[..., 2:] - priors[..., :2] - priors[..., 2:]) / 2
+    scaled = (boxes[..., 2:] - boxes[..., :2]) / size
+    return torch.cat([moved / size, scaled.log()], -1) / variances
+
+
+def apply_deltas(boxes: torch.Tensor, deltas: torch.Tensor) -> torch.Tensor:
+    """Boxes (n, 4) in pixels, moved and scaled as R-CNN's bbox_transform_inv does."""
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    center = boxes[:, :2] + size / 2 + deltas[:, :2] * size
+    half = deltas[:, 2:].exp() * size / 2
+    return torch.cat([center - half, center + half], 1)
+
+
+def box_deltas(boxes: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """How boxes (n, 4) in pixels move and scale to targets, as R-CNN's bbox_transform."""
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    wanted = targets[:, 2:] - targets[:, :2] + 1
+    moved = targets[:, :2] + wanted / 2 - boxes[:, :2] - size / 2
+    return torch.cat([moved / size, (wanted / size).log()], 1)
+
+
+def shifted_anchors(
+    anchors: list[tuple[float, ...]],
+    stride: int,
+    like: torch.Tensor,
+) -> torch.Tensor:
+    """The anchors at every place of a map (n, c, h, w), (h * w * anchors, 4) in pixels."""
+    height, width = like.shape[2:]
+    y = torch.arange(height, device=like.device) * stride
+    x = torch.arange(width, device=like.device) * stride
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    shift = torch.stack([x, y, x, y], 2).reshape(-1, 1, 4)
+    return (shift + like.new_tensor(anchors)).reshape(-1, 4)
+
+
+def round_half_away(x: torch.Tensor) -> torch.Tensor:
+    """The nearest whole numbers, halves away from zero as C's round takes them."""
+    whole = x.abs().floor()
+    return x.sign() * (whole + (x.abs() - whole >= 0.5))
+
+
+def anchor_boxes(
+    scales: Sequence[float], ratios: Sequence[float] = (0.5, 1, 2), base: int = 16
+) -> list[tuple[float, ...]]:
+    """The anchors around a square of ``base`` pixels, for every ratio and scale.
+
+    Source: py-faster-rcnn, generate_anchors.
+    """
+    center = (base - 1) / 2
+    boxes: list[tuple[float, ...]] = []
+    for ratio in ratios:
+        width = round(math.sqrt(base * base / ratio))
+        height = round(width * ratio)
+        for scale in scales:
+            x, y = (width * scale - 1) / 2, (height * scale - 1) / 2
+            boxes.append((center - x, center - y, center + x, center + y))
+    return boxes
+
+
+def options(p: Any, *names: str) -> dict[str, Any]:
+    """The values of a Python layer's param_str, a dict as YAML or Python writes it.
+
+    LayerError where it is none, or has a name that is not of these.
+    """
+    text = p.param_str.strip()
+    body = text if text.startswith("{") else "{" + ",".join(text.splitlines()) + "}"
+    try:
+        given = ast.literal_eval(body)
+    except (ValueError, SyntaxError):
+        given = None
+    if not isinstance(given, dict):
+        hint = f"write it as \"'{names[0]}': 16\""
+        raise LayerError(f"{text!r} holds no names with values", "param_str", hint=hint)
+    for name in given:
+        if name not in names:
+            what = f"it has no option {name!r}, it takes {' and '.join(names)}"
+            raise LayerError(what, "param_str")
+    return given

@@ -1,0 +1,120 @@
+"""rpn.anchor_target_layer: the labels of py-faster-rcnn's anchors, without its Python."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, options, shifted_anchors
+from protonet.program import Builder, Expr, F, torch
+
+
+@register("rpn.anchor_target_layer.AnchorTargetLayer")
+class AnchorTarget(Layer):
+    """Label a sample of the anchors by how they overlap the true boxes, and say how far they are.
+
+    Scores (1, 2 * anchors, h, w), true boxes (m, 5) of x1, y1, x2, y2, class, sizes (1, 3) and the
+    image, to labels (1, 1, anchors * h, w) of 1, 0 or -1 for neither, and to targets, inside and
+    outside weights (1, 4 * anchors, h, w). 256 anchors at most count, half of them positive; which
+    is random. param_str states feat_stride, scales and allowed_border. No gradient.
+    Source: py-faster-rcnn, lib/rpn/anchor_target_layer.py, with the settings of its
+    fast_rcnn/config.py.
+    """
+
+    param = "python_param"
+    bottoms = (3, 4)
+    tops = (4, 4)
+    examples = (
+        Example(
+            'layer { name: "rpn" type: "Python" bottom: "x" bottom: "truth" bottom: "size" '
+            'bottom: "image" top: "a" top: "b" top: "c" top: "d" python_param { '
+            'module: "rpn.anchor_target_layer" layer: "AnchorTargetLayer" '
+            "param_str: \"'feat_stride': 16\" } }",
+            {"x": (1, 18, 4, 5), "truth": (2, 5), "size": (1, 3), "image": (1, 3, 64, 80)},
+            {
+                "a": (1, 1, 36, 5),
+                "b": (1, 36, 4, 5),
+                "c": (1, 36, 4, 5),
+                "d": (1, 36, 4, 5),
+            },
+            "a, b, c, d = anchor_targets(x, truth, size, rpn_anchors, 16)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        scores, truth = bottoms[:2]
+        anchors = len(self.anchors())
+        if len(scores) != 4 or scores[:2] != (1, 2 * anchors):
+            what = f"{anchors} anchors take scores of one image and {2 * anchors} channels"
+            hint = "the scales of param_str make 3 anchors each, 9 where it states none"
+            raise LayerError(what, "bottom", 0, hint=hint)
+        if len(truth) < 2 or truth[1] != 5:
+            raise LayerError("it takes true boxes (m, 5)", "bottom", 1)
+        height, width = scores[2:]
+        return (1, 1, anchors * height, width), *((1, 4 * anchors, height, width),) * 3
+
+    def options(self) -> dict[str, object]:
+        """The values of param_str."""
+        given = options(self.p, "feat_stride", "scales", "allowed_border")
+        if "feat_stride" not in given:
+            raise LayerError("param_str states no 'feat_stride'", "param_str")
+        return given
+
+    def anchors(self) -> list[tuple[float, ...]]:
+        """The anchors around the first place."""
+        scales = self.options().get("scales", (8, 16, 32))
+        assert isinstance(scales, list | tuple)
+        return anchor_boxes(scales)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        for helper in (box_iou, box_deltas, shifted_anchors, thin_out):
+            b.helper(helper)
+        return b.call(
+            anchor_targets,
+            *bottoms[:3],
+            b.let("anchors", self.anchors()),
+            self.options()["feat_stride"],
+            border=self.options().get("allowed_border", 0),
+        )
+
+
+def anchor_targets(
+    scores: torch.Tensor,
+    truth: torch.Tensor,
+    sizes: torch.Tensor,
+    anchors: list[tuple[float, ...]],
+    stride: int,
+    border: float = 0,
+    overlaps: tuple[float, float] = (0.3, 0.7),
+    sample: int = 256,
+    positives: float = 0.5,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Labels, targets, inside and outside weights of the anchors at every place."""
+    boxes, truth = shifted_anchors(anchors, stride, scores), truth.reshape(-1, 5)
+    fits = (boxes[:, :2] >= -border).all(1)
+    fits &= (boxes[:, 2:] < sizes[0, [1, 0]] + border).all(1)
+    overlap = box_iou(boxes[fits], truth[:, :4], pixel=1.0)
+    best, nearest = overlap.max(1)
+    best_of_truth = F.pad(overlap, (0, 0, 0, 1)).amax(0)
+    label = torch.where(best < overlaps[0], 0.0, -1.0)
+    label[(overlap == best_of_truth).any(1) | (best >= overlaps[1])] = 1
+    thin_out(label, 1, int(positives * sample))
+    thin_out(label, 0, sample - int((label == 1).sum()))
+    labels = torch.full_like(boxes[:, 0], -1)
+    labels[fits] = label.to(labels)
+    targets = torch.zeros_like(boxes)
+    targets[fits] = box_deltas(boxes[fits], truth[nearest, :4])
+    inside = (labels == 1)[:, None].to(boxes).expand_as(boxes)
+    counts = (labels >= 0)[:, None].to(boxes).expand_as(boxes)
+    outside = counts / (labels >= 0).sum().clamp(min=1)
+    height, width = scores.shape[2:]
+    maps = [
+        each.reshape(1, height, width, -1).permute(0, 3, 1, 2)
+        for each in (labels, targets, inside, outside)
+    ]
+    return maps[0].reshape(1, 1, -1, width), maps[1], maps[2], maps[3]
+
+
+def thin_out(labels: torch.Tensor, label: int, most: int) -> None:
+    """Make all but so many of one label, at random, -1."""
+    chosen = (labels == label).nonzero()[:, 0]
+    order = torch.randperm(len(chosen), device=labels.device)
+    labels[chosen[order[most:]]] = -1

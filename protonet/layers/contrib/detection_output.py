@@ -1,0 +1,147 @@
+"""DetectionOutput: the boxes that a detector finds, of the SSD fork."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
+from protonet.program import Builder, Expr, F, single, torch
+
+
+@register("DetectionOutput")
+class DetectionOutput(Layer):
+    """Decode the offsets from prior boxes and keep the best boxes of each class.
+
+    Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores
+    (n, boxes * classes) and priors (1, 2, boxes * 4), to (1, 1, found, 7) with rows of image,
+    label, score, x1, y1, x2, y2. How many there are follows from the data, where shapes say 1;
+    where nothing is found there is a row of -1 for each image. No gradient; it writes no files.
+    Source: SSD's DetectionOutputLayer.
+    """
+
+    param = "detection_output_param"
+    bottoms = (3, 4)
+    grows = 2
+    examples = (
+        Example(
+            'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '
+            'bottom: "prior" top: "y" detection_output_param { num_classes: 3 '
+            "code_type: CENTER_SIZE keep_top_k: 200 confidence_threshold: 0.01 "
+            "nms_param { nms_threshold: 0.45 top_k: 400 } } }",
+            {"x": (1, 24), "score": (1, 18), "prior": (1, 2, 24)},
+            {"y": (1, 1, 1, 7)},
+            'l_boxes = detection_boxes(x, prior, code="center_size")',
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        offsets, scores, priors = bottoms[:3]
+        if not self.p.num_classes:
+            raise LayerError("it has no num_classes")
+        suppression = self.p.nms_param
+        if suppression.nms_threshold < 0:
+            what = f"nms_threshold must not be negative, it is {single(suppression.nms_threshold)}"
+            raise LayerError(what, "nms_param", "nms_threshold")
+        if not 0 < suppression.eta <= 1:
+            what = f"eta must be above 0 and at most 1, not {single(suppression.eta)}"
+            raise LayerError(what, "nms_param", "eta")
+        boxes = count(priors, 2) // 4
+        for index, (x, each) in enumerate(((offsets, 4 * self.sets), (scores, self.classes))):
+            if count(x, 1) != boxes * each:
+                what = f"{boxes} prior boxes take {boxes * each} numbers an image, not {show(x)}"
+                raise LayerError(what, "bottom", index)
+        return ((1, 1, 1, 7),)
+
+    @property
+    def classes(self) -> int:
+        """How many scores a box has."""
+        return int(self.p.num_classes)
+
+    @property
+    def sets(self) -> int:
+        """How many sets of offsets a box has."""
+        return 1 if self.p.share_location else self.classes
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        for helper in (box_iou, nms, decode_boxes, detected_boxes):
+            b.helper(helper)
+        offsets, scores, priors = bottoms[:3]
+        p, suppression = self.p, self.p.nms_param
+        coded = {"code": CODES[p.code_type], "variance_encoded": p.variance_encoded_in_target}
+        return b.call(
+            detection_output,
+            b.let("boxes", b.call(detection_boxes, offsets, priors, **coded)),
+            scores,
+            self.classes,
+            background=p.background_label_id,
+            threshold=single(p.confidence_threshold) if self.has("confidence_threshold") else None,
+            nms_threshold=single(suppression.nms_threshold),
+            eta=single(suppression.eta),
+            top_k=_most(suppression.top_k if suppression.HasField("top_k") else -1),
+            keep_top_k=_most(p.keep_top_k),
+        )
+
+
+def _most(limit: int) -> int | None:
+    """A limit, of which -1 is none."""
+    return None if limit < 0 else limit
+
+
+def detection_boxes(
+    offsets: torch.Tensor,
+    priors: torch.Tensor,
+    code: str = "corner",
+    variance_encoded: bool = False,
+) -> torch.Tensor:
+    """The boxes (n, priors, sets, 4) that the offsets mean."""
+    prior, variance = priors.reshape(2, -1, 1, 4)
+    variance = torch.ones_like(variance) if variance_encoded else variance
+    offsets = offsets.detach().reshape(len(offsets), len(prior), -1, 4)
+    return decode_boxes(prior, variance, offsets, code)
+
+
+def detection_output(
+    boxes: torch.Tensor,
+    scores: torch.Tensor,
+    classes: int,
+    background: int = 0,
+    threshold: float | None = None,
+    nms_threshold: float = 0.3,
+    eta: float = 1.0,
+    top_k: int | None = None,
+    keep_top_k: int | None = None,
+) -> torch.Tensor:
+    """Rows of image, label, score and corners of the boxes found, (1, 1, n, 7)."""
+    scores = scores.detach().reshape(len(scores), -1, classes)
+    limits = (threshold, nms_threshold, eta, top_k)
+    found = [boxes.new_zeros(0, 7)]
+    for image in range(len(scores)):
+        rows = [boxes.new_zeros(0, 6)]
+        for label in (i for i in range(classes) if i != background):
+            own = boxes[image, :, label if boxes.shape[2] > 1 else 0]
+            best = detected_boxes(own, scores[image, :, label], *limits)
+            rows.append(F.pad(best, (1, 0), value=label))
+        kept = torch.cat(rows)
+        best = kept[:, 1].argsort(descending=True, stable=True)[:keep_top_k]
+        found.append(F.pad(kept[best.sort().values], (1, 0), value=image))
+    if sum(len(rows) for rows in found) == 0:
+        nothing = boxes.new_full((len(scores), 6), -1)
+        images = torch.arange(len(scores), device=boxes.device)
+        found = [torch.cat([images[:, None].to(nothing), nothing], 1)]
+    return torch.cat(found)[None, None]
+
+
+def detected_boxes(
+    boxes: torch.Tensor,
+    scores: torch.Tensor,
+    threshold: float | None,
+    nms_threshold: float,
+    eta: float,
+    top_k: int | None,
+) -> torch.Tensor:
+    """Score and corners (n, 5) of the boxes of one class that no better one suppresses."""
+    scores, order = scores.sort(descending=True, stable=True)
+    if threshold is not None:
+        scores, order = scores[scores > threshold], order[scores > threshold]
+    boxes, scores = boxes[order[:top_k]], scores[:top_k]
+    kept = nms(boxes, nms_threshold, eta)
+    return torch.cat([scores[kept, None], boxes[kept]], 1)

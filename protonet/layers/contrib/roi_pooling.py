@@ -1,0 +1,105 @@
+"""ROIPooling: the maxima of a feature map over regions, of the Fast R-CNN fork."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.boxes import round_half_away
+from protonet.program import Builder, Expr, F, single, torch
+
+
+@register("ROIPooling")
+class ROIPooling(Layer):
+    """Cut each region into bins and take the maximum of each, 0 where it is empty.
+
+    A map (n, c, h, w) and regions (k, 5) of image, x1, y1, x2, y2, to (k, c, pooled_h, pooled_w).
+    The gradient goes to the first maximum; regions take none. pad_ratio, of MS-CNN's fork, widens
+    the regions. Source: ROIPoolingLayer of rbgirshick's caffe-fast-rcnn and of mscnn.
+    """
+
+    param = "roi_pooling_param"
+    bottoms = (2, 2)
+    examples = (
+        Example(
+            'layer { name: "l" type: "ROIPooling" bottom: "x" bottom: "roi" top: "y" '
+            "roi_pooling_param { pooled_h: 7 pooled_w: 7 spatial_scale: 0.0625 } }",
+            {"x": (2, 8, 10, 12), "roi": (3, 5)},
+            {"y": (3, 8, 7, 7)},
+            "y = roi_pool(x, roi, (7, 7), 0.0625)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        x, regions = bottoms
+        if len(x) != 4:
+            raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+        if not regions or count(regions, 1) != 5:
+            raise LayerError(f"regions have the shape Nx5, not {show(regions)}", "bottom", 1)
+        for field in ("pooled_h", "pooled_w"):
+            if not getattr(self.p, field):
+                raise LayerError(f"{field} must be positive", *[field] * self.has(field))
+        return ((regions[0], x[1], self.p.pooled_h, self.p.pooled_w),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        for helper in (round_half_away, bin_edges):
+            b.helper(helper)
+        return b.call(
+            roi_pool,
+            *bottoms,
+            (self.p.pooled_h, self.p.pooled_w),
+            single(self.p.spatial_scale),
+            pad_ratio=single(self.p.pad_ratio),
+        )
+
+
+def roi_pool(
+    x: torch.Tensor,
+    regions: torch.Tensor,
+    size: tuple[int, int],
+    scale: float,
+    pad_ratio: float = 0.0,
+) -> torch.Tensor:
+    """The maximum of each bin of each region, (regions, c, *size).
+
+    A bin's maximum is that of four windows with sides of a power of two that cover it.
+    """
+    regions = regions.detach().reshape(-1, 5)
+    image, corner, other = regions[:, 0].long(), regions[:, 1:3], regions[:, 3:]
+    pad = (other - corner + 1) * pad_ratio
+    low = round_half_away((corner - pad) * scale)
+    high = round_half_away((other + pad) * scale)
+    top, bottom = bin_edges(low[:, 1:], high[:, 1:], size[0], x.shape[2])
+    left, right = bin_edges(low[:, :1], high[:, :1], size[1], x.shape[3])
+    powers = 2 ** torch.arange(1, 16, device=x.device)
+    tall = torch.bucketize(bottom - top, powers, right=True)
+    broad = torch.bucketize(right - left, powers, right=True)
+    filled = (bottom > top)[:, :, None] & (right > left)[:, None]
+    place = image.new_zeros(len(regions), x.shape[1], *size)
+    levels = torch.cartesian_prod(torch.unique(tall), torch.unique(broad))
+    for a, b in levels.tolist():
+        level = (tall == a)[:, :, None] & (broad == b)[:, None] & filled
+        r, i, j = level.nonzero(as_tuple=True)
+        if len(r) == 0:
+            continue
+        window = F.max_pool2d(x.detach(), (2**a, 2**b), 1, return_indices=True)
+        rows = (top[r, i], bottom[r, i] - 2**a)
+        columns = (left[r, j], right[r, j] - 2**b)
+        at = [(image[r], slice(None), y, z) for y in rows for z in columns]
+        value, index = (torch.stack([each[where] for where in at]) for each in window)
+        first = torch.where(value == value.amax(0), index, x[0, 0].numel()).amin(0)
+        place[r, :, i, j] = first
+    channel = image[:, None] * x.shape[1] + torch.arange(x.shape[1], device=x.device)
+    place = place + channel[:, :, None, None] * x[0, 0].numel()
+    return torch.where(filled[:, None], x.reshape(-1)[place], 0)
+
+
+def bin_edges(
+    low: torch.Tensor,
+    high: torch.Tensor,
+    bins: int,
+    limit: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the bins of each interval (n, 1) start and stop, inside 0 to limit: (n, bins)."""
+    step = (high - low + 1).clamp(min=1) / bins
+    index = torch.arange(bins, device=low.device).to(low.dtype)
+    start, stop = (index * step).floor() + low, ((index + 1) * step).ceil() + low
+    return start.clamp(0, limit).long(), stop.clamp(0, limit).long()
