@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
     from protonet.drawing import Drawing, draw
+    from protonet.training.session import train
     from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
     from protonet.weights.mean import read_mean
     from protonet.weights.read import read_blobs
@@ -33,6 +34,7 @@ __all__ = [
     "read_blobs",
     "read_mean",
     "save",
+    "train",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "read_blobs": "protonet.weights.read",
     "read_mean": "protonet.weights.mean",
     "save": "protonet.weights.save",
+    "train": "protonet.training.session",
 }
 
 

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import protonet
+from protonet.cli import group
 from protonet.layers import REGISTRY
 from protonet.layers.python import MAPPED
 from protonet.schema import pool
@@ -45,7 +47,8 @@ def test_every_command_shown_is_there(monkeypatch, tmp_path):
     zoo = ROOT / "zoo_prototxt"
     shutil.copy(zoo / "lenet" / "deploy.prototxt", "net.prototxt")
     shutil.copy(zoo / "alexnet" / "train_val.prototxt", "train_val.prototxt")
-    Path("solver.prototxt").write_text('net: "net.prototxt" base_lr: 0.01\n')
+    solver = 'net: "net.prototxt" base_lr: 0.01 lr_policy: "fixed" max_iter: 9\n'
+    Path("solver.prototxt").write_text(solver)
     shown = re.findall(r"^\$ protonet (.*)$", blocks(README, "console")[2], re.MULTILINE)
     assert len(shown) == 9
     for line in shown:
@@ -53,6 +56,34 @@ def test_every_command_shown_is_there(monkeypatch, tmp_path):
         command = [sys.executable, "-m", "protonet", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+def test_the_training_commands_are_there(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shown = re.findall(r"^\$ protonet (.*)$", blocks(README, "console")[4], re.MULTILINE)
+    assert len(shown) == 7
+    zoo = ROOT / "zoo_prototxt" / "lenet"
+    net = (zoo / "train_val.prototxt").read_text(encoding="utf-8")
+    Path("train_val.prototxt").write_text(net.replace("../data", str(ROOT / "zoo_prototxt/data")))
+    short = {"max_iter: 1000": "max_iter: 20", "display: 100": "display: 10"}
+    solver = (zoo / "solver.prototxt").read_text(encoding="utf-8")
+    for old, new in short.items():
+        assert old in solver
+        solver = solver.replace(old, new)
+    Path("solver.prototxt").write_text(solver)
+    for line in shown:
+        command, _, log = line.partition("#")[0].partition("2>")
+        done = CliRunner().invoke(group, command.split(), standalone_mode=False)
+        assert done.exception is None, f"{line}: {done.exception}"
+        if log:
+            Path(log.strip()).write_text(done.stderr)
+    assert Path("loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_first_command_trains_a_solver_that_is_there():
+    (solver,) = re.findall(r"&& protonet train (\S+)$", blocks(README, "console")[0], re.MULTILINE)
+    assert (ROOT / solver).is_file()
+    assert f"timeout 120 protonet train {solver}" in (ROOT / ".ci" / "run").read_text()
 
 
 def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):

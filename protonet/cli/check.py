@@ -10,6 +10,7 @@ import click
 from protonet.api import check_any
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
+from protonet.schema.load import load_any
 
 
 @click.command()
@@ -30,7 +31,7 @@ def command(files: tuple[str, ...], style: str) -> None:
     """
     found: list[tuple[str, NetError]] = []
     for file in files:
-        problems = check_any(file)
+        problems = check_any(file) or _settings(file)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
             click.echo(f"{file}: fine")
@@ -42,6 +43,15 @@ def command(files: tuple[str, ...], style: str) -> None:
         if found:
             click.echo(f"{len(found)} problem{'s' if len(found) > 1 else ''}", err=True)
     raise click.exceptions.Exit(1 if found else 0)
+
+
+def _settings(file: str) -> list[NetError]:
+    """The problems of a solver's settings, where a file that reads well is one."""
+    if load_any(file).message.DESCRIPTOR.name != "SolverParameter":
+        return []
+    from protonet.training.plan import check_settings
+
+    return check_settings(file)
 
 
 def _row(file: str, problem: NetError) -> dict[str, Any]:

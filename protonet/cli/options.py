@@ -41,6 +41,12 @@ def _allow_python(_context: Any, _option: Any, allowed: bool) -> bool:
     return allowed
 
 
+allow_python_option = click.option(
+    "--allow-python",
+    is_flag=True,
+    callback=_allow_python,
+    help="Let Python layers run their classes, from here or PYTHONPATH.",
+)
 plugin_option = click.option(
     "--plugin",
     multiple=True,
@@ -56,12 +62,7 @@ def net_options(command: C) -> C:
     """Which net of a file is meant: phase, stages, level, input shapes."""
     phase = click.Choice(["TRAIN", "TEST"], case_sensitive=False)
     for option in (
-        click.option(
-            "--allow-python",
-            is_flag=True,
-            callback=_allow_python,
-            help="Let Python layers run their classes, from here or PYTHONPATH.",
-        ),
+        allow_python_option,
         plugin_option,
         click.option(
             "--shape",

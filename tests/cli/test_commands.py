@@ -98,13 +98,16 @@ def test_check_for_editors(tmp_path):
 
 def test_check_and_fmt_take_solvers(tmp_path):
     solver = tmp_path / "solver.prototxt"
-    solver.write_text("base_lr: 0.01 # quick\nlr_policy:'step'\n")
+    solver.write_text("net:'a' base_lr: 0.01 # quick\nlr_policy:'fixed'\n")
     assert run("check", solver).returncode == 0
     done = run("compile", solver)
     assert done.returncode == 1
     assert "is a solver, not a net" in done.stderr
     done = run("fmt", solver)
-    assert done.stdout == "base_lr: 0.01  # quick\nlr_policy: 'step'\n"
+    assert done.stdout == "net: 'a'\nbase_lr: 0.01  # quick\nlr_policy: 'fixed'\n"
+    solver.write_text("net: 'a'\nbase_lr: 1\nlr_policy: 'steps'\n")
+    done = run("check", solver)
+    assert f"{solver}:3:1: error: the lr_policy 'steps' is unknown" in done.stdout
     solver.write_text("base_lrr: 0.01\nmax_iter: 10\n")
     done = run("check", solver)
     assert done.returncode == 1

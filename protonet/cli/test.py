@@ -1,0 +1,81 @@
+"""protonet test: a net over its test data, as caffe test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from protonet.cli.options import allow_python_option, plugin_option
+from protonet.diagnostics import NetError
+
+
+@click.command()
+@click.argument("net", required=False, type=click.Path())
+@click.option("-model", "--model", type=click.Path(), hidden=True)
+@click.option("-weights", "--weights", required=True, help="Caffemodels, separated by commas.")
+@click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
+@click.option("-stage", "--stage", "stages", help="Stages, separated by commas.")
+@click.option("-level", "--level", type=int, default=0)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
+@click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
+@allow_python_option
+@plugin_option
+def command(net: str | None, model: str | None, **options: Any) -> None:
+    """Run the TEST phase of NET over its data and print the mean of each output.
+
+    \b
+    protonet test train_val.prototxt --weights lenet_iter_1000.caffemodel --iterations 100
+    """
+    if (net is None) == (model is None):
+        raise click.UsageError("give one net, as in: protonet test train_val.prototxt")
+    from protonet.cli.bar import bar
+    from protonet.training.nets import open_net
+    from protonet.training.plan import net_plan
+    from protonet.weights.mapping import load_weights
+
+    stages = options["stages"].split(",") if options["stages"] else ()
+    plan = net_plan(net or model, "TEST", stages, options["level"])
+    device = pick(options["device"], options["gpu"])
+    made = open_net(
+        plan, device, precision=options["precision"], allow_python=options["allow_python"]
+    )
+    try:
+        load_weights(made.module, options["weights"])
+        with bar(plan.title, options["iterations"]) as advance:
+            _run(made, options["iterations"], options["batches"], advance)
+    finally:
+        made.close()
+
+
+def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
+    from protonet.training.evaluate import Score, evaluate
+
+    def each(number: int, found: list[Score]) -> None:
+        advance()
+        for score in found if batches else ():
+            click.echo(f"Batch {number}, {score.blob} = {score.value:g}")
+
+    tested = evaluate(made, iterations, each=each)
+    assert tested is not None
+    if any(score.weight for score in tested.scores):
+        click.echo(f"Loss: {tested.loss:g}")
+    for score in tested.scores:
+        part = f" (* {score.weight:g} = {score.weight * score.value:g} loss)"
+        click.echo(f"{score.blob} = {score.value:g}{part if score.weight else ''}")
+
+
+def pick(name: str, gpu: int | None) -> Any:
+    """The torch device of --device and -gpu. NetError where it is not there."""
+    import torch
+
+    there = torch.cuda.device_count()
+    if gpu is not None and not 0 <= gpu < there:
+        raise NetError(f"there is no GPU {gpu} here; torch sees {there}", None, "use --device cpu")
+    if name == "cuda" and not there:
+        raise NetError("there is no CUDA device here", None, "use --device cpu")
+    if gpu is not None:
+        return torch.device("cuda", gpu)
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and there) else "cpu")

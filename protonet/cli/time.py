@@ -1,0 +1,68 @@
+"""protonet time: a net's time, layer by layer, as caffe time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from protonet.cli.options import net_options
+
+
+@click.command(context_settings={"default_map": {"phase": "TRAIN"}})
+@click.argument("net", required=False, type=click.Path())
+@click.option("-model", "--model", type=click.Path(), hidden=True)
+@click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
+@click.option("--compare", type=click.Path(), metavar="OTHER", help="Another net, side by side.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
+@net_options
+def command(net: str | None, model: str | None, **options: Any) -> None:
+    """Time NET forward and backward, each layer alone and the whole compiled net.
+
+    The batch is the net's own data where that is there, else random numbers.
+
+    \b
+    protonet time train_val.prototxt --iterations 50
+    protonet time deploy.prototxt --compare other.prototxt
+    protonet time train_val.prototxt --shape data=10x3x227x227
+    """
+    if (net is None) == (model is None):
+        raise click.UsageError("give one net, as in: protonet time deploy.prototxt")
+    import torch
+
+    from protonet.cli.test import pick
+    from protonet.training.timing import rows
+
+    device = pick(options["device"], options["gpu"])
+    first = _timed(net or model or "", device, options)
+    compare = options["compare"]
+    other = _timed(compare, device, options) if compare else None
+    heads = ["layer", "type", "forward ms", "backward ms"]
+    heads += ["forward ms", "backward ms", "times as long"] if other else []
+    _table([heads, *rows(first, other)])
+    threads = torch.get_num_threads()
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{threads} threads"
+    click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
+
+
+def _timed(path: str, device: Any, options: dict[str, Any]) -> Any:
+    from protonet.cli.bar import bar
+    from protonet.training.plan import net_plan
+    from protonet.training.timing import open_timed, timed
+
+    plan = net_plan(path, options["phase"].upper(), options["stages"], options["level"])
+    net, batch = open_timed(plan, device, dict(options["shapes"]), options["allow_python"])
+    with bar(path, options["iterations"] + 2) as advance:
+        return timed(net, batch, options["iterations"], advance)
+
+
+def _table(table: list[list[str]]) -> None:
+    """Columns, names to the left and numbers to the right."""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    for row in table:
+        cells = [
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,1 @@
+"""Training as Caffe does it: solvers, the loop, snapshots and logs."""

@@ -1,0 +1,179 @@
+"""A net run layer by layer, each as a module of its own over the same weights.
+
+It says what a compiled whole does not show: the means that debug_info prints, the layer whose
+output is no number, the time of each layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from protonet import api
+from protonet.codegen import instantiate, source, write
+from protonet.graph import Node, Value
+from protonet.schema.pool import message
+from protonet.training.log import Log
+from protonet.training.nets import Net, share_weights
+
+Values = dict[Value, Tensor]
+
+
+@dataclass
+class Stage:
+    """One layer that computes something: its node, and a module that takes its bottoms."""
+
+    node: Node
+    module: nn.Module
+    bottoms: tuple[Value, ...]
+
+    def run(self, values: Mapping[Value, Tensor]) -> dict[Value, Tensor]:
+        """The layer's tops from the values of its bottoms."""
+        found = self.module(*(values[value] for value in self.bottoms))
+        return {value: found[value.blob] for value in self.node.outputs}
+
+
+def stages(net: Net, allow_python: bool = True) -> list[Stage]:
+    """The layers of a net that have tops, in their order, sharing its weights."""
+    made = []
+    nodes = [n for n in net.graph.nodes if n.outputs and not n.layer.is_data]
+    with torch.random.fork_rng(devices=[]):
+        for node in nodes:
+            bottoms = tuple({value.blob: value for value in node.inputs}.values())
+            graph = api.graph(_alone(node, bottoms), net.plan.phase, allow_python=allow_python)
+            program = write(graph, [value.blob for value in node.outputs], False, node.name)
+            module = instantiate(program, source(program)).to(net.device)
+            module.train(net.module.training)
+            share_weights(module, net.module)
+            made.append(Stage(node, module, bottoms))
+    return made
+
+
+def _alone(node: Node, bottoms: tuple[Value, ...]) -> Any:
+    """A net of Input blobs of the layer's bottoms, and the layer."""
+    definition = message("NetParameter")
+    definition.name = "Stage"
+    if bottoms:
+        layer = definition.layer.add(name=f"{node.name} bottoms", type="Input")
+        for value in bottoms:
+            layer.top.append(value.blob)
+            layer.input_param.shape.add(dim=value.shape)
+    definition.layer.add().CopyFrom(node.layer.message)
+    return definition
+
+
+def first_values(net: Net, batch: Mapping[str, Tensor]) -> Values:
+    """The values that the data layers give."""
+    return {value: batch[value.blob] for value in net.graph.inputs}
+
+
+def objective(values: Mapping[Value, Tensor], made: list[Stage]) -> Tensor:
+    """The weighted sum of the losses."""
+    total = torch.zeros(())
+    for stage in made:
+        for value, weight in zip(stage.node.outputs, stage.node.loss_weights, strict=True):
+            if weight:
+                total = total.to(values[value].device) + weight * values[value].sum()
+    return total
+
+
+def first_bad_layer(net: Net, batch: Mapping[str, Tensor]) -> str:
+    """Where the numbers of a forward pass stop being finite, in words."""
+    values = first_values(net, batch)
+    for value, tensor in values.items():
+        if not _is_finite(tensor):
+            return f"the data blob {value.blob!r} itself is not finite"
+    with torch.no_grad():
+        for stage in stages(net):
+            for name, parameter in stage.module.state_dict().items():
+                if not _is_finite(parameter):
+                    return f"the {name.rpartition('.')[2]} of {_called(stage.node)} is not finite"
+            found = stage.run(values)
+            for value, tensor in found.items():
+                if not _is_finite(tensor):
+                    where = f"the first blob that is not finite is {value.blob!r}"
+                    return f"{where}, of {_called(stage.node)}"
+            values |= found
+    return "a second pass over the same batch was finite in every layer"
+
+
+def explained(net: Net, batch: Mapping[str, Tensor], log: Log) -> dict[str, Tensor]:
+    """A forward and backward pass that prints the mean of every blob and gradient.
+
+    Source: Net::ForwardDebugInfo, BackwardDebugInfo.
+    """
+    made = stages(net)
+    values = first_values(net, batch)
+    results: dict[str, Tensor] = {}
+    for stage in made:
+        found = stage.run(values)
+        values |= found
+        results |= {value.blob: tensor for value, tensor in found.items()}
+        for line in _forward_lines(stage, found):
+            log.said(line)
+    for tensor in values.values():
+        if tensor.requires_grad:
+            tensor.retain_grad()
+    results["objective"] = objective(values, made)
+    results["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
+    for stage in reversed(made):
+        for line in _backward_lines(stage, values):
+            log.said(line)
+    log.said(_norms(net))
+    return results
+
+
+def update_lines(net: Net) -> Iterator[str]:
+    """The mean of every parameter and of what was taken off it. Net::UpdateDebugInfo."""
+    for weight in net.weights():
+        layer, index = weight.param.owner.name, weight.param.index
+        grad = weight.tensor.grad
+        diff = 0.0 if grad is None else _mean(grad)
+        data = _mean(weight.tensor)
+        yield f"    [Update] Layer {layer}, param {index} data: {data:g}; diff: {diff:g}"
+
+
+def _forward_lines(stage: Stage, found: Mapping[Value, Tensor]) -> Iterator[str]:
+    start = f"    [Forward] Layer {stage.node.name}"
+    for value, tensor in found.items():
+        yield f"{start}, top blob {value.blob} data: {_mean(tensor):g}"
+    for index, parameter in enumerate(stage.module.state_dict().values()):
+        yield f"{start}, param blob {index} data: {_mean(parameter):g}"
+
+
+def _backward_lines(stage: Stage, values: Mapping[Value, Tensor]) -> Iterator[str]:
+    start = f"    [Backward] Layer {stage.node.name}"
+    for value in stage.bottoms:
+        grad = values[value].grad if values[value].requires_grad else None
+        if grad is not None:
+            yield f"{start}, bottom blob {value.blob} diff: {_mean(grad):g}"
+    for index, parameter in enumerate(stage.module.parameters()):
+        if parameter.grad is not None:
+            yield f"{start}, param blob {index} diff: {_mean(parameter.grad):g}"
+
+
+def _norms(net: Net) -> str:
+    tensors = [weight.tensor.detach() for weight in net.weights()]
+    grads = [w.tensor.grad for w in net.weights() if w.tensor.grad is not None]
+    (one, one_diff), (two, two_diff) = (
+        [sum(float(t.norm(p)) ** p for t in some) ** (1 / p) for some in (tensors, grads)]
+        for p in (1, 2)
+    )
+    norms = f"L1 norm = ({one:g}, {one_diff:g}); L2 norm = ({two:g}, {two_diff:g})"
+    return f"    [Backward] All net params (data, diff): {norms}"
+
+
+def _mean(tensor: Tensor) -> float:
+    return float(tensor.detach().float().abs().mean()) if tensor.numel() else 0.0
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def _called(node: Node) -> str:
+    return f"layer {node.name!r} ({node.type})"

@@ -1,0 +1,217 @@
+"""The nets of a solver as modules with their data, and the weights that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from protonet import api
+from protonet.codegen import instantiate, source, write
+from protonet.data import Feed, open_feeds
+from protonet.data.prefetch import prefetched
+from protonet.diagnostics import NetError
+from protonet.graph import Graph, Param
+from protonet.layers.base import show
+from protonet.schema.load import Loaded
+from protonet.schema.select import select
+from protonet.training.plan import NetPlan
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One parameter blob of a net: Caffe's view of it and torch's."""
+
+    param: Param
+    tensor: Tensor
+    transposed: bool
+
+    def to_caffe(self, values: Tensor) -> Array:
+        """A tensor of this weight's form as Caffe lays it out, in single precision."""
+        array: Array = values.detach().float().cpu().numpy()
+        array = array.T if self.transposed else array
+        return np.array(array.reshape(self.param.shape), copy=True)
+
+    def from_caffe(self, values: Array) -> Tensor:
+        """The inverse: an array of Caffe's shape as a tensor of this weight's form."""
+        shaped = np.asarray(values).reshape(self.param.shape)
+        shaped = shaped.T if self.transposed else shaped
+        return torch.from_numpy(np.ascontiguousarray(shaped)).reshape(self.tensor.shape)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A blob that the net gives out, and its weight in the loss."""
+
+    blob: str
+    weight: float
+
+
+@dataclass
+class Net:
+    """A net that can run: its graph, module, data, and the outputs in Caffe's order."""
+
+    plan: NetPlan
+    message: Any
+    graph: Graph
+    module: nn.Module
+    feeds: list[Feed]
+    outputs: list[Output]
+    device: torch.device
+    precision: str = "fp32"
+    batches: Any = None
+    call: Any = field(default=None, repr=False)
+
+    @property
+    def batch_size(self) -> int:
+        """How many items one forward pass takes; 1 where there is no data layer."""
+        shapes = [value.shape for value in self.graph.inputs if value.shape]
+        return shapes[0][0] if shapes else 1
+
+    def next_batch(self) -> dict[str, Tensor]:
+        """The next batch of every data layer, on the net's device."""
+        if not self.feeds:
+            return {}
+        if self.batches is None:
+            pin = self.device.type == "cuda"
+            self.batches = prefetched(self.feeds, pin=pin)
+        batch = next(self.batches)
+        return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs, and "objective" of a training net."""
+        bf16 = self.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+            inputs = [batch[value.blob] for value in self.graph.inputs]
+            result: dict[str, Tensor] = (self.call or self.module)(*inputs)
+        return result
+
+    def weights(self) -> list[Weight]:
+        """Every parameter blob once, as Net::learnable_params lists them."""
+        places = vars(type(self.module))["protonet_blobs"]
+        made = []
+        for param in self.graph.params:
+            place = places[param.owner.name][param.index]
+            tensor = _attribute(self.module, place.name)
+            made.append(Weight(param, tensor, place.kind == "transposed"))
+        return made
+
+    def data_state(self) -> Any:
+        """Where the data layers stand after the batches that were taken; None without data."""
+        if self.batches is not None:
+            return self.batches.state()
+        return [feed.state() for feed in self.feeds]
+
+    def restore_data(self, state: Any) -> None:
+        """Go on with the batch after those that had been taken."""
+        for feed, one in zip(self.feeds, state, strict=True):
+            feed.restore(one)
+
+    def close(self) -> None:
+        """Stop reading ahead and close the files."""
+        if self.batches is not None:
+            self.batches.close()
+        for feed in self.feeds:
+            feed.close()
+
+
+def open_net(
+    plan: NetPlan,
+    device: torch.device,
+    *,
+    seed: int | None = None,
+    rank: int = 0,
+    world: int = 1,
+    precision: str = "fp32",
+    compiled: bool = False,
+    allow_python: bool = False,
+) -> Net:
+    """Open the data of a net and compile it for the shapes that the data has."""
+    selected = select(plan.loaded, plan.phase)
+    api.raise_all(selected.errors)
+    _refuse_inputs(selected, plan.phase)
+    feeds = open_feeds(selected, plan.phase, seed=seed, rank=rank, world=world)
+    try:
+        shapes = {top: shape for feed in feeds for top, shape in feed.shapes.items()}
+        net = _compiled(plan, selected.message, shapes, feeds, device, allow_python)
+    except BaseException:
+        for feed in feeds:
+            feed.close()
+        raise
+    net.precision = precision
+    net.call = torch.compile(net.module) if compiled else None
+    return net
+
+
+def _refuse_inputs(selected: Loaded, phase: str) -> None:
+    for index, layer in enumerate(selected.message.layer):
+        if layer.type == "Input":
+            what = f"layer {layer.name!r} (Input): nothing gives the {phase} net its data"
+            hint = "name a Data, HDF5Data, ImageData or other data layer"
+            raise NetError(what, selected.sourcemap.span(("layer", index)), hint)
+
+
+def _compiled(
+    plan: NetPlan,
+    message: Any,
+    shapes: Mapping[str, Sequence[int]],
+    feeds: list[Feed],
+    device: torch.device,
+    allow_python: bool,
+) -> Net:
+    graph = api.graph(plan.loaded, plan.phase, shapes=shapes, allow_python=allow_python)
+    outputs = _outputs(graph)
+    training = plan.phase == "TRAIN"
+    if training and not any(any(node.loss_weights) for node in graph.nodes):
+        raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
+    # Statistics and blobs stay as Caffe has them: a test net shares them with the training net.
+    program = write(graph, None if training else [o.blob for o in outputs], False, plan.title)
+    module = instantiate(program, source(program)).to(device)
+    module.train(training)
+    return Net(plan, message, graph, module, feeds, outputs, device)
+
+
+def _outputs(graph: Graph) -> list[Output]:
+    """What no layer reads, by name: Caffe keeps them in an ordered set. Net::Init."""
+    weights = {
+        value.blob: weight
+        for node in graph.nodes
+        for value, weight in zip(node.outputs, node.loss_weights, strict=True)
+    }
+    ends = [value for value in graph.outputs if not value.producer.layer.is_data]
+    return sorted((Output(v.blob, weights[v.blob]) for v in ends), key=lambda o: o.blob.encode())
+
+
+def share_weights(target: nn.Module, owner: nn.Module) -> None:
+    """Let a net hold the very blobs of another, layer by layer of one name.
+
+    NetError where a layer's blobs don't fit. Source: Net::ShareTrainedLayersWith.
+    """
+    ours, theirs = (vars(type(net))["protonet_blobs"] for net in (target, owner))
+    for layer, places in ours.items():
+        for index, (own, other) in enumerate(zip(places, theirs.get(layer, ()), strict=False)):
+            if own.shape != other.shape or own.kind != other.kind:
+                raise NetError(
+                    f"blob {index} of layer {layer!r} is {show(own.shape)} in one net, "
+                    f"{show(other.shape)} in the other",
+                    None,
+                    "layers of one name share their blobs; rename one of the two",
+                )
+            module, _, leaf = own.name.rpartition(".")
+            held, tensor = _attribute(target, own.name), _attribute(owner, other.name)
+            if held.shape != tensor.shape:  # shared under another shape, seen on its own
+                tensor = nn.Parameter(tensor.detach().view(held.shape))
+            setattr(_attribute(target, module), leaf, tensor)
+
+
+def _attribute(net: Any, name: str) -> Any:
+    for part in name.split(".") if name else ():
+        net = getattr(net, part)
+    return net

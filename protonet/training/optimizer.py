@@ -1,0 +1,94 @@
+"""The optimiser that a solver asks for, over a net's parameters; its history in Caffe's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from protonet.diagnostics import NetError
+from protonet.layers.base import show
+from protonet.training.nets import Weight
+from protonet.training.updates import OPTIMIZERS, CaffeOptimizer
+
+Array = npt.NDArray[Any]
+
+_SETTINGS = {
+    "weight_decay": "weight_decay",
+    "regularization_type": "regularization",
+    "clip_gradients": "clip_gradients",
+    "iter_size": "iter_size",
+    "larc": "larc",
+    "larc_policy": "larc_policy",
+    "larc_eta": "larc_eta",
+    "local_lr_auto": "local_lr_auto",
+    "local_gw_ratio": "local_gw_ratio",
+}
+
+
+def optimizer(method: str, solver: Any, weights: Sequence[Weight]) -> CaffeOptimizer:
+    """An optimiser for a SolverParameter, one group for each pair of multipliers."""
+    cls = OPTIMIZERS[method]
+    settings = {ours: getattr(solver, theirs) for theirs, ours in _SETTINGS.items()}
+    settings |= {name: getattr(solver, name) for name in cls.own_defaults()}
+    groups: dict[tuple[float, float], list[torch.Tensor]] = {}
+    for weight in weights:
+        # BatchNorm gives its statistics a rate of 0. BatchNormLayer::LayerSetUp.
+        lr_mult = 0.0 if weight.param.is_statistic else weight.param.lr_mult
+        pair = (lr_mult, weight.param.decay_mult)
+        groups.setdefault(pair, []).append(weight.tensor)
+    made = cls(
+        [
+            {"params": tensors, "lr_mult": lr_mult, "decay_mult": decay_mult}
+            for (lr_mult, decay_mult), tensors in groups.items()
+        ],
+        lr=solver.base_lr,
+        **settings,
+    )
+    _rest(made)
+    return made
+
+
+def _rest(made: CaffeOptimizer) -> None:
+    """Pass over groups that nothing can move: a rate of zero, and momentum at rest."""
+    if len(made.histories) > 1 or "momentum" not in made.own_defaults():
+        return
+    for group in made.param_groups:
+        history = [made.state[parameter]["history"] for parameter in group["params"]]
+        group["moving"] = bool(group["lr_mult"]) or any(bool(h.any()) for h in history)
+
+
+def read_history(made: CaffeOptimizer, weights: Sequence[Weight]) -> list[Array]:
+    """Every history blob, as SGDSolver::SnapshotSolverState lists them, in Caffe's shapes."""
+    return [
+        weight.to_caffe(made.state[weight.tensor][name])
+        for name in made.histories
+        for weight in weights
+    ]
+
+
+def write_history(
+    made: CaffeOptimizer, weights: Sequence[Weight], history: Sequence[Array], iteration: int
+) -> None:
+    """Take the history of a solver state. NetError where its length or a shape does not fit."""
+    wanted = len(made.histories) * len(weights)
+    if len(history) != wanted:
+        what = f"the solver state has {len(history)} history blobs, the net and the solver "
+        hint = "it belongs to another net, or to another type of solver"
+        raise NetError(f"{what}take {wanted}", None, hint)
+    blobs = iter(history)
+    for name in made.histories:
+        for weight in weights:
+            blob = np.asarray(next(blobs), dtype=np.float32)
+            if blob.size != weight.param.size:
+                what = f"the history of layer {weight.param.owner.name!r} has the shape "
+                what += f"{show(tuple(blob.shape))}, its blob {show(weight.param.shape)}"
+                raise NetError(what, None, "the solver state belongs to another net")
+            state = made.state[weight.tensor][name]
+            state.copy_(weight.from_caffe(blob))
+    for group in made.param_groups:
+        group["step"] = iteration
+    _rest(made)

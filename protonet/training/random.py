@@ -1,0 +1,54 @@
+"""The random numbers of a run: torch's, numpy's and Python's, for dropout and Python layers."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Array = npt.NDArray[Any]
+_SEEDS = 2**32
+
+
+def seed_random(seed: int) -> None:
+    """Start all three from one seed, as Caffe::set_random_seed does its own."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % _SEEDS)  # noqa: NPY002 (what a pycaffe layer draws from)
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of all three, and of the GPU's, as JSON can hold it."""
+    version, words, gauss = random.getstate()
+    kind, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+    state = {
+        "torch": _encoded(torch.get_rng_state().numpy()),
+        "python": [version, list(words), gauss],
+        "numpy": [kind, np.asarray(keys).tolist(), place, has_gauss, cached],
+    }
+    if device.type == "cuda":
+        state["cuda"] = _encoded(torch.cuda.get_rng_state(device).numpy())
+    return state
+
+
+def restore_random(state: Mapping[str, Any], device: torch.device) -> None:
+    """Go on where ``random_state`` was taken."""
+    torch.set_rng_state(_decoded(state["torch"]))
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(_decoded(state["cuda"]), device)
+
+
+def _encoded(values: Array) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def _decoded(text: str) -> torch.Tensor:
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

@@ -1,0 +1,194 @@
+"""What a run holds, and what it does when the loop says so."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import torch
+
+from protonet.diagnostics import NetError
+from protonet.training.evaluate import Score, evaluate, scores
+from protonet.training.gradients import Gradients
+from protonet.training.log import Log, Speed
+from protonet.training.nets import Net, Weight
+from protonet.training.optimizer import read_history
+from protonet.training.parallel import Group
+from protonet.training.plan import Plan
+from protonet.training.rates import Progress
+from protonet.training.signals import Signals
+from protonet.training.snapshot import position, write_snapshot
+from protonet.training.updates import CaffeOptimizer
+from protonet.weights.solver_state import SolverState
+
+
+@dataclass
+class Run:
+    """Nets, optimiser and progress of one training run; the loop tells it what to do."""
+
+    plan: Plan
+    group: Group
+    net: Net
+    tests: list[Net]
+    weights: list[Weight]
+    optimizer: CaffeOptimizer
+    gradients: Gradients
+    log: Log
+    signals: Signals
+    progress: Progress = field(default_factory=Progress)
+    losses: deque[float] = field(default_factory=deque)
+    outputs: list[Score] = field(default_factory=list)
+    tested: dict[int, list[Score]] = field(default_factory=dict)
+    stopping: bool = False
+    snapshot_asked: bool = False
+    last_snapshot: str = ""
+    shown_at: tuple[int, float] = (0, 0.0)
+
+    @property
+    def iteration(self) -> int:
+        """How many updates the weights have had."""
+        return self.progress.iteration
+
+    @property
+    def items(self) -> int:
+        """Images that one iteration takes, over all processes."""
+        return int(self.net.batch_size * self.plan.solver.iter_size * self.group.size)
+
+    @property
+    def is_test_interval(self) -> bool:
+        """Whether the tests are due at this iteration."""
+        interval = self.plan.solver.test_interval
+        return bool(interval) and self.iteration % interval == 0
+
+    @property
+    def is_snapshot_due(self) -> bool:
+        """Whether the solver wants a snapshot of this iteration."""
+        every = self.plan.solver.snapshot
+        return bool(every) and self.iteration % every == 0
+
+    def forward_backward(self, detailed: bool) -> float:
+        """One pass over a batch, whose gradients are added up; its loss.
+
+        NetError where the loss is no number.
+        """
+        batch = self.net.next_batch()
+        before = torch.get_rng_state()
+        if detailed:
+            from protonet.training.layerwise import explained
+
+            found = explained(self.net, batch, self.log)
+        else:
+            found = self.net.forward(batch)
+            found["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
+        loss = float(found["objective"].detach())
+        if not math.isfinite(loss):
+            torch.set_rng_state(before)
+            raise self.not_finite(loss, batch)
+        self.outputs = found  # type: ignore[assignment]
+        return loss
+
+    def not_finite(self, loss: float, batch: dict[str, torch.Tensor]) -> NetError:
+        """The error that names the layer where the numbers went wrong."""
+        from protonet.training.layerwise import first_bad_layer
+
+        what = f"iteration {self.iteration}: the loss is {loss}; "
+        what += first_bad_layer(self.net, batch)
+        kept = f"the last snapshot is {self.last_snapshot}; " if self.last_snapshot else ""
+        return NetError(what, None, f"{kept}a lower base_lr or clip_gradients may help")
+
+    def agree(self, loss: float) -> None:
+        """Average the loss over the processes, and do what a signal to any of them asks for."""
+        asked = (float(self.signals.stop), float(self.signals.snapshot))
+        if self.group.size > 1:
+            shared = torch.tensor([loss, *asked], dtype=torch.float64, device=self.net.device)
+            total, stop, snapshot = self.group.sum(shared).tolist()
+            loss, asked = total / self.group.size, (stop, snapshot)
+        self.stopping, self.snapshot_asked = asked[0] > 0, asked[1] > 0
+        if self.snapshot_asked:
+            self.signals.snapshot = False
+        self.smooth(loss)
+
+    def smooth(self, loss: float) -> None:
+        """Count a loss into the mean of the last average_loss ones. UpdateSmoothedLoss."""
+        self.losses.append(loss)
+        while len(self.losses) > self.plan.solver.average_loss:
+            self.losses.popleft()
+        self.progress.smoothed_loss = sum(self.losses) / len(self.losses)
+
+    def show_loss(self) -> None:
+        """Say the loss and the outputs, as Solver::Step does."""
+        now, (then, since) = time.monotonic(), self.shown_at
+        seconds = now - since if since else 0.0
+        done = self.iteration - then if since else 0
+        speed = Speed(done / seconds if seconds else 0.0, seconds, self.plan.solver.display)
+        self.shown_at = (self.iteration, now)
+        outputs = scores(self.net, self.outputs)  # type: ignore[arg-type]
+        self.log.trained(self.iteration, self.progress.smoothed_loss, outputs, speed)
+
+    def show_last_loss(self) -> None:
+        """A forward pass after the last update, only to say its loss."""
+        with torch.no_grad():
+            found = self.net.forward(self.net.next_batch())
+        self.smooth(float(found["objective"]))
+        self.log.trained(self.iteration, self.progress.smoothed_loss, [], None)
+
+    def update(self, rate: float, shown: bool) -> None:
+        """Apply the gradients."""
+        if shown:
+            self.log.rated(self.iteration, rate)
+        self.optimizer.step()
+        if self.optimizer.clipped:
+            norm, scale = self.optimizer.clipped
+            limit = self.plan.solver.clip_gradients
+            text = f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) "
+            self.log.said(f"{text}by scale factor {scale:g}")
+        if shown and self.plan.solver.debug_info:
+            from protonet.training.layerwise import update_lines
+
+            for line in update_lines(self.net):
+                self.log.said(line)
+
+    def test(self) -> None:
+        """Run every test net, on the first process. Source: Solver::TestAll."""
+        if not self.group.is_root:
+            return
+        for number, net in enumerate(self.tests):
+            self.log.testing(self.iteration, number)
+            found = evaluate(net, net.plan.iterations, self.interrupted)
+            if found is None:
+                self.log.said("Test interrupted.")
+                return
+            loss = found.loss if self.plan.solver.test_compute_loss else None
+            self.tested[number] = found.scores
+            self.log.tested(self.iteration, number, found.scores, loss)
+
+    def interrupted(self) -> bool:
+        """Whether a signal came while a net is tested; a snapshot it asks for is made at once."""
+        if self.signals.snapshot and self.group.size == 1:
+            self.signals.snapshot = False
+            self.snapshot()
+        self.stopping = self.stopping or (self.signals.stop and self.group.size == 1)
+        return self.stopping
+
+    def snapshot(self) -> None:
+        """Write a snapshot, once for all processes. Source: Solver::Snapshot."""
+        positions = self.group.gather(position(self.net, self.tests))
+        self.snapshot_asked = False
+        if not self.group.is_root:
+            return
+        from protonet.training.snapshot import names
+
+        model, path, _ = names(self.plan, self.iteration)
+        history = read_history(self.optimizer, self.weights)
+        state = SolverState(self.iteration, model, history, self.progress.current_step)
+        more = {
+            "losses": list(self.losses),
+            "minimum_loss": min(self.progress.minimum_loss, 3.0e38),
+            "last_event": self.progress.last_event,
+        }
+        kept = "binary proto" if not path.endswith(".h5") else "HDF5"
+        self.log.said(f"Snapshotting to {kept} file {model}")
+        self.last_snapshot = write_snapshot(self.plan, self.net, state, positions, more)
+        self.log.said(f"Snapshotting solver state to {kept} file {path}")

@@ -1,0 +1,183 @@
+"""protonet.train: open what a solver names, train, close."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from protonet.data.definition import fresh_seed
+from protonet.diagnostics import NetError
+from protonet.training.evaluate import Score
+from protonet.training.gradients import Gradients
+from protonet.training.log import Log, open_log
+from protonet.training.loop import solve
+from protonet.training.nets import Net, open_net, share_weights
+from protonet.training.optimizer import optimizer, write_history
+from protonet.training.parallel import Group, joined
+from protonet.training.plan import Plan, check_prefix, found_path, plan
+from protonet.training.random import seed_random
+from protonet.training.run import Run
+from protonet.training.signals import Signals
+from protonet.training.snapshot import learned_net, read_snapshot, restore_position
+from protonet.weights.mapping import load_weights
+from protonet.weights.read import split_paths
+
+_CPU = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run leaves: the net, its loss, the last tests' means, its last snapshot."""
+
+    net: nn.Module
+    iteration: int
+    loss: float
+    tests: dict[int, list[Score]]
+    snapshot: str
+    signal: int = 0
+
+
+def train(
+    solver: str | os.PathLike[str] | Plan | Any,
+    *,
+    weights: str | Sequence[str] = (),
+    snapshot: str | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    compile: bool = False,  # noqa: A002 (as torch.compile)
+    log: str | Log = "auto",
+    tensorboard: str | None = None,
+    effects: Mapping[str, str] | None = None,
+    allow_python: bool = False,
+) -> Trained:
+    """Train as ``caffe train`` does: to max_iter, with tests, logs and snapshots.
+
+    ``solver`` is a path, a prototxt's text or a SolverParameter message. ``weights`` are
+    caffemodels to start from, ``snapshot`` a solver state to resume. ``log`` is auto, caffe, rich,
+    json or none, or a Log. ``effects`` gives what signals do, {"SIGINT": "stop"}: stop, snapshot or
+    none. Under torchrun the processes train together. Raises NetError, with its place, where the
+    solver, a net, its data or a file is wrong, and where the loss is no number.
+    """
+    made = solver if isinstance(solver, Plan) else plan(solver)
+    paths = [weights] if isinstance(weights, str) else list(weights)
+    if paths and snapshot:
+        what = "a snapshot to resume and weights to start from are both given"
+        raise NetError(what, None, "give one of them")
+    kind = pick_device(device, made)
+    with joined(kind) as group, Signals(effects) as signals:
+        writes = _log(log, tensorboard, group)
+        try:
+            with _opened(made, group, kind, precision, compile, allow_python) as nets:
+                run = _run(made, group, nets, writes, signals)
+                _start(run, paths, snapshot)
+                solve(run)
+                return _result(run)
+        finally:
+            writes.close()
+
+
+def _log(log: str | Log, board: str | None, group: Group) -> Log:
+    """The log of this process; only the first of a run says anything."""
+    if not group.is_root:
+        return Log()
+    return open_log(log, board) if isinstance(log, str) else log
+
+
+def pick_device(name: str, made: Plan) -> str:
+    """The kind of device; auto is the GPU where there is one and the solver asks for no CPU."""
+    there = torch.cuda.is_available()
+    if name == "auto":
+        asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
+        return "cuda" if there and not asks_cpu else "cpu"
+    if name == "cuda" and not there:
+        raise NetError("there is no CUDA device here", None, "use --device cpu")
+    return name
+
+
+@contextmanager
+def _opened(
+    made: Plan, group: Group, kind: str, precision: str, compiled: bool, allow_python: bool
+) -> Iterator[list[Net]]:
+    """The training net, then the test nets on the first process, all holding the same blobs."""
+    check_prefix(made)
+    seed = made.solver.random_seed if made.solver.random_seed >= 0 else _common_seed(group)
+    seed_random(seed + group.rank)
+    index = torch.cuda.current_device() if kind == "cuda" else None
+    device = torch.device(kind, index) if index is not None else torch.device(kind)
+    nets: list[Net] = []
+    options: dict[str, Any] = {"precision": precision, "allow_python": allow_python, "seed": seed}
+    try:
+        first = open_net(
+            made.train, device, rank=group.rank, world=group.size, compiled=compiled, **options
+        )
+        nets.append(first)
+        for test in made.tests if group.is_root else ():
+            nets.append(open_net(test, device, **options))
+            share_weights(nets[-1].module, first.module)
+        yield nets
+    finally:
+        for net in nets:
+            net.close()
+
+
+def _common_seed(group: Group) -> int:
+    seeds = group.gather(fresh_seed())
+    return int(seeds[0])
+
+
+def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) -> Run:
+    net = nets[0]
+    weights = net.weights()
+    gradients = Gradients([w.tensor for w in weights], group, made.solver.layer_wise_reduce)
+    chosen = optimizer(made.method, made.solver, weights)
+    chosen.keep_updates = made.solver.snapshot_diff or made.solver.debug_info
+    return Run(made, group, net, nets[1:], weights, chosen, gradients, log, signals)
+
+
+def _start(run: Run, paths: Sequence[str], snapshot: str | None) -> None:
+    """Take weights or a snapshot; every process begins with the first one's."""
+    for notice in run.plan.notices:
+        run.log.said(notice)
+    if snapshot:
+        _resume(run, snapshot)
+    given = paths or ([] if snapshot else list(run.plan.solver.weights))
+    for path in (one for several in given for one in split_paths(several)):
+        found = found_path(path, (run.plan.train.folder,))
+        matched = load_weights(run.net.module, found)
+        run.log.said(f"Finetuning from {found}")
+        if matched.missing:
+            run.log.said(f"Layers that it does not have: {', '.join(matched.missing)}")
+    for weight in run.weights:
+        run.group.from_root(weight.tensor.detach())
+
+
+def _resume(run: Run, path: str) -> None:
+    state, position = read_snapshot(path)
+    load_weights(run.net.module, learned_net(state, path))
+    write_history(run.optimizer, run.weights, state.history, state.iteration)
+    run.progress.iteration, run.progress.current_step = state.iteration, state.current_step
+    run.last_snapshot = path
+    run.log.said(f"Restoring previous solver status from {path}")
+    if position is None or len(position["ranks"]) != run.group.size:
+        run.log.said("There is no position of the data beside it: it starts at the first record")
+        return
+    run.losses = deque(position["losses"])
+    run.progress.minimum_loss = position["minimum_loss"]
+    run.progress.last_event = position["last_event"]
+    restore_position(position["ranks"][run.group.rank], run.net, run.tests)
+
+
+def _result(run: Run) -> Trained:
+    run.net.module.eval()
+    loss = run.progress.smoothed_loss
+    received = run.signals.received if run.stopping else 0
+    return Trained(
+        run.net.module, run.iteration, loss, run.tested, run.last_snapshot, int(received)
+    )

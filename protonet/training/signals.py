@@ -1,0 +1,53 @@
+"""Signals that ask a run to snapshot or to stop, as Caffe's; a second one stops at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+ACTIONS = ("stop", "snapshot", "none")
+
+
+class Signals:
+    """What signals ask for, while it is entered; the handlers before are put back after it.
+
+    ``effects`` gives the action of each signal by its name: stop, snapshot or none. The second
+    signal that says stop raises KeyboardInterrupt. Source: SignalHandler.
+    """
+
+    def __init__(self, effects: Mapping[str, str] | None = None) -> None:
+        given = {"SIGINT": "stop", "SIGTERM": "stop", "SIGHUP": "snapshot", **(effects or {})}
+        self.effects = {
+            getattr(signal, name): action
+            for name, action in given.items()
+            if action != "none" and hasattr(signal, name)
+        }
+        self.stop = False
+        self.snapshot = False
+        self.received = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in self.effects:
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.effects[signal.Signals(number)] == "snapshot":
+            self.snapshot = True
+            return
+        if self.stop:
+            raise KeyboardInterrupt
+        self.stop, self.received = True, number

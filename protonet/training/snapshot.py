@@ -1,0 +1,124 @@
+"""Snapshots: Caffe's caffemodel and solverstate, and beside them where the data stood.
+
+A snapshot is three files. The solver state is written last, so that what can be resumed is whole;
+each file comes under its name only when all of it is on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protonet.diagnostics import NetError
+from protonet.files import write_whole
+from protonet.schema.pool import message
+from protonet.training.nets import Net
+from protonet.training.plan import Plan, found_path
+from protonet.training.random import random_state, restore_random
+from protonet.weights.caffemodel import write_caffemodel
+from protonet.weights.hdf5 import write_hdf5
+from protonet.weights.mapping import dump_blobs
+from protonet.weights.solver_state import SolverState, read_solver_state, write_solver_state
+
+Array = npt.NDArray[Any]
+_BINARYPROTO = 1
+
+
+def names(plan: Plan, iteration: int) -> tuple[str, str, str]:
+    """The files of a snapshot: weights, solver state, position. Solver::SnapshotFilename."""
+    suffix = "" if plan.solver.snapshot_format == _BINARYPROTO else ".h5"
+    stem = f"{plan.prefix}_iter_{iteration}"
+    return f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}", f"{stem}.position.json"
+
+
+def write_snapshot(
+    plan: Plan, net: Net, state: SolverState, positions: Sequence[Any], more: Mapping[str, Any]
+) -> str:
+    """Write a snapshot; the path of its solver state.
+
+    ``positions`` is what each process of the run gave by ``position``. OSError where the disk is
+    full; earlier snapshots stay as they are.
+    """
+    model_path, state_path, position_path = names(plan, state.iteration)
+    diffs = dump_blobs(net.module, diff=True) if plan.solver.snapshot_diff else None
+    write = write_hdf5 if model_path.endswith(".h5") else write_caffemodel
+    write(model_path, _definition(net), dump_blobs(net.module), diffs)
+    position = {
+        "iteration": state.iteration,
+        "history_crc32": fingerprint(state.history),
+        "ranks": list(positions),
+        **more,
+    }
+    write_whole(position_path, json.dumps(position) + "\n")
+    write_solver_state(state_path, state)
+    return state_path
+
+
+def read_snapshot(path: str) -> tuple[SolverState, dict[str, Any] | None]:
+    """A solver state, and the position beside it where there is one that belongs to it."""
+    state = read_solver_state(path)
+    stem = path.removesuffix(".h5").removesuffix(".solverstate")
+    beside = Path(f"{stem}.position.json")
+    if not beside.is_file():
+        return state, None
+    try:
+        position: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        same = position["iteration"] == state.iteration
+        same = same and position["history_crc32"] == fingerprint(state.history)
+    except (ValueError, KeyError, TypeError):
+        hint = "remove it: the data will start at its first record"
+        raise NetError(f"{beside} is no position that a snapshot left", None, hint) from None
+    return state, position if same else None
+
+
+def _definition(net: Net) -> Any:
+    """What Caffe writes of a net: its name and its layers. Net::ToProto."""
+    definition = message("NetParameter")
+    definition.name = net.message.name
+    definition.layer.extend(net.message.layer)
+    return definition
+
+
+def learned_net(state: SolverState, path: str) -> str:
+    """The file with the weights of a solver state, from here or from the state's own folder."""
+    folder = os.path.dirname(path)
+    name = state.learned_net
+    found = found_path(name, (folder,))
+    if not Path(found).exists():
+        found = found_path(os.path.basename(name), (folder,))
+    if not Path(found).is_file():
+        what = f"the weights {name!r} of the solver state {path} are not there"
+        raise NetError(what, None, "they must lie where they were, or beside the state")
+    return found
+
+
+def fingerprint(history: Sequence[Array]) -> int:
+    """A checksum of a history, to tell whether a position belongs to it."""
+    value = 0
+    for blob in history:
+        value = zlib.crc32(np.ascontiguousarray(blob, "<f4").data.cast("B"), value)
+    return value
+
+
+def position(net: Net, tests: Sequence[Net]) -> dict[str, Any]:
+    """Where this process stands in its data, and its random numbers."""
+    return {
+        "train": net.data_state(),
+        "tests": [test.data_state() for test in tests],
+        "random": random_state(net.device),
+    }
+
+
+def restore_position(saved: Mapping[str, Any], net: Net, tests: Sequence[Net]) -> None:
+    """Go on in the data, and with the random numbers, where ``position`` was taken."""
+    net.restore_data(saved["train"])
+    for test, one in zip(tests, saved["tests"], strict=False):
+        test.restore_data(one)
+    restore_random(saved["random"], net.device)

@@ -1,0 +1,171 @@
+"""The time of a net, whole and layer by layer, forward and backward, as ``caffe time``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from protonet import api
+from protonet.codegen import instantiate, source, write
+from protonet.data import open_feeds
+from protonet.diagnostics import NetError
+from protonet.schema.select import select
+from protonet.training.layerwise import Stage, Values, first_values, stages
+from protonet.training.nets import Net
+from protonet.training.plan import NetPlan
+
+_WARM_UP = 2
+
+
+@dataclass
+class LayerTime:
+    """Mean seconds of one layer; ``backward`` is None where nothing flows back."""
+
+    name: str
+    type: str
+    forward: float = 0.0
+    backward: float | None = None
+
+
+@dataclass
+class NetTime:
+    """Mean seconds of each layer alone, and of the whole module."""
+
+    layers: list[LayerTime] = field(default_factory=list)
+    forward: float = 0.0
+    backward: float | None = None
+
+
+def open_timed(
+    plan: NetPlan, device: torch.device, shapes: Mapping[str, Sequence[int]], allow_python: bool
+) -> tuple[Net, dict[str, Tensor]]:
+    """A net and a batch for it: of its own data where that is there, else of random numbers."""
+    selected = select(plan.loaded, plan.phase)
+    api.raise_all(selected.errors)
+    batch: dict[str, Tensor] = {}
+    if not shapes:
+        batch = _own_batch(selected, plan.phase)
+    given: Any = {top: tuple(x.shape) for top, x in batch.items()} or shapes
+    graph = api.graph(plan.loaded, plan.phase, shapes=given, allow_python=allow_python)
+    outputs = [v.blob for v in graph.outputs if not v.producer.layer.is_data]
+    has_loss = any(any(node.loss_weights) for node in graph.nodes)
+    program = write(graph, None if plan.phase == "TRAIN" and has_loss else outputs, False, "time")
+    module = instantiate(program, source(program)).to(device).train(plan.phase == "TRAIN")
+    for value in graph.inputs:
+        # Labels are whole numbers: zeros fit every number of classes.
+        made = torch.rand(value.shape) if len(value.shape) > 2 else torch.zeros(value.shape)
+        batch.setdefault(value.blob, made)
+    batch = {blob: x.to(device) for blob, x in batch.items()}
+    return Net(plan, selected.message, graph, module, [], [], device), batch
+
+
+def _own_batch(selected: Any, phase: str) -> dict[str, Tensor]:
+    try:
+        feeds = open_feeds(selected, phase)
+    except NetError:
+        return {}
+    batch: dict[str, Tensor] = {}
+    for feed in feeds:
+        with closing(feed):
+            batch |= {top: torch.from_numpy(values) for top, values in next(feed).items()}
+    return batch
+
+
+def timed(
+    net: Net, batch: Mapping[str, Tensor], iterations: int, each: Callable[[], None]
+) -> NetTime:
+    """Time ``iterations`` passes, after two to warm up. ``each`` is called after every pass."""
+    made = stages(net)
+    layers = [LayerTime(stage.node.name, stage.node.type) for stage in made]
+    result = NetTime(layers)
+    for number in range(iterations + _WARM_UP):
+        share = 0.0 if number < _WARM_UP else 1.0 / iterations
+        _whole(net, batch, result, share)
+        values = first_values(net, batch)
+        for stage, layer in zip(made, layers, strict=True):
+            _alone(stage, layer, values, share, net.device)
+        each()
+    return result
+
+
+def _whole(net: Net, batch: Mapping[str, Tensor], result: NetTime, share: float) -> None:
+    start = _now(net.device)
+    found: Any = net.module(*(batch[value.blob] for value in net.graph.inputs))
+    middle = _now(net.device)
+    result.forward += share * (middle - start)
+    loss = found.get("objective") if isinstance(found, dict) else None
+    if loss is None or not loss.requires_grad:
+        return
+    loss.backward()
+    result.backward = (result.backward or 0.0) + share * (_now(net.device) - middle)
+    net.module.zero_grad(set_to_none=False)
+
+
+def _alone(
+    stage: Stage, layer: LayerTime, values: Values, share: float, device: torch.device
+) -> None:
+    """Time one layer forward and backward on values cut off from the layers before it."""
+    own = {value: _cut(value, values[value]) for value in stage.bottoms}
+    start = _now(device)
+    found = stage.run(own)
+    middle = _now(device)
+    layer.forward += share * (middle - start)
+    tops = [x for x in found.values() if x.requires_grad]
+    wanted = [x for x in own.values() if x.requires_grad]
+    wanted += [p for p in stage.module.parameters() if p.requires_grad]
+    if tops and wanted:
+        ones = [torch.ones_like(x) for x in tops]
+        middle = _now(device)
+        torch.autograd.grad(tops, wanted, ones, allow_unused=True)
+        layer.backward = (layer.backward or 0.0) + share * (_now(device) - middle)
+    values |= {value: x.detach() for value, x in found.items()}
+
+
+def _cut(value: Any, tensor: Tensor) -> Tensor:
+    reached = tensor.is_floating_point() and not value.producer.layer.is_data
+    return tensor.detach().requires_grad_(reached)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def rows(first: NetTime, other: NetTime | None) -> Iterator[list[str]]:
+    """The table: a row a layer, the sums, the whole module; times in milliseconds."""
+    others = {layer.name: layer for layer in other.layers} if other else {}
+    for layer in first.layers:
+        yield [layer.name, layer.type, *_cells(layer, others.get(layer.name), other is not None)]
+    names = {layer.name for layer in first.layers}
+    for layer in (layer for name, layer in others.items() if name not in names):
+        yield [layer.name, layer.type, "", "", *_times(layer), ""]
+    sums = [_sum(one) for one in (first, other) if one is not None]
+    yield ["layers", "together", *_cells(sums[0], sums[1] if other else None, other is not None)]
+    yield ["net", "compiled", *_cells(first, other, other is not None)]
+
+
+def _sum(one: NetTime) -> LayerTime:
+    backward = [layer.backward for layer in one.layers if layer.backward is not None]
+    forward = sum(layer.forward for layer in one.layers)
+    return LayerTime("", "", forward, sum(backward) if backward else None)
+
+
+def _cells(one: Any, other: Any, compare: bool) -> list[str]:
+    if not compare:
+        return _times(one)
+    if other is None:
+        return [*_times(one), "", "", ""]
+    total, theirs = (x.forward + (x.backward or 0.0) for x in (one, other))
+    return [*_times(one), *_times(other), f"{theirs / total:.2f} x" if total else ""]
+
+
+def _times(one: Any) -> list[str]:
+    backward = "" if one.backward is None else f"{one.backward * 1000:.3f}"
+    return [f"{one.forward * 1000:.3f}", backward]

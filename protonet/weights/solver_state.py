@@ -1,0 +1,105 @@
+"""Caffe's solver states, .solverstate and .solverstate.h5: iteration, net and history."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protonet.data.extras import need
+from protonet.diagnostics import NetError
+from protonet.files import replacing
+from protonet.schema.blobs import blob_bytes, open_content, stored_blob
+from protonet.schema.wire import BYTES, VARINT, WireError, fields, header, signed, to_varint
+
+Array = npt.NDArray[Any]
+_ITER, _LEARNED_NET, _HISTORY, _STEP = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class SolverState:
+    """Where a solver stands: iterations done, its history blobs, the file of the weights."""
+
+    iteration: int
+    learned_net: str = ""
+    history: list[Array] = field(default_factory=list)
+    current_step: int = 0
+
+
+def read_solver_state(path: str | os.PathLike[str]) -> SolverState:
+    """Read either form, told by the suffix .h5, as Solver::Restore does.
+
+    NetError where the file can't be read or is no solver state.
+    """
+    name = os.fspath(path)
+    if name.endswith(".h5"):
+        return _read_hdf5(name)
+    content = open_content(name)
+    state: dict[str, Any] = {"history": []}
+    try:
+        for one in fields(content.view):
+            if one.number == _HISTORY and one.kind == BYTES:
+                state["history"].append(stored_blob(content, one.start, one.stop).read())
+            elif one.number == _LEARNED_NET and one.kind == BYTES:
+                state["learned_net"] = bytes(content.view[one.start : one.stop]).decode()
+            elif one.number in (_ITER, _STEP) and one.kind == VARINT:
+                name_of = "iteration" if one.number == _ITER else "current_step"
+                state[name_of] = signed(one.value)
+        return SolverState(**state)
+    except WireError as error:
+        reason = f"{error.message} (byte {error.at:,})"
+    except (TypeError, UnicodeDecodeError):
+        reason = "it names no iteration"
+    raise NetError(f"{name} is no solver state: {reason}", None, "is it the right file?")
+
+
+def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None:
+    """Write a state, whole or not at all, in the form that the suffix .h5 tells.
+
+    Source: SGDSolver::SnapshotSolverStateToBinaryProto, SnapshotSolverStateToHDF5.
+    """
+    with replacing(path) as temporary:
+        if os.fspath(path).endswith(".h5"):
+            _write_hdf5(temporary, state)
+            return
+        with temporary.open("wb") as file:
+            file.write(b"\x08" + to_varint(state.iteration))
+            learned = state.learned_net.encode()
+            file.write(header(_LEARNED_NET, len(learned)) + learned)
+            for blob in state.history:
+                parts = blob_bytes(blob)
+                file.write(header(_HISTORY, sum(len(part) for part in parts)))
+                file.writelines(parts)
+            file.write(b"\x20" + to_varint(state.current_step))
+
+
+def _read_hdf5(name: str) -> SolverState:
+    library = need("h5py", "an HDF5 snapshot")
+    try:
+        with library.File(name, "r") as file:
+            history = file["history"]
+            blobs = [np.asarray(history[str(i)]) for i in range(len(history))]
+            learned = file["learned_net"][()] if "learned_net" in file else b""
+            return SolverState(
+                int(np.ravel(file["iter"][()])[0]),
+                learned.decode() if isinstance(learned, bytes) else str(learned),
+                blobs,
+                int(np.ravel(file["current_step"][()])[0]),
+            )
+    except (OSError, KeyError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition(" (")[0].strip("'\"")
+        raise NetError(f"{name} is no solver state: {reason.lower()}") from None
+
+
+def _write_hdf5(path: Any, state: SolverState) -> None:
+    library = need("h5py", "an HDF5 snapshot")
+    with library.File(path, "w") as file:
+        file.create_dataset("iter", data=np.array([state.iteration], np.int32))
+        file.create_dataset("learned_net", data=np.bytes_(state.learned_net.encode() + b"\0"))
+        file.create_dataset("current_step", data=np.array([state.current_step], np.int32))
+        history = file.create_group("history")
+        for index, blob in enumerate(state.history):
+            history.create_dataset(str(index), data=np.asarray(blob, np.float32))

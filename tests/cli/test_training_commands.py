@@ -1,0 +1,160 @@
+"""protonet train, test, time and plot as a user meets them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from protonet.cli import group
+from protonet.diagnostics import NetError
+from protonet.training.parallel import launch_command
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
+import nets
+
+ZOO = Path(__file__).parents[2] / "zoo_prototxt"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nets.write(tmp_path, "max_iter: 4\ndisplay: 2\ntest_iter: 2\ntest_interval: 2\n")
+
+
+def run(*arguments):
+    """A command in this process: what it printed, or the error that it raised."""
+    done = CliRunner().invoke(group, [str(a) for a in arguments], standalone_mode=False)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_caffes_own_spelling():
+    run("train", "-solver", "solver.prototxt")
+    assert Path("tiny_iter_4.caffemodel").exists()
+    run("train", "-solver=solver.prototxt", "-weights=tiny_iter_4.caffemodel")
+    run("train", "--solver=solver.prototxt", "-snapshot", "tiny_iter_4.solverstate")
+    done = run(
+        "test", "-model", "net.prototxt", "-weights", "tiny_iter_4.caffemodel", "-iterations", "4"
+    )
+    assert re.search(r"^Loss: [\d.]+\naccuracy = [\d.]+\nloss = [\d.]+ \(\* 1 = ", done.stdout)
+    done = run("time", "-model", "net.prototxt", "-iterations", "2")
+    assert re.search(r"^ip1 +InnerProduct +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
+
+
+def test_a_pipe_gets_caffes_lines_and_a_plot_is_made_of_them():
+    command = [sys.executable, "-m", "protonet", "train", "solver.prototxt"]
+    with Path("train.log").open("w") as log:
+        done = subprocess.run(command, stderr=log, stdout=subprocess.PIPE, check=False)
+    assert done.returncode == 0
+    assert done.stdout == b""
+    assert "Iteration 2, lr = " in Path("train.log").read_text()
+    run("plot", "train.log", "-o", "loss.png")
+    assert Path("loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train"],
+        ["train", "a", "-solver", "b"],
+        ["test", "a"],
+        ["time"],
+        ["train", "a", "-gpu", "x"],
+    ],
+)
+def test_wrong_commands(arguments):
+    done = CliRunner().invoke(group, arguments)
+    assert done.exit_code == 2, done.output
+
+
+def test_no_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(NetError, match="there is no GPU 0 here"):
+        run("train", "solver.prototxt", "-gpu", "0,1")
+    with pytest.raises(NetError, match="no CUDA device"):
+        run("train", "solver.prototxt", "--device", "cuda")
+
+
+def test_several_gpus_are_several_processes():
+    command = launch_command(2, ["train", "-solver", "x", "-gpu", "0,1", "--log", "json"])
+    assert command[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    assert command[5:] == [
+        "-m",
+        "protonet",
+        "train",
+        "-solver",
+        "x",
+        "-gpu",
+        "0,1",
+        "--log-format",
+        "json",
+    ]
+
+
+def test_a_stopped_run_has_its_own_exit_code(monkeypatch):
+    from protonet.training.run import Run
+
+    agree = Run.agree
+
+    def interrupted(self, loss):
+        os.kill(os.getpid(), 15)
+        agree(self, loss)
+
+    monkeypatch.setattr(Run, "agree", interrupted)
+    done = CliRunner().invoke(group, ["train", "solver.prototxt", "--log", "none"])
+    assert done.exit_code == 143
+    assert Path("tiny_iter_1.solverstate").exists()
+
+
+def test_time_compares_two_nets():
+    other = Path("net.prototxt").read_text().replace('"ip2"', '"fc"')
+    Path("other.prototxt").write_text(other)
+    done = run(
+        "time",
+        "net.prototxt",
+        "--compare",
+        "other.prototxt",
+        "--iterations",
+        "1",
+        "--phase",
+        "TRAIN",
+    )
+    heads, *rows = done.stdout.splitlines()
+    assert re.search(r"forward ms +backward ms +forward ms +backward ms", heads)
+    cells = {row.split()[0]: row.split() for row in rows}
+    assert len(cells["ip1"]) == 8  # both nets have it, and their ratio
+    assert len(cells["ip2"]) == len(cells["fc"]) == 4
+    assert len(cells["net"]) == 8
+
+
+def test_time_without_data():
+    done = run(
+        "time",
+        ZOO / "alexnet" / "train_val.prototxt",
+        "--phase",
+        "TRAIN",
+        "--shape",
+        "data=1x3x227x227",
+        "--iterations",
+        "1",
+    )
+    assert re.search(r"^conv1 +Convolution +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
+
+
+def test_a_solver_that_is_wrong():
+    Path("solver.prototxt").write_text(Path("solver.prototxt").read_text() + "momentun: 1\n")
+    with pytest.raises(NetError, match="no field 'momentun'"):
+        run("train", "solver.prototxt")
+    with pytest.raises(NetError, match=r"nowhere.prototxt can't be read"):
+        run("train", "nowhere.prototxt")
+    with pytest.raises(NetError, match=r"none.caffemodel"):
+        run("test", "net.prototxt", "--weights", "none.caffemodel")

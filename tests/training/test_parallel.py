@@ -1,0 +1,83 @@
+"""Two processes on gloo: what they train, what they write, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import nets
+import numpy as np
+import pytest
+import torch
+
+import protonet
+from protonet.training.log import Log
+from protonet.training.parallel import launch_command
+from protonet.weights.solver_state import read_solver_state
+
+pytestmark = pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="this torch has no torch.distributed"
+)
+
+
+class Losses(Log):
+    def __init__(self):
+        self.losses = []
+
+    def stepped(self, iteration, loss, rate, items):
+        self.losses.append(loss)
+        self.items = items
+
+
+def torchrun(folder, *arguments):
+    command = launch_command(2, ["train", "solver.prototxt", "--device", "cpu", *arguments])
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("layer_wise", [True, False])
+def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, layer_wise):
+    nets.write(tmp_path, "max_iter: 12\niter_size: 2\nsnapshot: 6\n", shuffle=False, dropout=0)
+    monkeypatch.chdir(tmp_path)
+    heard = Losses()
+    one = protonet.train("solver.prototxt", log=heard)
+    history = read_solver_state(one.snapshot).history
+
+    text = Path("solver.prototxt").read_text().replace("iter_size: 2", "display: 1")
+    (tmp_path / "two").mkdir()
+    nets.write(tmp_path / "two", shuffle=False, dropout=0)
+    Path("two/solver.prototxt").write_text(f"{text}layer_wise_reduce: {str(layer_wise).lower()}\n")
+    done = torchrun(tmp_path / "two", "--log", "json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    # Every line once: the second process says nothing.
+    losses = [e["loss"] for e in events if e["event"] == "train"][:12]
+    np.testing.assert_allclose(losses, heard.losses, rtol=1e-4, atol=1e-6)
+    state = read_solver_state("two/tiny_iter_12.solverstate")
+    for ours, theirs in zip(state.history, history, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+    position = json.loads(Path("two/tiny_iter_12.position.json").read_text())
+    assert len(position["ranks"]) == 2
+
+    if layer_wise:  # and it resumes in two processes
+        wanted = Path("two/tiny_iter_12.caffemodel").read_bytes()
+        Path("two/tiny_iter_12.caffemodel").unlink()
+        done = torchrun(tmp_path / "two", "--snapshot", "tiny_iter_6.solverstate")
+        assert done.returncode == 0, done.stderr
+        assert Path("two/tiny_iter_12.caffemodel").read_bytes() == wanted
+
+
+def test_a_process_that_dies_ends_the_run_with_its_error(tmp_path):
+    nets.write(tmp_path, "max_iter: 1000000\n", shuffle=False, dropout=0)
+    with h5py.File(tmp_path / "train.h5", "r+") as file:
+        file["data"][9, 0, 0, 0] = np.nan  # an odd record: the second process reads it
+    start = time.monotonic()
+    done = torchrun(tmp_path, "--log", "none")
+    assert time.monotonic() - start < 100
+    assert done.returncode != 0
+    assert "the data blob 'data' itself is not finite" in done.stderr
+    assert not list(tmp_path.glob("tiny*"))

@@ -1,0 +1,215 @@
+"""A run that is killed and resumed gives the bits of one that never stopped; nothing is half."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nets
+import pytest
+import torch
+
+import protonet
+from protonet.diagnostics import NetError
+from protonet.training import snapshot as snapshots
+from protonet.training.log import Log
+from protonet.weights.solver_state import read_solver_state
+
+FILES = ("caffemodel", "solverstate", "position.json")
+TESTED = "test_iter: 3\ntest_interval: 4\n"
+
+
+def files(iteration, folder="."):
+    return [Path(folder, f"tiny_iter_{iteration}.{suffix}").read_bytes() for suffix in FILES]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_resumed_bits_are_those_of_an_unbroken_run(folder):
+    nets.write(folder, f"max_iter: 23\nsnapshot: 9\naverage_loss: 4\n{TESTED}")
+    whole = protonet.train("solver.prototxt", log="none")
+    wanted = files(23)
+    Path("tiny_iter_23.solverstate").unlink()
+    torch.manual_seed(99)
+    again = protonet.train("solver.prototxt", snapshot="tiny_iter_9.solverstate", log="none")
+    assert files(23) == wanted
+    assert again.loss == whole.loss
+    assert again.tests == whole.tests
+    # Without the position the weights go elsewhere: the data starts at its first record.
+    Path("tiny_iter_9.position.json").unlink()
+    protonet.train("solver.prototxt", snapshot="tiny_iter_9.solverstate", log="none")
+    assert files(23)[0] != wanted[0]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.011])
+def test_killed_at_any_moment(folder, delay):
+    nets.write(folder, f"max_iter: 400\nsnapshot: 1\n{TESTED}")
+    (folder / "whole").mkdir()
+    (folder / "killed").mkdir()
+    for name in ("net.prototxt", "train.h5", "train_list.txt", "solver.prototxt"):
+        shutil.copy(name, folder / "whole")
+        shutil.copy(name, folder / "killed")
+    command = [sys.executable, "-m", "protonet", "train", "solver.prototxt", "--log", "json"]
+    with subprocess.Popen(command, cwd="killed", stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stdout:
+            if "tiny_iter_30." in line:
+                time.sleep(delay)
+                running.kill()
+    assert running.returncode == -signal.SIGKILL
+    states = [p for p in Path("killed").glob("tiny_iter_*.solverstate") if p.name[0] != "."]
+    last = max(int(re.search(r"iter_(\d+)", p.name)[1]) for p in states)
+    assert 29 <= last < 400
+    end = last + 5
+    text = Path("solver.prototxt").read_text().replace("max_iter: 400", f"max_iter: {end}")
+    for where, snapshot in (("whole", None), ("killed", f"tiny_iter_{last}.solverstate")):
+        Path(where, "end.prototxt").write_text(text)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder / where)
+            protonet.train("end.prototxt", snapshot=snapshot, log="none")
+    assert files(end, "killed") == files(end, "whole")
+
+
+def test_a_position_of_another_run_is_left_alone(folder):
+    nets.write(folder, "max_iter: 4\nsnapshot: 2\n")
+    protonet.train("solver.prototxt", log="none")
+    position = json.loads(Path("tiny_iter_2.position.json").read_text())
+    position["history_crc32"] ^= 1
+    Path("tiny_iter_2.position.json").write_text(json.dumps(position))
+    said = Said()
+    protonet.train("solver.prototxt", snapshot="tiny_iter_2.solverstate", log=said)
+    assert any("starts at the first record" in line for line in said.lines)
+    Path("tiny_iter_2.position.json").write_text("{}")
+    with pytest.raises(NetError, match="no position that a snapshot left"):
+        protonet.train("solver.prototxt", snapshot="tiny_iter_2.solverstate", log="none")
+
+
+class Said(Log):
+    """Keeps every line, and does something at an iteration."""
+
+    def __init__(self, at=None, then=None):
+        self.lines, self.at, self.then, self.done = [], at, then, 0
+
+    def said(self, text):
+        self.lines.append(text)
+
+    def stepped(self, iteration, loss, rate, items):
+        self.done = iteration
+        if iteration == self.at:
+            self.then()
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_snapshots_and_stops(folder, name):
+    nets.write(folder, "max_iter: 50\nsnapshot_after_train: false\n")
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    said = Said(6, lambda: signal.raise_signal(number))
+    trained = protonet.train("solver.prototxt", log=said)
+    # Caffe looks after the update of the iteration in which the signal came.
+    assert trained.iteration == 7
+    assert trained.signal == number
+    assert trained.snapshot == "tiny_iter_7.solverstate"
+    assert read_solver_state(trained.snapshot).iteration == 7
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_stops_at_once(folder):
+    nets.write(folder, "max_iter: 50\n")
+
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        protonet.train("solver.prototxt", log=Said(3, twice))
+    assert not list(folder.glob("tiny*"))
+
+
+def test_hangup_snapshots_and_goes_on(folder):
+    nets.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
+    said = Said(3, lambda: signal.raise_signal(signal.SIGHUP))
+    trained = protonet.train("solver.prototxt", log=said)
+    assert trained.iteration == 8
+    assert trained.signal == 0
+    assert sorted(p.name for p in folder.glob("tiny*.solverstate")) == ["tiny_iter_4.solverstate"]
+
+
+def test_effects_are_the_users(folder):
+    nets.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
+    said = Said(3, lambda: signal.raise_signal(signal.SIGINT))
+    trained = protonet.train("solver.prototxt", log=said, effects={"SIGINT": "snapshot"})
+    assert trained.iteration == 8
+    assert trained.snapshot == "tiny_iter_4.solverstate"
+
+
+def test_a_run_in_a_thread_takes_no_signals(folder):
+    nets.write(folder, "max_iter: 2\n")
+    found = []
+    thread = threading.Thread(
+        target=lambda: found.append(protonet.train("solver.prototxt", log="none"))
+    )
+    thread.start()
+    thread.join()
+    assert found[0].iteration == 2
+
+
+def test_a_full_disk_keeps_the_last_snapshot(folder, monkeypatch):
+    nets.write(folder, "max_iter: 9\nsnapshot: 3\n")
+    write = snapshots.write_solver_state
+
+    def full(path, state):
+        if state.iteration == 6:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(path, state)
+
+    monkeypatch.setattr(snapshots, "write_solver_state", full)
+    with pytest.raises(OSError, match="No space left"):
+        protonet.train("solver.prototxt", log="none")
+    assert not Path("tiny_iter_6.solverstate").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    trained = protonet.train("solver.prototxt", snapshot="tiny_iter_3.solverstate", log="none")
+    assert trained.iteration == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data[:100], "is no solver state"),
+        (lambda data: b"\x00" + data, "is no solver state"),
+        (lambda _: b"", "names no iteration"),
+    ],
+)
+def test_a_damaged_state(folder, change, words):
+    nets.write(folder, "max_iter: 2\n")
+    protonet.train("solver.prototxt", log="none")
+    path = Path("tiny_iter_2.solverstate")
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(NetError, match=words):
+        protonet.train("solver.prototxt", snapshot=str(path), log="none")
+
+
+def test_a_state_of_another_solver_or_net(folder):
+    nets.write(folder, "max_iter: 2\n")
+    protonet.train("solver.prototxt", log="none")
+    other = Path("solver.prototxt").read_text() + 'type: "Adam"\n'
+    Path("adam.prototxt").write_text(other)
+    with pytest.raises(NetError, match=r"has 4 history blobs.* take 8"):
+        protonet.train("adam.prototxt", snapshot="tiny_iter_2.solverstate", log="none")
+    Path("tiny_iter_2.caffemodel").unlink()
+    with pytest.raises(NetError, match=r"weights 'tiny_iter_2.caffemodel'.* are not there"):
+        protonet.train("solver.prototxt", snapshot="tiny_iter_2.solverstate", log="none")
+    with pytest.raises(NetError, match="both given"):
+        protonet.train("solver.prototxt", snapshot="a", weights="b", log="none")

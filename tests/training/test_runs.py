@@ -1,0 +1,230 @@
+"""What a run does besides updates: tests, logs, bad numbers, what is left in files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+import nets
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import protonet
+from protonet.diagnostics import NetError
+from protonet.schema.pool import message
+from protonet.training.log import CaffeLog, JsonLog, Log
+from protonet.training.progress import ProgressLog
+
+TESTED = "test_iter: 4\ntest_interval: 3\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def caffe_lines(**options):
+    stream = io.StringIO()
+    protonet.train("solver.prototxt", log=CaffeLog(stream), **options)
+    return stream.getvalue().splitlines()
+
+
+def test_caffes_log_lines(folder):
+    nets.write(
+        folder, f"max_iter: 6\ndisplay: 2\naverage_loss: 2\ntest_compute_loss: true\n{TESTED}"
+    )
+    lines = caffe_lines()
+    # What tools/extra/parse_log.py looks for in a line, and how it takes the time from it.
+    for line in lines:
+        first, clock = line.split()[:2]
+        assert line[0] == "I"
+        datetime.strptime(f"2026{first[1:]} {clock}", "%Y%m%d %H:%M:%S.%f")  # noqa: DTZ007
+    text = "\n".join(lines)
+    assert "Solving tiny" in text
+    assert re.findall(r"Iteration (\d+) \(.* iter/s, .*s/2 iters\), loss = [\d.]+", text) == list(
+        "024"
+    )
+    assert re.findall(r"Iteration (\d+), lr = ([\d.e-]+)", text) == [
+        ("0", "0.05"),
+        ("2", f"{0.05 * 1.2**-0.75:g}"),
+        ("4", f"{0.05 * 1.4**-0.75:g}"),
+    ]
+    assert re.findall(r"Iteration (\d+), Testing net \(#0\)", text) == list("036")
+    assert len(re.findall(r"    Test net output #0: accuracy = [\d.]+$", text, re.MULTILINE)) == 3
+    tested = re.findall(r"    Test net output #1: loss = ([\d.]+) \(\* 1 = ([\d.]+) loss\)", text)
+    losses = re.findall(r"Test loss: ([\d.]+)", text)
+    assert [(a, a) for a in losses] == tested
+    assert re.search(r"Iteration 6, loss = [\d.]+$", text, re.MULTILINE)
+    assert lines[-1].endswith("Optimization Done.")
+
+
+def test_json_lines(folder):
+    nets.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
+    stream = io.StringIO()
+    protonet.train("solver.prototxt", log=JsonLog(stream))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    kinds = [event["event"] for event in events if event["event"] != "said"]
+    assert kinds == ["started", "test", "train", "rate", "train", "rate", "test", "train"]
+    assert events[1]["outputs"].keys() == {"accuracy", "loss"}
+    assert events[1]["losses"] == ["loss"]
+
+
+def test_the_progress_line(folder):
+    nets.write(folder, f"max_iter: 6\n{TESTED}")
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    protonet.train("solver.prototxt", log=ProgressLog(console=console))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert "iteration 3, test: accuracy" in text
+    last = text.rstrip().splitlines()[-1]
+    assert re.search(r"tiny .* 6/6 +loss [\d.]+ +lr [\d.]+ +[\d,]+ images/s", last), last
+
+
+def test_tensorboard(folder):
+    nets.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
+    protonet.train("solver.prototxt", log="none", tensorboard="board")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator("board")
+    events.Reload()
+    assert {"train/loss", "train/lr", "test0/accuracy"} <= set(events.Tags()["scalars"])
+    assert [e.step for e in events.Scalars("test0/accuracy")] == [0, 3]
+
+
+def test_a_loss_that_is_no_number(folder):
+    nets.write(folder, "max_iter: 30\nsnapshot: 2\n", dropout=0)
+    text = Path("solver.prototxt").read_text()
+    Path("solver.prototxt").write_text(text.replace("base_lr: 0.05", "base_lr: 1e18"))
+    with pytest.raises(NetError) as raised:
+        protonet.train("solver.prototxt", log="none")
+    message = str(raised.value)
+    assert re.search(r"iteration \d+: the loss is (nan|inf)", message)
+    assert "layer 'ip" in message
+    found = re.search(r"the last snapshot is (tiny_iter_\d+.solverstate)", message)
+    if found:
+        assert Path(found[1]).exists()
+
+
+def test_a_bad_number_in_the_data_is_named(folder):
+    import h5py
+
+    nets.write(folder, "max_iter: 30\n", shuffle=False)
+    with h5py.File("train.h5", "r+") as file:
+        file["data"][6, 0, 0, 0] = np.nan
+    with pytest.raises(NetError, match=r"iteration 1: .*the data blob 'data' itself is not finite"):
+        protonet.train("solver.prototxt", log="none")
+
+
+def test_test_nets_hold_the_training_nets_blobs(folder):
+    net = nets.NET.replace(
+        'layer {{ name: "relu"',
+        'layer {{ name: "bn" type: "BatchNorm" bottom: "ip1" top: "ip1" }}\nlayer {{ name: "relu"',
+    )
+    nets.write(folder, "max_iter: 5\ntest_iter: 4\ntest_iter: 4\ntest_interval: 5\n", net=net)
+    trained = protonet.train("solver.prototxt", log="none")
+    first, second = trained.tests[0], trained.tests[1]
+    assert first == second
+    # The same by hand: the stored statistics and weights of the last snapshot, all data once.
+    blobs = protonet.dump_blobs(trained.net)
+    import h5py
+
+    with h5py.File("train.h5") as file:
+        x, t = file["data"][()].reshape(16, -1), file["label"][()].astype(int)
+    y = x @ blobs["ip1"][0].T + blobs["ip1"][1]
+    mean, variance = (b / blobs["bn"][2] for b in blobs["bn"][:2])
+    y = np.maximum((y - mean) / np.sqrt(variance + 1e-5), 0)
+    y = y @ blobs["ip2"][0].T + blobs["ip2"][1]
+    y -= y.max(1, keepdims=True)
+    loss = (np.log(np.exp(y).sum(1)) - y[np.arange(16), t.ravel()]).mean()
+    assert {s.blob: s.value for s in first}["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+def test_debug_info_prints_means_and_changes_nothing(folder):
+    nets.write(folder, "max_iter: 4\n")
+    plain = protonet.train("solver.prototxt", log="none")
+    Path("solver.prototxt").write_text(
+        Path("solver.prototxt").read_text() + "debug_info: true\ndisplay: 1\n"
+    )
+    lines = caffe_lines()
+    other = protonet.train("solver.prototxt", log="none")
+    for layer, blobs in protonet.dump_blobs(plain.net).items():
+        for one, two in zip(blobs, protonet.dump_blobs(other.net)[layer], strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-7)
+    text = "\n".join(lines)
+    for words in (
+        r"\[Forward\] Layer ip1, top blob ip1 data: [\d.]+",
+        r"\[Forward\] Layer ip2, param blob 0 data: [\d.]+",
+        r"\[Backward\] Layer ip2, bottom blob ip1 diff: [\d.]+",
+        r"\[Backward\] Layer ip1, param blob 1 diff: [\d.]+",
+        r"\[Backward\] All net params \(data, diff\): L1 norm = \(.*\); L2 norm = \(.*\)",
+        r"\[Update\] Layer ip1, param 0 data: [\d.]+; diff: [\d.e-]+",
+    ):
+        assert re.search(words, text), words
+
+
+def test_snapshot_diff_keeps_the_last_update(folder):
+    nets.write(folder, "max_iter: 3\nsnapshot: 1\nsnapshot_diff: true\n")
+    protonet.train("solver.prototxt", log="none")
+    read = [message("NetParameter") for _ in range(2)]
+    for made, iteration in zip(read, (2, 3), strict=True):
+        made.ParseFromString(Path(f"tiny_iter_{iteration}.caffemodel").read_bytes())
+    before, after = ({la.name: la for la in made.layer}["ip2"].blobs[0] for made in read)
+    np.testing.assert_allclose(
+        np.array(before.data) - np.array(after.data), after.diff, rtol=1e-3, atol=1e-6
+    )
+
+
+def test_weights_of_several_files_and_of_the_solver(folder):
+    nets.write(folder, "max_iter: 1\nbase_lr: 0\n".replace("base_lr: 0\n", ""))
+    first = protonet.train("solver.prototxt", log="none")
+    solver = Path("solver.prototxt").read_text().replace("base_lr: 0.05", "base_lr: 0")
+    renamed = Path("net.prototxt").read_text().replace('"ip2"', '"ip3"')
+    Path("net.prototxt").write_text(renamed)
+    Path("solver.prototxt").write_text(solver + 'weights: "tiny_iter_1.caffemodel"\n')
+    lines = caffe_lines()
+    assert any("Layers that it does not have: ip3" in line for line in lines)
+    second = protonet.train("solver.prototxt", log="none")
+    same = protonet.dump_blobs(second.net)["ip1"][0] == protonet.dump_blobs(first.net)["ip1"][0]
+    assert same.all()
+    wrong = Path("net.prototxt").read_text().replace("num_output: 12", "num_output: 5")
+    Path("net.prototxt").write_text(wrong)
+    with pytest.raises(
+        NetError, match=r"tiny_iter_1.caffemodel.*'ip1'|'ip1'.*tiny_iter_1"
+    ) as raised:
+        protonet.train("solver.prototxt", log="none")
+    assert "rename the layer" in raised.value.hint
+
+
+def test_a_net_without_data_or_loss(folder):
+    nets.write(folder, "max_iter: 1\n")
+    text = Path("net.prototxt").read_text()
+    Path("net.prototxt").write_text(text.replace('type: "SoftmaxWithLoss"', 'type: "Accuracy"'))
+    with pytest.raises(NetError, match="has no loss"):
+        protonet.train("solver.prototxt", log="none")
+    Path("net.prototxt").write_text('input: "x" input_shape { dim: 1 }' + text)
+    with pytest.raises(NetError, match="nothing gives the TRAIN net its data"):
+        protonet.train("solver.prototxt", log="none")
+
+
+def test_bf16_and_compile_are_close(folder):
+    nets.write(folder, "max_iter: 6\n", dropout=0)
+    plain = protonet.train("solver.prototxt", log="none")
+    half = protonet.train("solver.prototxt", log="none", precision="bf16")
+    assert half.loss == pytest.approx(plain.loss, rel=0.05)
+    assert half.net.ip1.weight.dtype == torch.float32
+
+
+def test_clipping_is_said(folder):
+    nets.write(folder, "max_iter: 1\nclip_gradients: 0.01\n")
+    assert any("Gradient clipping: scaling down" in line for line in caffe_lines())
+
+
+def test_the_default_log_hears_everything(folder):
+    nets.write(folder, "max_iter: 1\n")
+    assert protonet.train("solver.prototxt", log=Log()).iteration == 1
