@@ -12,6 +12,14 @@ ZOO = ROOT / "zoo_prototxt"
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/cases")
+    parser.addoption("--slow", action="store_true", help="run what is marked slow, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: give --slow"))
 
 
 @pytest.fixture

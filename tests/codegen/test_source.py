@@ -18,6 +18,11 @@ CASES = {
     "alexnet_test.py": ("alexnet/train_val", {}),
     "googlenet.py": ("googlenet/deploy", {}),
     "resnet50.py": ("resnet50/deploy", {}),
+    "lenet5.py": ("lenet5/deploy", {}),
+    "vgg16.py": ("vgg16/deploy", {}),
+    "resnet20_cifar.py": ("resnet20_cifar/deploy", {}),
+    "mobilenet_v2.py": ("mobilenet_v2/deploy", {}),
+    "aspp.py": ("teaching/aspp", {}),
     "resnet50_faithful.py": ("resnet50/deploy", {"faithful": True}),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_weights(name):
 @pytest.mark.parametrize("name", [n.partition("/")[2] for n in teaching()])
 def test_the_page_tells_of_it(name):
     assert f"`{name}`" in PAGE
+
+
+def test_the_pictures_are_of_these_nets():
+    shown = re.findall(r"!\[\w+\]\((\w+)\.svg\)", PAGE)
+    assert len(shown) == 9
+    for name in (n.partition("/")[2] for n in teaching()):
+        picture = (FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+        for node in net(name).nodes:
+            assert node.type in ("BatchNorm", "Scale", "ReLU", "ReLU6") or node.name in picture
 
 
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])

@@ -54,9 +54,10 @@ def _module_35(net: Net, at: str, x: str, pooled: int) -> str:
 
 def _to_17(net: Net, at: str, x: str) -> str:
     """From 35x35 to 17x17: convolve and pool side by side, so that nothing is squeezed first."""
+    three = _conv(net, f"{at}/3x3", x, 384, 3, 2, 0)
     double = _chain(net, at, x, ("double_reduce", 64, 1), ("double_1", 96, 3))
     branches = [
-        _conv(net, f"{at}/3x3", x, 384, 3, 2, 0),
+        three,
         _conv(net, f"{at}/double_2", double, 96, 3, 2, 0),
         net.pool(f"{at}/pool", x, "MAX", _WINDOW),
     ]
@@ -85,11 +86,11 @@ def _module_17(net: Net, at: str, x: str, middle: int) -> str:
 
 def _to_8(net: Net, at: str, x: str) -> str:
     """From 17x17 to 8x8."""
-    three = _conv(net, f"{at}/3x3_reduce", x, 192, 1)
+    three = _conv(net, f"{at}/3x3", _conv(net, f"{at}/3x3_reduce", x, 192, 1), 320, 3, 2, 0)
     steps = (("7x7_reduce", 192, 1), ("1x7", 192, (1, 7)), ("7x1", 192, (7, 1)))
     seven = _chain(net, at, x, *steps)
     branches = [
-        _conv(net, f"{at}/3x3", three, 320, 3, 2, 0),
+        three,
         _conv(net, f"{at}/7x7_3x3", seven, 192, 3, 2, 0),
         net.pool(f"{at}/pool", x, "MAX", _WINDOW),
     ]
@@ -98,17 +99,17 @@ def _to_8(net: Net, at: str, x: str) -> str:
 
 def _module_8(net: Net, at: str, x: str) -> str:
     """At 8x8: the outputs of 1x3 and of 3x1 side by side, for more features."""
+    branches = [_conv(net, f"{at}/1x1", x, 320, 1)]
     three = _conv(net, f"{at}/3x3_reduce", x, 384, 1)
+    branches += _both(net, f"{at}/", three)
     double = _chain(net, at, x, ("double_reduce", 448, 1), ("double", 384, 3))
-    branches = [
-        _conv(net, f"{at}/1x1", x, 320, 1),
-        _conv(net, f"{at}/1x3", three, 384, (1, 3)),
-        _conv(net, f"{at}/3x1", three, 384, (3, 1)),
-        _conv(net, f"{at}/double_1x3", double, 384, (1, 3)),
-        _conv(net, f"{at}/double_3x1", double, 384, (3, 1)),
-        _pooled(net, at, x, 192),
-    ]
-    return net.concat(f"{at}/output", branches)
+    branches += _both(net, f"{at}/double_", double)
+    return net.concat(f"{at}/output", [*branches, _pooled(net, at, x, 192)])
+
+
+def _both(net: Net, at: str, x: str) -> list[str]:
+    """1x3 and 3x1 of the same input."""
+    return [_conv(net, f"{at}1x3", x, 384, (1, 3)), _conv(net, f"{at}3x1", x, 384, (3, 1))]
 
 
 def _auxiliary(net: Net, x: str) -> None:
@@ -251,8 +252,8 @@ ENTRIES = (
         "epochs.",
         differs="The layers are those of the published code, which table 1 of the paper sums up. "
         "BatchNorm has a learned scale, which TensorFlow's release does without: 17,216 "
-        "weights. The auxiliary loss counts 0.4 as in the released code. Label smoothing (0.1) "
-        "is not in Caffe's SoftmaxWithLoss.",
+        "weights. Average pooling counts the padding, as Caffe does. The auxiliary loss counts "
+        "0.4 as in the released code. Label smoothing (0.1) is not in Caffe's SoftmaxWithLoss.",
         more=_by_hand(),
     ),
 )

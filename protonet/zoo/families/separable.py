@@ -102,6 +102,7 @@ def _block(
     net: Net, at: str, x: str, widths: tuple[int, ...], stride: int, first: bool, swapped: bool
 ) -> str:
     """Separable convolutions, rectified before each, and a shortcut around them."""
+    shortcut = x if stride == 1 else _conv(net, f"{at}/shortcut", x, widths[-1], 1, stride)
     y = x
     for index, (channels, outputs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
         if index > 1:
@@ -109,10 +110,9 @@ def _block(
         elif not first:
             y = net.layer(f"{at}/relu", "ReLU", [x])
         y = _separable(net, f"{at}/sep{index}", y, channels, outputs, swapped)
-    if stride == 1:
-        return net.add(at, [x, y])
-    y = net.pool(f"{at}/pool", y, "MAX", "kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR")
-    return net.add(at, [_conv(net, f"{at}/shortcut", x, widths[-1], 1, stride), y])
+    if stride > 1:
+        y = net.pool(f"{at}/pool", y, "MAX", "kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR")
+    return net.add(at, [shortcut, y])
 
 
 def _xception(net: Net, swapped: bool) -> None:
