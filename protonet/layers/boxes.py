@@ -52,6 +52,20 @@ def nms(
     return kept
 
 
+def best_boxes(rows: torch.Tensor, threshold: float, images: int) -> torch.Tensor:
+    """The rows of label, score and corners that no better one suppresses, (1, 1, n, 7).
+
+    All are of image 0; where there is none, a row of -1 for each image.
+    """
+    rows = rows[rows[:, 1].argsort(descending=True, stable=True)]
+    kept = rows[nms(rows[:, 2:], threshold)]
+    image = kept.new_zeros(len(kept), 1)
+    if len(kept) == 0:
+        kept = rows.new_full((images, 6), -1)
+        image = torch.arange(images, device=rows.device)[:, None].to(rows)
+    return torch.cat([image, kept], 1)[None, None]
+
+
 def match_boxes(
     boxes: torch.Tensor,
     truth: torch.Tensor,

@@ -8,6 +8,7 @@ from protonet.layers.base import LayerError, Shape, count, show
 from protonet.program import Expr
 
 FULL, VALID, BATCH_SIZE, NONE = 0, 1, 2, 3
+PRE_FIXED = 10003  # Intel's: pre_fixed_normalizer
 
 
 def normalization(loss: Any, default: int) -> int:

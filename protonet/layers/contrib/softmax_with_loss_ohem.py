@@ -1,0 +1,82 @@
+"""SoftmaxWithLossOHEM: the cross entropy, and that of each region, of the R-FCN fork."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, Layer, Shape, canonical_axis, count, register
+from protonet.layers.loss import (
+    BATCH_SIZE,
+    FULL,
+    NONE,
+    PRE_FIXED,
+    VALID,
+    check_batch,
+    check_labels,
+    normalization,
+    targets,
+)
+from protonet.program import Builder, Expr, F, single
+
+
+@register("SoftmaxWithLossOHEM")
+class SoftmaxWithLossOHEM(Layer):
+    """Minus the logarithm of the softmax at the labels, divided as loss_param says.
+
+    Scores (n, c, ...), labels (n, ...), to one number; a second top has the softmax, a third the
+    loss of each label, of their shape, without a gradient. Source: SoftmaxWithLossLayer of
+    daijifeng001's caffe-rfcn.
+    """
+
+    param = "softmax_param"
+    bottoms = (2, 2)
+    tops = (1, 3)
+    is_loss = True
+    honours = ("normalization",)
+    examples = (
+        Example(
+            'layer { name: "l" type: "SoftmaxWithLossOHEM" bottom: "x" bottom: "label" '
+            'top: "loss" top: "prob" top: "each" }',
+            {"x": (4, 10), "label": (4,)},
+            {"loss": (), "prob": (4, 10), "each": (4,)},
+            "loss = l_each.sum() / l_each.numel()",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        scores, labels = bottoms
+        check_batch(bottoms)
+        check_labels(scores, labels, canonical_axis(self.p.axis, scores))
+        # The net's own labels may be (n), where those of the regions are (n, 1, 1, 1).
+        each = (*labels, 1, 1, 1)[:4] if len(scores) == 4 else labels
+        return ((), scores, each)[: len(self.message.top)]
+
+    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+        scores, labels = bottoms
+        axis, options = canonical_axis(self.p.axis, b.bottoms[0]), self.message.loss_param
+        ignores, mode = options.HasField("ignore_label"), normalization(options, VALID)
+        target = b.let("target", targets(scores, labels, b.bottoms, axis))
+        moved = scores if axis == 1 else scores.movedim(axis, 1)
+        ignored = {"ignore_index": options.ignore_label} if ignores else {}
+        each = b.let("each", b.call(F.cross_entropy, moved, target, **ignored, reduction="none"))
+        loss: Expr = each.sum()
+        if mode == FULL or (mode == VALID and not ignores):
+            loss = loss / each.numel()
+        elif mode == VALID:
+            kept: Expr = target != options.ignore_label
+            loss = loss / kept.sum().clamp(min=1)
+        elif mode == BATCH_SIZE:
+            for i in range(axis):
+                loss = loss / scores.shape[i]
+        elif mode == PRE_FIXED:
+            loss = loss / max(1.0, single(options.pre_fixed_normalizer))
+        assert mode in (FULL, VALID, BATCH_SIZE, NONE, PRE_FIXED)
+        alone: Expr = each.detach()
+        if len(b.tops) == 3 and b.tops[2] != _without(b.bottoms[0], axis):
+            alone = alone.view(scores.shape[0], *b.tops[2][1:])
+        tops = (loss, b.call(F.softmax, scores, dim=axis), alone)
+        return tops[: len(b.tops)]
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    """A shape less one axis."""
+    assert count(shape) >= 0
+    return (*shape[:axis], *shape[axis + 1 :])
