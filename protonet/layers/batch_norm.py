@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, F, nn, single, torch
+
+_STATISTICS = ("mean", "variance", "factor")
 
 
 @register("BatchNorm")
 class BatchNormLayer(Layer):
     """Normalise each channel by the batch's statistics in training, by the stored ones else.
 
-    (n, c, ...), kept. Source: Caffe's BatchNormLayer.
+    With scale_bias, scale_filler or bias_filler (NVIDIA's fork), or filler (Intel's), it scales
+    and shifts, too; these two blobs follow the statistics, and lead them in NVIDIA's 0.15, whose
+    nets state an lr_mult for the first two of their params. NVIDIA's statistics are running
+    averages. (n, c, ...), kept. Source: Caffe's BatchNormLayer; the forks'
+    BatchNormLayer, CuDNNBatchNormLayer and MKLDNNBatchNormLayer.
     """
 
     param = "batch_norm_param"
-    blobs = ("mean", "variance", "factor")
+    blobs = _STATISTICS
     may_run_in_place = True
     examples = (
         Example(
@@ -24,42 +33,97 @@ class BatchNormLayer(Layer):
             {"y": (2, 3, 4, 4)},
             "self.bn1 = BatchNorm(3, use_global_stats=False)",
         ),
+        Example(
+            'layer { name: "bn1" type: "BatchNorm" bottom: "x" top: "y" '
+            "batch_norm_param { scale_bias: true moving_average_fraction: 0.9 } }",
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "self.bn1 = AveragedBatchNorm(3, moving_average_fraction=0.9)",
+        ),
+        Example(
+            'layer { name: "bn1" type: "BatchNorm" bottom: "x" top: "y" '
+            "batch_norm_param { filler { value: 1 } bias_term: false } }",
+            {"x": (2, 3, 4, 4)},
+            {"y": (2, 3, 4, 4)},
+            "self.bn1 = ScaledBatchNorm(3, bias=False)",
+        ),
     )
 
+    def __init__(self, message: Any, phase: str = "TEST") -> None:
+        super().__init__(message, phase)
+        p = self.p
+        nvidia = p.scale_bias or self.has("scale_filler")
+        self.of_intel = not nvidia and (self.has("filler") or self.has("bias_term"))
+        self.scales = nvidia or self.has("bias_filler") or (self.of_intel and p.use_weight_bias)
+        learned = ("weight", "bias") if p.bias_term or not self.of_intel else ("weight",)
+        first = [spec.lr_mult for spec in message.param]
+        leads = len(first) > 3 and all(first[:2]) and not any(first[2:4])
+        if self.scales:
+            vars(self)["blobs"] = (*learned, *_STATISTICS) if leads else (*_STATISTICS, *learned)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        if len(bottoms[0]) < 2:
+        x = bottoms[0]
+        if len(x) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
-        if self.p.scale_bias:
-            hint = "put a Scale layer with a bias_term after it"
-            raise LayerError("scale_bias is NVIDIA's, not supported", "scale_bias", hint=hint)
+        self.check_batch(x)
         for index, spec in enumerate(self.message.param):
-            if spec.lr_mult != 0:
+            statistic = index < len(self.blobs) and self.frozen(index)
+            # NVIDIA's fork sets these to 0 itself.
+            if statistic and spec.lr_mult != 0 and (self.of_intel or not self.scales):
                 what = f"lr_mult of its statistics must be 0, not {single(spec.lr_mult)}"
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
+        for field in ("scale_filler", "filler", "bias_filler"):
+            filler.check(getattr(self.p, field), field, (x[1],))
         return bottoms
+
+    def check_batch(self, x: Shape) -> None:
+        """LayerError where Intel's fork would take statistics of parts of a training batch."""
+        size = self.p.stats_batch_size
+        stored = self.p.use_global_stats if self.has("use_global_stats") else self.phase == "TEST"
+        if size and not stored and size != x[0]:
+            what = f"statistics of {size} of the {x[0]} images of a batch are not supported"
+            raise LayerError(what, "stats_batch_size", hint="a batch of that size is")
 
     def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
         channels = bottoms[0][1]
-        return (channels,), (channels,), (1,)
+        return tuple((1,) if blob == "factor" else (channels,) for blob in self.blobs)
+
+    def fillers(self) -> tuple[Any, ...]:
+        stated = {"weight": "scale_filler", "bias": "bias_filler"}
+        if self.of_intel:
+            stated["weight"] = "filler"
+        fields = (stated.get(blob) for blob in self.blobs)
+        return tuple(getattr(self.p, f) if f and self.has(f) else None for f in fields)
 
     def frozen(self, blob: int) -> bool:
-        return True
+        return self.blobs[blob] in _STATISTICS
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         stored = self.phase == "TEST" or self.p.use_global_stats
         return (8 if stored else 16) * bottoms[0][1]
 
+    def eps(self) -> float:
+        """What is added to the variance; NVIDIA's fork takes no less than 1e-5."""
+        eps = single(self.p.eps)
+        return max(eps, 1e-5) if self.scales and not self.of_intel else eps
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        stored = self.p.use_global_stats if self.has("use_global_stats") else None
-        return b.module(
-            BatchNorm,
-            b.bottoms[0][1],
-            eps=single(self.p.eps),
-            moving_average_fraction=single(self.p.moving_average_fraction),
-            use_global_stats=stored,
-        )(x)
+        options: dict[str, Any] = {
+            "eps": self.eps(),
+            "moving_average_fraction": single(self.p.moving_average_fraction),
+        }
+        if self.scales and not self.of_intel:
+            return b.module(AveragedBatchNorm, b.bottoms[0][1], **options)(x)
+        options["use_global_stats"] = None
+        if self.has("use_global_stats"):
+            options["use_global_stats"] = self.p.use_global_stats
+        if not self.scales:
+            return b.module(BatchNorm, b.bottoms[0][1], **options)(x)
+        b.helper(BatchNorm)
+        bias = "bias" in self.blobs
+        return b.module(ScaledBatchNorm, b.bottoms[0][1], **options, bias=bias)(x)
 
 
 class BatchNorm(nn.Module):
@@ -96,3 +160,62 @@ class BatchNorm(nn.Module):
         self.variance.mul_(self.fraction).add_(variance)
         self.factor.mul_(self.fraction).add_(1)
         return y
+
+
+class ScaledBatchNorm(BatchNorm):
+    """Batch normalisation by divided statistics, with a learned scale and shift."""
+
+    def __init__(
+        self,
+        channels: int,
+        eps: float = 1e-5,
+        moving_average_fraction: float = 0.999,
+        use_global_stats: bool | None = None,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(channels, eps, moving_average_fraction, use_global_stats)
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shape = (-1,) + (1,) * (x.dim() - 2)
+        y = super().forward(x) * self.weight.view(shape)
+        return y if self.bias is None else y + self.bias.view(shape)
+
+
+class AveragedBatchNorm(nn.Module):
+    """Batch normalisation by running averages, with a learned scale and shift."""
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+    factor: torch.Tensor
+    steps: torch.Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        eps: float = 1e-5,
+        moving_average_fraction: float = 0.999,
+    ) -> None:
+        super().__init__()
+        self.eps, self.fraction = eps, moving_average_fraction
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.zeros(channels))
+        self.register_buffer("factor", torch.ones(1))
+        self.register_buffer("steps", torch.zeros(()), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.weight, self.bias
+        if not self.training:
+            mean, variance = self.mean / self.factor, self.variance / self.factor
+            return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        variance, mean = torch.var_mean(x.detach(), axes)
+        # The first two batches' statistics are taken as they are.
+        kept = torch.where(self.steps < 2, 0.0, self.fraction).to(x.dtype)
+        self.mean.mul_(kept).add_(mean * (1 - kept))
+        self.variance.mul_(kept).add_(variance * (1 - kept))
+        self.steps.add_(1)
+        return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)

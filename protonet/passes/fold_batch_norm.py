@@ -6,8 +6,14 @@ from typing import Any
 
 from protonet.graph.graph import Graph, Node
 from protonet.layers.base import Layer, Shape
-from protonet.program import Builder, Expr, nn, single
+from protonet.program import Builder, Expr, nn
 
+# Where torch keeps Caffe's statistics, and how; the divisor is gone.
+_IN_TORCH = {
+    "mean": ("running_mean", "folded"),
+    "variance": ("running_var", "folded"),
+    "factor": ("", "factor"),
+}
 _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
 
@@ -25,27 +31,29 @@ class FoldedBatchNorm(Layer):
     def places(
         self, name: str, attribute: str, params: tuple[Any, ...]
     ) -> dict[str, list[tuple[str, Shape, str]]]:
-        mean, variance, factor = params[:3]
-        found = {
-            name: [
-                (f"{attribute}.running_mean", mean.shape, "folded"),
-                (f"{attribute}.running_var", variance.shape, "folded"),
-                ("", factor.shape, "factor"),
-            ]
-        }
+        own = len(self.norm.layer.blobs)
+        found = {name: _places(attribute, self.norm.layer.blobs, params[:own])}
         if self.scale:
-            found[self.scale.name] = [
-                (f"{attribute}.{blob}", p.shape, "plain")
-                for blob, p in zip(("weight", "bias"), params[3:], strict=True)
-            ]
+            found[self.scale.name] = _places(attribute, ("weight", "bias"), params[own:])
         return found
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        channels = b.bottoms[0][1]
-        eps = single(self.message.batch_norm_param.eps)
-        affine = self.scale is not None
-        return b.module(_BY_AXES[len(b.bottoms[0])], channels, eps=eps, affine=affine)(x)
+        layer: Any = self.norm.layer
+        affine = self.scale is not None or layer.scales
+        return b.module(
+            _BY_AXES[len(b.bottoms[0])], b.bottoms[0][1], eps=layer.eps(), affine=affine
+        )(x)
+
+
+def _places(
+    attribute: str, blobs: tuple[str, ...], params: tuple[Any, ...]
+) -> list[tuple[str, Shape, str]]:
+    found = []
+    for blob, param in zip(blobs, params, strict=True):
+        name, kind = _IN_TORCH.get(blob, (blob, "plain"))
+        found.append((f"{attribute}.{name}" if name else "", param.shape, kind))
+    return found
 
 
 def fold_batch_norm(graph: Graph) -> Graph:
@@ -69,10 +77,14 @@ def fold_batch_norm(graph: Graph) -> Graph:
 
 def _folds(node: Node) -> bool:
     stored = node.type == "BatchNorm" and node.layer.param == "batch_norm_param"
-    if not stored or len(node.params) != 3 or len(node.inputs[0].shape) not in _BY_AXES:
+    layer: Any = node.layer
+    if not stored or len(node.inputs[0].shape) not in _BY_AXES:
         return False
     p = node.layer.p
+    if layer.scales and "bias" not in layer.blobs:
+        return False
     forced = p.HasField("use_global_stats") and not p.use_global_stats
+    forced = forced and (layer.of_intel or not layer.scales)
     return not forced and not any(param.name for param in node.params)
 
 
@@ -80,7 +92,10 @@ def _scale_after(graph: Graph, index: int) -> Node | None:
     """The next layer, where it is a Scale by channel with a bias that alone reads the result."""
     node = graph.nodes[index]
     following = graph.nodes[index + 1] if index + 1 < len(graph.nodes) else None
-    if following is None or following.type != "Scale" or following.inputs != node.outputs:
+    layer: Any = node.layer
+    if layer.scales or following is None:
+        return None
+    if following.type != "Scale" or following.inputs != node.outputs:
         return None
     p = following.layer.p
     plain = p.bias_term and p.axis in (1, 1 - len(node.outputs[0].shape)) and p.num_axes == 1
