@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import NetError, NetErrors, did_you_mean
+from protonet.diagnostics import IgnoredFields, NetError, NetErrors, did_you_mean
 from protonet.graph import Graph, build, verify
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
 from protonet.schema.files import attach_files
+from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
@@ -38,7 +40,19 @@ def read(source: Source) -> Loaded:
     raise_all(loaded.errors)
     upgraded = upgrade(loaded)
     raise_all(upgraded.errors)
+    warn_of_ignored(upgraded)
     return upgraded
+
+
+def warn_of_ignored(loaded: Loaded) -> None:
+    """Name, in one IgnoredFields warning, the fields that change nothing that is computed."""
+    found = ignored(loaded.message)
+    if not found:
+        return
+    named = (f"{name} ({n} times)" if n > 1 else name for name, n in sorted(found.items()))
+    where = f"{loaded.source.name}: " if loaded.source else ""
+    what = f"{where}ignored, since they change nothing that is computed: {', '.join(named)}"
+    warnings.warn(what, IgnoredFields, stacklevel=3)
 
 
 def raise_all(errors: Sequence[NetError]) -> None:
@@ -189,6 +203,7 @@ def check_net(loaded: Loaded) -> list[NetError]:
     try:
         upgraded = upgrade(loaded)
         raise_all(upgraded.errors)
+        warn_of_ignored(upgraded)
     except NetError as error:
         return flat(error)
     found: dict[tuple[str, int], NetError] = {}

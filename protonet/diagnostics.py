@@ -97,6 +97,10 @@ class NetError(Exception):
         return type(self), (self.message, self.span, self.hint)
 
 
+class IgnoredFields(UserWarning):
+    """A definition states fields that change nothing that is computed; they are not looked at."""
+
+
 class NetErrors(NetError):
     """Several problems found in one go, the first of them first."""
 

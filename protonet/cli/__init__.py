@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
+from typing import Any
 
 import click
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import IgnoredFields, NetError
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -25,6 +27,9 @@ _COMMANDS = {
     "time": "Time a net layer by layer, forward and backward.",
     "plot": "Draw the loss, accuracy and rate of training logs.",
 }
+
+
+_WARNED: set[str] = set()
 
 
 class _Commands(click.Group):
@@ -67,8 +72,22 @@ def group() -> None:
     """
 
 
+def _warn_once(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_more: Any
+) -> None:
+    """A warning as a line of its own, the first time that it is given."""
+    if issubclass(category, IgnoredFields):
+        if str(message) not in _WARNED:
+            print(f"warning: {message}", file=sys.stderr)
+        _WARNED.add(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command; a user's mistake is one clear error and exit code 1."""
+    warnings.simplefilter("always", IgnoredFields)
+    warnings.showwarning = _warn_once  # type: ignore[assignment]
     try:
         code = group.main(standalone_mode=False, prog_name="protonet")
         sys.stdout.flush()

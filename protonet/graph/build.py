@@ -13,6 +13,7 @@ from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import Shape, show
 from protonet.layers.python import layer_class
 from protonet.program.names import unused
+from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
 
 
@@ -82,6 +83,7 @@ class _GraphBuilder:
         layer = self.make_layer(message, path)
         node = Node(message.name, message.type, layer, self.map.span(path), path)
         self.check_counts(node, message)
+        self.check_forks(node, message)
         if any(b in self.broken and b not in self.graph.blobs for b in message.bottom):
             self.broken.update(message.top)
             return
@@ -120,6 +122,13 @@ class _GraphBuilder:
         if down and down != len(message.bottom):
             what = f"propagate_down is given {down} times for {len(message.bottom)} bottoms"
             raise self.error(node, what, self.map.span((*node.path, "propagate_down")))
+
+    def check_forks(self, node: Node, message: Any) -> None:
+        """What a fork's extra field changes is done or refused, never passed over."""
+        found = refused(message, node.layer.param, node.layer.honours)
+        if found:
+            path, why = found
+            raise self.error(node, why, self.map.span((*node.path, *path)))
 
     def bottom(self, node: Node, blob: str, index: int) -> Value:
         value = self.graph.blobs.get(blob)

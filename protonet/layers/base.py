@@ -81,6 +81,7 @@ class Layer:
     blobs: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[int, ...]] = ()
     grows: ClassVar[int | None] = None
+    honours: ClassVar[tuple[str, ...]] = ()
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False

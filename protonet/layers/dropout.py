@@ -1,13 +1,15 @@
 """Dropout: in training, zero a random share and scale the rest."""
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
-from protonet.program import Builder, Expr, nn, single
+from protonet.program import Builder, Expr, F, nn, single, torch
 
 
 @register("Dropout")
 class Dropout(Layer):
     """In training, zero a random share and scale the rest.
 
+    With sample_weights_test (SegNet's fork) outside of training, too; with scale_train: false
+    (Caffe's branch opencl) what is kept stays as it is, and all is scaled outside of training.
     Any shape, kept. Source: Caffe's DropoutLayer.
     """
 
@@ -37,11 +39,35 @@ class Dropout(Layer):
     @property
     def is_view(self) -> bool:  # type: ignore[override]
         """Outside of training the top is the bottom."""
-        return self.phase == "TEST"
+        plain = self.p.scale_train and not self.p.sample_weights_test
+        return bool(plain) and self.phase == "TEST"
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         return 0 if self.phase == "TEST" else 4 * count(tops[0])
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        return b.module(nn.Dropout, single(self.p.dropout_ratio))(x)
+        ratio = single(self.p.dropout_ratio)
+        if self.p.sample_weights_test or not self.p.scale_train:
+            always, scale = bool(self.p.sample_weights_test), bool(self.p.scale_train)
+            return b.module(ForkedDropout, ratio, always=always, scale_train=scale)(x)
+        return b.module(nn.Dropout, ratio)(x)
+
+
+class ForkedDropout(nn.Module):
+    """Dropout that may go on in evaluation, and may scale there instead of in training."""
+
+    def __init__(
+        self,
+        ratio: float,
+        always: bool = False,
+        scale_train: bool = True,
+    ) -> None:
+        super().__init__()
+        self.ratio, self.always, self.scale_train = ratio, always, scale_train
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training and not self.always:
+            return x if self.scale_train else x * (1 - self.ratio)
+        y = F.dropout(x, self.ratio)
+        return y if self.scale_train else y * (1 - self.ratio)

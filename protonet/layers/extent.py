@@ -31,10 +31,10 @@ def convolution_extent(p: Any, axes: int) -> Extent:
     kernel = _one_of(p, "kernel_size", "kernel_h", "kernel_w", axes, None)
     stride = _one_of(p, "stride", "stride_h", "stride_w", axes, 1)
     pad = _one_of(p, "pad", "pad_h", "pad_w", axes, 0)
-    dilation = _per_axis(list(p.dilation), "dilation", axes, 1)
+    dilation = _one_of(p, "dilation", "dilation_h", "dilation_w", axes, 1)
     positive(kernel, p, "kernel_size", "kernel_h", "kernel_w")
     positive(stride, p, "stride", "stride_h", "stride_w")
-    positive(dilation, p, "dilation")
+    positive(dilation, p, "dilation", "dilation_h", "dilation_w")
     return Extent(kernel, stride, pad, dilation)
 
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Layer, Shape, canonical_axis, count, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, count, register
 from protonet.layers.loss import (
     BATCH_SIZE,
     FULL,
     NONE,
+    PRE_FIXED,
     VALID,
     check_batch,
     check_labels,
     normalization,
     targets,
 )
-from protonet.program import Builder, Expr, F, torch
+from protonet.program import Builder, Expr, F, single, torch
 
 
 @register("SoftmaxWithLoss")
 class SoftmaxWithLoss(Layer):
     """Minus the logarithm of the softmax at the labels, divided as loss_param says.
 
-    Scores (n, c, ...), labels (n, ...), one number; a second top has the softmax.
-    Source: Caffe's SoftmaxWithLossLayer.
+    Scores (n, c, ...), labels (n, ...), one number; a second top has the softmax. With
+    weight_by_label_freqs (SegNet's fork) each label's share is times its class_weighting, or
+    over how often it is in the batch; PRE_FIXED (Intel's) divides by pre_fixed_normalizer.
+    Source: Caffe's SoftmaxWithLossLayer, and SegNet's and Intel's.
     """
 
     param = "softmax_param"
     bottoms = (2, 2)
     tops = (1, 2)
     is_loss = True
+    honours = ("normalization", "weight_by_label_freqs")
     keeps = ()
     examples = (
         Example(
@@ -45,13 +49,33 @@ class SoftmaxWithLoss(Layer):
             {"y": ()},
             'y_part = softmax_loss(x, loss_target, ignore_index=255, reduction="sum")',
         ),
+        Example(
+            'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" '
+            "loss_param { weight_by_label_freqs: true "
+            "class_weighting: [0.5, 2.0, 1.25] } }",
+            {"x": (2, 3, 4, 4), "label": (2, 1, 4, 4)},
+            {"y": ()},
+            "loss_weight = x.new_tensor([0.5, 2.0, 1.25])",
+        ),
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms
         check_batch(bottoms)
         check_labels(scores, labels, self.axis(scores))
+        self.check_weights(scores[self.axis(scores)])
         return ((), scores)[: len(self.message.top)]
+
+    def check_weights(self, classes: int) -> None:
+        """LayerError unless there is a weight for each class, where there is any."""
+        options: Any = self.message.loss_param
+        given = len(options.class_weighting)
+        if given and not options.weight_by_label_freqs:
+            what = "class_weighting has no effect without weight_by_label_freqs: true"
+            raise LayerError(what, "loss_param", "class_weighting")
+        if given not in (0, classes):
+            what = f"class_weighting is given {given} times for {classes} classes"
+            raise LayerError(what, "loss_param", "class_weighting")
 
     def axis(self, scores: Shape) -> int:
         """The axis of the classes."""
@@ -73,20 +97,40 @@ class SoftmaxWithLoss(Layer):
     def loss(self, b: Builder, scores: Expr, target: Expr, axis: int) -> Expr:
         """The sum, divided by what SoftmaxWithLossLayer::get_normalizer counts."""
         options: Any = self.message.loss_param
+        if options.weight_by_label_freqs:
+            target = b.let("target", target)
+        weights = self.weights(b, scores, target, axis)
         mode, ignores = normalization(options, VALID), options.HasField("ignore_label")
         one_place = count(b.bottoms[0], axis + 1) == 1
-        if not ignores and (mode in (FULL, VALID) or (mode == BATCH_SIZE and one_place)):
+        if (
+            not ignores
+            and not weights
+            and (mode in (FULL, VALID) or (mode == BATCH_SIZE and one_place))
+        ):
             return self.entropy(b, scores, target, axis)
         ignored = {"ignore_index": options.ignore_label} if ignores else {}
-        if ignores and mode in (VALID, FULL):
+        if ignores and mode in (VALID, FULL) and not weights:
             target = b.let("target", target)
-        total: Expr = self.entropy(b, scores, target, axis, **ignored, reduction="sum")
-        if mode == VALID:
+        total: Expr = self.entropy(b, scores, target, axis, **weights, **ignored, reduction="sum")
+        if mode == PRE_FIXED:
+            return total / single(options.pre_fixed_normalizer)
+        if mode == VALID and ignores:
             kept: Expr = target != options.ignore_label
             return total / kept.sum().clamp(min=1)
-        if mode == FULL:
+        if mode in (FULL, VALID):
             return total / target.numel()
         return total if mode == NONE else self.by_batch(total, scores, axis)
+
+    def weights(self, b: Builder, scores: Expr, target: Expr, axis: int) -> dict[str, Expr]:
+        """What each class weighs, as cross_entropy takes it; nothing where all weigh the same."""
+        options: Any = self.message.loss_param
+        if not options.weight_by_label_freqs:
+            return {}
+        given = [single(w) for w in options.class_weighting]
+        if given:
+            return {"weight": b.let("weight", scores.new_tensor(given))}
+        rarity = b.call(label_rarity, target, b.bottoms[0][axis])
+        return {"weight": b.let("weight", rarity.to(scores.dtype))}
 
     def entropy(self, b: Builder, scores: Expr, target: Expr, axis: int, **options: Any) -> Expr:
         """The cross entropy, whose classes torch has on axis 1."""
@@ -119,13 +163,24 @@ def softmax_loss(
     labels: torch.Tensor,
     ignore_index: int = -100,
     reduction: str = "mean",
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     log = F.log_softmax(scores, dim=1)
-    loss = F.nll_loss(log, labels, ignore_index=ignore_index, reduction=reduction)
+    loss = F.nll_loss(log, labels, weight, ignore_index=ignore_index, reduction=reduction)
     own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
     if none_above(own, 87.33654475):
         return loss
     bounded = own.clamp(max=87.33654475)
+    if weight is not None:
+        bounded = bounded * weight[labels.clamp(0, len(weight) - 1)]
     value = bounded.mean() if reduction == "mean" else bounded.sum()
     return value + (loss - loss.detach())
+
+
+def label_rarity(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """For each class, one over how often it is among the labels."""
+    flat = labels.flatten()
+    known = ((flat >= 0) & (flat < classes)).long()
+    counts = torch.zeros(classes, dtype=torch.long, device=labels.device)
+    return 1 / counts.index_add(0, flat * known, known).clamp(min=1)

@@ -37,6 +37,7 @@ def upgrade(loaded: Loaded) -> Loaded:
     for layer in net.layer:
         _upgrade_transform(layer)
         _upgrade_batch_norm(layer)
+    _pass_statistics_size(net)
     return replace(loaded, message=net, sourcemap=loaded.sourcemap.moved(moves))
 
 
@@ -149,6 +150,13 @@ def _upgrade_batch_norm(layer: Any) -> None:
         for spec in layer.param:
             spec.lr_mult = 0.0
             spec.decay_mult = 0.0
+
+
+def _pass_statistics_size(net: Any) -> None:
+    """Give Intel's bn_stats_batch_size to the BatchNorm layers that state none of their own."""
+    for layer in net.layer if net.bn_stats_batch_size else ():
+        if layer.type == "BatchNorm" and not layer.batch_norm_param.HasField("stats_batch_size"):
+            layer.batch_norm_param.stats_batch_size = net.bn_stats_batch_size
 
 
 def upgrade_solver(solver: Any) -> Any:
