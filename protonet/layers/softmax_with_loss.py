@@ -167,7 +167,13 @@ def softmax_loss(
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     log = F.log_softmax(scores, dim=1)
-    loss = F.nll_loss(log, labels, weight, ignore_index=ignore_index, reduction=reduction)
+    loss = F.nll_loss(
+        log,
+        labels,
+        weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+    )
     own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
     if none_above(own, 87.33654475):
         return loss
