@@ -70,7 +70,8 @@ class Layer:
     ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
     backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
     ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
-    Caffe reshapes it to before it has seen them.
+    Caffe reshapes it to before it has seen them. ``honours`` are fields of forks that this type
+    knows and others that share its message do not.
     """
 
     type: ClassVar[str]
