@@ -30,8 +30,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = target.with_name(name)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        mode = (target if target.exists() else temporary).stat().st_mode
         yield temporary
-        _settle(temporary, target)
+        _settle(temporary, target, mode & 0o7777)
     except OSError as error:
         own = error.filename == str(temporary) or (error.filename is None and error.errno in _FULL)
         if not own:
@@ -47,12 +48,11 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _settle(temporary: Path, target: Path) -> None:
+def _settle(temporary: Path, target: Path, mode: int) -> None:
     """Bring a finished file to the disk, then to its place."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
-    if target.exists():
-        temporary.chmod(target.stat().st_mode & 0o7777)
+    temporary.chmod(mode)  # a library may have put a file of its own there
     os.replace(temporary, target)
     if os.name == "posix":
         with suppress(OSError):
