@@ -164,12 +164,14 @@ def compile(  # noqa: A001 (the verb of what this package does)
     from protonet.codegen import instantiate
     from protonet.codegen import source as text
     from protonet.weights.mapping import load_weights
+    from protonet.weights.state import variant
 
     with_plugins(plugins)
     made = program(source, phase, stages, level, outputs, faithful, shapes, allow_python)
     net: nn.Module = instantiate(made, text(made))
     if weights is not None:
-        matched = load_weights(net, weights)
+        other = (phase, stages, level, outputs, not faithful, shapes, allow_python)
+        matched = load_weights(net, weights, variants=lambda: [variant(program(source, *other))])
         if matched.missing:
             _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net

@@ -82,11 +82,19 @@ def test_the_first_line_says_what_a_file_is():
         assert path.read_text().strip() == "" or doc, path
 
 
-@pytest.mark.parametrize("command", ["check", "fmt", "show", "layers", "zoo", "compare", "--help"])
-def test_commands_without_tensors_do_not_import_torch(command):
+@pytest.mark.parametrize(
+    "command", ["check", "fmt", "show", "layers", "weights", "convert", "zoo", "compare", "--help"]
+)
+def test_commands_without_tensors_do_not_import_torch(command, tmp_path):
     net = str(ROOT / "zoo_prototxt" / "lenet" / "deploy.prototxt")
-    others = {"layers": ["layers", "ReLU"], "--help": ["--help"], "zoo": ["zoo"]}
-    arguments = others.get(command, [command, net])
+    weights = str(ROOT / "tests" / "golden" / "weights" / "v1_binary.caffemodel")
+    arguments = {
+        "layers": ["layers", "ReLU"],
+        "weights": ["weights", weights],
+        "convert": ["convert", weights, "-o", str(tmp_path / "net.h5")],
+        "--help": ["--help"],
+        "zoo": ["zoo"],
+    }.get(command, [command, net])
     code = (
         "import sys\n"
         "from protonet.cli import group\n"

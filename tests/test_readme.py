@@ -86,6 +86,19 @@ def test_the_first_command_trains_a_solver_that_is_there():
     assert f"timeout 120 protonet train {solver}" in (ROOT / ".ci" / "run").read_text()
 
 
+def test_the_commands_on_weights_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "zoo_prototxt" / "lenet" / "deploy.prototxt", "net.prototxt")
+    protonet.save(protonet.compile("net.prototxt"), "net.caffemodel")
+    (block,) = [b for b in blocks(README, "console") if "protonet weights" in b]
+    for line in block.strip().splitlines():
+        arguments = line.removeprefix("$ ").partition("#")[0].split()
+        done = CliRunner().invoke(group, arguments[1:], standalone_mode=False)
+        assert done.exception is None, f"{line}: {done.exception}"
+    done = subprocess.run([sys.executable, "net.py"], capture_output=True, text=True, check=True)
+    assert "from net import load" in done.stdout
+
+
 def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("net.prototxt").write_text(

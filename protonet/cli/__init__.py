@@ -19,6 +19,8 @@ _COMMANDS = {
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf or .dot.",
     "data": "Make databases and mean files for data layers, and look at them.",
+    "weights": "List what is in a file with weights, and what of it fits a net.",
+    "convert": "Convert weights between Caffe's files and PyTorch's.",
     "layers": "List the layer types, or explain one.",
     "zoo": "List the classic nets, show or copy one.",
     "compare": "Put nets side by side: parameters, multiply-adds, memory, depth.",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
+from protonet.cli.weighted import loader, write_with_weights
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
@@ -20,6 +21,8 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option("-o", "--output", type=click.Path(), help="The Python file to write. [stdout]")
 @net_options
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
+@click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
+@click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
 @click.option("--run", is_flag=True, help="Run a forward pass and time it.")
@@ -34,8 +37,10 @@ def command(
     protonet compile alexnet.prototxt -o alexnet.py
     protonet compile train_val.prototxt --phase TRAIN --shape data=10x3x227x227
     protonet compile alexnet.prototxt --run --batch 8
+    protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
     """
     device, batch = options.pop("device"), options.pop("batch")
+    weights, strict = options.pop("weights"), options.pop("strict")
     options["shapes"] = dict(options["shapes"])
     names = options["outputs"]
     options["outputs"] = [name.strip() for name in names.split(",")] if names else None
@@ -43,15 +48,20 @@ def command(
         click.echo(_dump(net, stage_dump, options))
         return
     _refuse_own_input(net, output)
+    if weights and not (output or run):
+        raise click.UsageError("--weights are written beside the output: give -o, or --run")
     made, text = _compiled(net, options)
-    if output:
+    load = loader(net, weights, strict, options) if weights else id
+    if weights and output:
+        text = write_with_weights(made, text, output, load)
+    elif output:
         write_whole(output, text)
     elif not run:
         click.echo(text, nl=False)
     if run:
         from protonet.cli.run import run_once
 
-        run_once(made, text, device, batch)
+        run_once(made, text, device, batch, load)
 
 
 def _compiled(net: str, options: dict[str, Any]) -> tuple[Any, str]:

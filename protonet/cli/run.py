@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 import torch
+from torch import nn
 
 from protonet.codegen import instantiate, source
 from protonet.codegen.write import Program
@@ -15,11 +17,19 @@ from protonet.layers.base import show
 
 _PASSES = 5
 
+Loader = Callable[[nn.Module], object]
 
-def run_once(program: Program, text: str, device: str, batch: int | None) -> None:
-    """Run and time the net; outputs and the median time go to stdout."""
+
+def run_once(
+    program: Program,
+    text: str,
+    device: str,
+    batch: int | None,
+    load: Loader = id,
+) -> None:
+    """Run and time the net; outputs and the median time go to stdout. ``load`` fills it first."""
     where = _device(device)
-    result, milliseconds = _run(program, text, where, batch)
+    result, milliseconds = _run(program, text, where, batch, load)
     blobs = result if isinstance(result, dict) else {"output": result}
     for blob, value in blobs.items():
         shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
@@ -37,9 +47,13 @@ def time_net(program: Program, device: str) -> float:
     return _run(program, source(program), _device(device), None)[1]
 
 
-def _run(program: Program, text: str, where: str, batch: int | None) -> tuple[Any, float]:
+def _run(
+    program: Program, text: str, where: str, batch: int | None, load: Loader = id
+) -> tuple[Any, float]:
     """What the net gives for random inputs, and the median of its times in milliseconds."""
-    net = instantiate(program, text).to(where)
+    net = instantiate(program, text)
+    load(net)
+    net = net.to(where)
     shapes = [(batch, *s[1:]) if batch and s else s for s in program.shapes]
     # Labels are whole numbers: zeros fit every number of classes.
     inputs = [torch.rand(s) if len(s) > 2 else torch.zeros(s) for s in shapes]

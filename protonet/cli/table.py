@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protonet.graph import Graph
 from protonet.graph.cost import LayerCost, NetCost, costs
 from protonet.layers.base import show
@@ -27,13 +29,13 @@ def table(graph: Graph) -> str:
 
 def aligned(cost: NetCost) -> str:
     """The same for costs that are known already."""
-    return _aligned([HEADS, *(row(layer) for layer in cost.layers), totals(cost)])
+    return in_columns([HEADS, *(row(layer) for layer in cost.layers), totals(cost)])
 
 
 def row(layer: LayerCost) -> tuple[str, ...]:
     """The cells of one layer, as people read them."""
     return (
-        _plain(layer.node.name),
+        plain(layer.node.name),
         layer.node.type,
         ", ".join(show(v.shape) for v in layer.node.outputs),
         _number(layer.parameters),
@@ -62,7 +64,8 @@ def size(number: int) -> str:
     return f"{amount if 'e' not in amount else number // 1000**power} {_UNITS[power]}"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name on one line, cut where it is very long."""
     shown = "".join(c if c.isprintable() else " " for c in name)
     return shown if len(shown) <= 48 else f"{shown[:47]}…"
 
@@ -71,13 +74,13 @@ def _number(n: int) -> str:
     return f"{n:,}" if n else ""
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
+def in_columns(rows: Sequence[tuple[str, ...]], texts: int = _TEXT_COLUMNS) -> str:
+    """Aligned text with a rule below the heads and above the totals, numbers to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for cells in rows:
-        texts = zip(cells[:_TEXT_COLUMNS], widths, strict=False)
-        pairs = zip(cells[_TEXT_COLUMNS:], widths[_TEXT_COLUMNS:], strict=True)
-        both = [*(c.ljust(w) for c, w in texts), *(c.rjust(w) for c, w in pairs)]
-        lines.append("  ".join(both).rstrip())
+        left = [c.ljust(w) for c, w in zip(cells[:texts], widths, strict=False)]
+        right = [c.rjust(w) for c, w in zip(cells[texts:], widths[texts:], strict=True)]
+        lines.append("  ".join([*left, *right]).rstrip())
     rule = "─" * max(len(line) for line in lines)
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from protonet.codegen import loading
 from protonet.codegen.defaults import without_defaults
 from protonet.codegen.layout import WIDTH, statement
 from protonet.codegen.write import Program
@@ -20,11 +21,18 @@ _USED = {
 
 
 def source(program: Program) -> str:
-    """The file: imports, helpers, the class, and a trial run under ``python net.py``."""
+    """The file: imports, helpers, the class, and a trial run under ``python net.py``.
+
+    Where the program has weights, also a function that loads them.
+    """
     _shorten(program)
-    body = "\n\n\n".join([*_helpers(program), *_table(program), _class(program), _main(program)])
+    parts = [*_helpers(program), *_table(program), _class(program)]
+    if program.weights:
+        parts = [loading.constant(program), *parts, loading.function(program)]
+    body = "\n\n\n".join([*parts, _main(program)])
     doc = _docstring(program.doc)
-    return f"{doc}\n\n{_imports(body, program.imports)}\n\n\n{body}\n"
+    between = "\n\n" if program.weights else "\n\n\n"
+    return f"{doc}\n\n{_imports(body, program)}{between}{body}\n"
 
 
 def _shorten(program: Program) -> None:
@@ -41,16 +49,18 @@ def _docstring(text: str) -> str:
     return f'"""{safe[: WIDTH - 6].strip()}"""'
 
 
-def _imports(body: str, modules: list[str]) -> str:
+def _imports(body: str, program: Program) -> str:
     """Imports of what the code uses, in the order that the formatter's users expect."""
     code = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', body)
     own = [
         name for name in ("importlib", "math", "sys", "types") if re.search(rf"\b{name}\.", code)
     ]
     first = [f"import {name}" for name in own]
+    first += [loading.STANDARD] if program.weights else []
     first += ["from typing import Any"] if re.search(r"\bAny\b", code) else []
     then = [line for name, line in _USED.items() if re.search(rf"\b{name}\.", code)]
-    last = [f"import {module}" for module in modules]
+    then += [loading.THIRD_PARTY] if program.weights else []
+    last = [f"import {module}" for module in program.imports]
     groups = (first, [*then, "from torch import nn"], last)
     return "\n\n".join("\n".join(group) for group in groups if group)
 
@@ -113,7 +123,8 @@ def _main(program: Program) -> str:
     """A run on zeros that prints the shapes, for whoever starts the file."""
     lines = ['if __name__ == "__main__":']
     mode = "" if program.training else ".eval()"
-    lines.append(f"    net = {program.name}(){mode}")
+    made = "load()" if program.weights else f"{program.name}(){mode}"
+    lines.append(f"    net = {made}")
     zeros = [Call(Ref("torch.zeros"), shape or ((),), {}) for shape in program.shapes]
     if len(zeros) > 1:
         lines += statement("inputs = ", Sequence("[]", tuple(zeros)), 4)
@@ -123,4 +134,5 @@ def _main(program: Program) -> str:
         lines.append("        print(blob, tuple(value.shape))")
     else:
         lines.append(f"    print(tuple({call.text()}.shape))")
+    lines += [loading.advice()] if program.weights else []
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from protonet.program.expr import Binary, Call, Expr, Literal, Mapping, Name
 from protonet.program.names import class_name, identifiers, unused
 
 _LONGEST_TARGET = 60
+_LOADING = {"Path", "WEIGHTS", "load", "load_model"}
 _VARIABLES = {*dir(builtins), "self", "torch", "nn", "F", "math", "LAYERS", "objective"}
 
 
@@ -84,7 +85,7 @@ class _Writer:
         self.graph = graph
         self.faithful = faithful
         name = class_name(graph.name)
-        name = f"{name}Net" if name in _VARIABLES or name in helpers else name
+        name = f"{name}Net" if name in {*_VARIABLES, *_LOADING} or name in helpers else name
         self.program = Program(name, origin, training=graph.phase == "TRAIN")
         self.taken = {*_VARIABLES, *helpers, name}
         blobs = [v.blob for n in graph.nodes for v in n.outputs]

@@ -11,7 +11,7 @@ from torch import nn
 
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.weights.match import Match, Wanted, match
-from protonet.weights.read import open_weights, split_paths
+from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
 from protonet.weights.statistics import divided
 from protonet.weights.stored import Array, Blob, StoredNet, as_layers
@@ -34,18 +34,23 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
 
 
 def load_weights(
-    net: nn.Module, weights: Any, strict: bool = False, variants: Sequence[Variant] = ()
+    net: nn.Module, weights: Any, strict: bool = False, variants: Variants = tuple
 ) -> Match:
     """Load files, or {layer: [array, ...]}, into a net that protonet compiled.
 
-    ``weights`` is a path, several with commas between them, or a list of paths; ``variants`` are
+    ``weights`` is a path, several with commas between them, or a list of paths; ``variants`` gives
     further forms in which the net may have been compiled when a state was saved. See load_stored.
     """
     if isinstance(weights, Mapping):
         load_blobs(net, weights)
         return Match()
-    own = [Variant(_places(net), _tied(net)), *variants]
-    return load_stored(net, [open_weights(p, lambda: own) for p in split_paths(weights)], strict)
+    return load_stored(net, open_stored(net, weights, variants), strict)
+
+
+def open_stored(net: nn.Module, weights: Any, variants: Variants = tuple) -> list[StoredNet]:
+    """The layers of files, for a net that protonet compiled. See load_weights."""
+    own = Variant(_places(net), _tied(net))
+    return [open_weights(path, lambda: [own, *variants()]) for path in split_paths(weights)]
 
 
 def _tied(net: nn.Module) -> dict[str, str]:

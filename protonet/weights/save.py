@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.schema.pool import message_class
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.hdf5 import write_hdf5
+from protonet.weights.match import Match
 from protonet.weights.statistics import KEY, packed
-from protonet.weights.stored import StoredLayer
+from protonet.weights.stored import StoredLayer, StoredNet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,6 +51,16 @@ def save(net: nn.Module, path: str | os.PathLike[str], diff: bool = False) -> No
     blobs = dump_blobs(net)
     definition = message_class("NetParameter").FromString(getattr(type(net), "protonet_net", b""))
     WRITERS[suffix](path, definition, blobs, dump_blobs(net, diff=True) if diff else None)
+
+
+def load_exactly(net: nn.Module, stored: Sequence[StoredNet], strict: bool = False) -> Match:
+    """Load files into a net, which becomes one of double precision where they have doubles."""
+    from protonet.weights.mapping import load_stored
+
+    blobs = [blob for file in stored for layer in file.layers for blob in layer.blobs]
+    if any(blob is not None and blob.dtype == np.float64 for blob in blobs):
+        net.double()
+    return load_stored(net, stored, strict)
 
 
 def save_state(

@@ -141,10 +141,12 @@ def _tensor(tensor: Any) -> LazyBlob:
 
 def as_net(state: State) -> StoredNet:
     """The tensors as layers of the names before their last dots, for want of the net."""
-    layers: dict[str, list[LazyBlob]] = {}
+    modules: dict[str, dict[str, LazyBlob]] = {}
     for name, blob in state.tensors.items():
-        layers.setdefault(name.rpartition(".")[0] or name, []).append(blob)
-    return StoredNet(state.path, state.format, [StoredLayer(k, "", v) for k, v in layers.items()])
+        module, _, own = name.rpartition(".")
+        modules.setdefault(module or name, {})[own] = blob
+    layers = [StoredLayer(k, "", list(v.values()), list(v)) for k, v in modules.items()]
+    return StoredNet(state.path, state.format, layers)
 
 
 def variant(program: Any) -> Variant:
@@ -197,7 +199,8 @@ def _blob(
     ``held`` is the shape of the blob under whose name the module holds it.
     """
     if place.kind == "factor":
-        one = np.ones(place.shape, np.float32)
+        kinds = [blob.dtype for blob in state.tensors.values()]
+        one = np.ones(place.shape, np.float64 if np.float64 in kinds else np.float32)
         return LazyBlob(place.shape, one.dtype, one.copy)
     if place.name not in known:
         return None

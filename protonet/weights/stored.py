@@ -41,12 +41,14 @@ class LazyBlob:
 class StoredLayer:
     """A layer of a file: its name, its type ("" where the file has none), its blobs.
 
-    A blob is None where Caffe's HDF5 leaves it out because another layer has it.
+    A blob is None where Caffe's HDF5 leaves it out because another layer has it. ``names`` are
+    those of the blobs, where the file has any.
     """
 
     name: str
     type: str
     blobs: Sequence[Blob | None]
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

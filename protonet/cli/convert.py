@@ -1,0 +1,138 @@
+"""protonet convert: weights from one kind of file into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from protonet.cli.options import net_options
+from protonet.cli.weighted import tell
+from protonet.diagnostics import NetError
+
+_MEANS = (".npy", ".binaryproto")
+
+
+@click.command()
+@click.argument("weights")
+@click.option("--prototxt", type=click.Path(), help="The net that the weights are for.")
+@click.option("-o", "--output", type=click.Path(), required=True, help="The file to write.")
+@click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
+@click.option("--faithful", is_flag=True, help="A state as of compile --faithful.")
+@net_options
+def command(
+    weights: str, prototxt: str | None, output: str, strict: bool, faithful: bool, **options: Any
+) -> None:
+    """Convert WEIGHTS into the kind of file that OUTPUT names.
+
+    \b
+    protonet convert net.caffemodel --prototxt deploy.prototxt -o net.h5
+    protonet convert net.caffemodel --prototxt deploy.prototxt -o net.safetensors
+    protonet convert net.pt --prototxt deploy.prototxt -o net.caffemodel
+    protonet convert base.caffemodel,new.h5 --prototxt deploy.prototxt -o both.caffemodel
+    protonet convert mean.binaryproto -o mean.npy
+
+    \b
+    .caffemodel   as Caffe loads it; V0, V1, doubles and half precision are read
+    .h5           Caffe's HDF5
+    .safetensors  the state of the module that compile writes; .pt is read, with weights only
+
+    What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
+    """
+    options["shapes"] = dict(options["shapes"])
+    _refuse_own_input(weights, output)
+    if Path(output).suffix.lower() in _MEANS:
+        from protonet.weights.mean import read_mean, write_mean
+
+        write_mean(output, read_mean(weights))
+    else:
+        _convert(weights, prototxt, output, strict, faithful, options)
+    click.echo(output, err=True)
+
+
+def _refuse_own_input(weights: str, output: str) -> None:
+    from protonet.weights.read import split_paths
+
+    for path in split_paths(weights):
+        if Path(output).exists() and Path(path).exists() and Path(output).samefile(path):
+            raise NetError(f"{output} is itself to be read", None, "name another file")
+
+
+def _convert(
+    weights: str,
+    prototxt: str | None,
+    output: str,
+    strict: bool,
+    faithful: bool,
+    options: dict[str, Any],
+) -> None:
+    from protonet.weights.save import WRITERS, suffix_of
+
+    suffix = suffix_of(output)
+    if prototxt is None:
+        _convert_alone(weights, output, suffix)
+    elif suffix == ".safetensors":
+        _write_state(weights, prototxt, output, strict, {**options, "faithful": faithful})
+    else:
+        from protonet.api import graph
+        from protonet.weights.convert import gather
+        from protonet.weights.read import open_weights, split_paths
+
+        net = graph(prototxt, **options)
+        variants = variants_of(prototxt, options)
+        stored = [open_weights(path, variants) for path in split_paths(weights)]
+        gathered = gather(stored, net, strict)
+        tell(gathered.match)
+        WRITERS[suffix](output, net.definition, gathered.blobs, gathered.diffs)
+
+
+def variants_of(prototxt: str, options: dict[str, Any]) -> Any:
+    """The forms in which a state may have been saved; only one needs torch to know them."""
+
+    def variants() -> Any:
+        from protonet.api import program
+        from protonet.weights.state import variant
+
+        both = [program(prototxt, **options, faithful=faithful) for faithful in (False, True)]
+        return [variant(each) for each in both]
+
+    return variants
+
+
+def _convert_alone(weights: str, output: str, suffix: str) -> None:
+    """A caffemodel that brings its own net."""
+    from protonet.api import raise_all
+    from protonet.schema.load import load
+    from protonet.schema.upgrade import upgrade
+    from protonet.weights.caffemodel import definition
+    from protonet.weights.read import open_weights
+    from protonet.weights.save import WRITERS
+    from protonet.weights.stored import as_dict
+
+    stored = open_weights(weights)
+    if suffix == ".safetensors" or not stored.skeleton:
+        what = f"{weights} does not say what its layers are"
+        what = what if not stored.skeleton else "a module's state has the names of a compiled net"
+        raise NetError(what, None, "name the net: --prototxt deploy.prototxt")
+    net = upgrade(load(definition(stored)))
+    raise_all(net.errors)
+    WRITERS[suffix](output, net.message, as_dict([stored]))
+
+
+def _write_state(
+    weights: str, prototxt: str, output: str, strict: bool, options: dict[str, Any]
+) -> None:
+    """Through the module itself, whose state it is."""
+    from protonet.api import program
+    from protonet.cli.weighted import loader
+    from protonet.codegen import instantiate, source
+    from protonet.weights.match import listed
+    from protonet.weights.save import save_state
+
+    made = program(prototxt, **options)
+    net = instantiate(made, source(made))
+    matched = loader(prototxt, weights, strict, options)(net)
+    if matched.missing:
+        raise NetError(f"{weights}: the net's {listed(matched.missing)} is not there")
+    save_state(net, output, matched.layers)
