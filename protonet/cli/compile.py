@@ -61,6 +61,7 @@ def command(
     if run:
         from protonet.cli.run import run_once
 
+        load = loader(net, weights, strict, options, quiet=bool(output)) if weights else id
         run_once(made, text, device, batch, load)
 
 

@@ -53,7 +53,7 @@ def _run(
     """What the net gives for random inputs, and the median of its times in milliseconds."""
     net = instantiate(program, text)
     load(net)
-    net = net.to(where)
+    net = net.float().to(where)  # weights in doubles make it one of doubles
     shapes = [(batch, *s[1:]) if batch and s else s for s in program.shapes]
     # Labels are whole numbers: zeros fit every number of classes.
     inputs = [torch.rand(s) if len(s) > 2 else torch.zeros(s) for s in shapes]

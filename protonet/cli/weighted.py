@@ -14,7 +14,9 @@ from protonet.files import write_whole
 Loader = Callable[[Any], Any]
 
 
-def loader(net: str, weights: str, strict: bool, options: dict[str, Any]) -> Loader:
+def loader(
+    net: str, weights: str, strict: bool, options: dict[str, Any], quiet: bool = False
+) -> Loader:
     """A function that loads weights into a module of NET and says on stderr what did not match."""
 
     def load(module: Any) -> Any:
@@ -26,7 +28,8 @@ def loader(net: str, weights: str, strict: bool, options: dict[str, Any]) -> Loa
         other = {**options, "faithful": not options["faithful"]}
         stored = open_stored(module, weights, lambda: [variant(program(net, **other))])
         matched = load_exactly(module, stored, strict)
-        tell(matched)
+        if not quiet:
+            tell(matched)
         return matched
 
     return load
