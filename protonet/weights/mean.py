@@ -22,9 +22,9 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
         return read_binaryproto(path)
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise NetError(f"{content.name} can't be read: {reason}") from None
+    except Exception as error:  # noqa: BLE001 (numpy's reader raises what its parts raise)
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise NetError(f"{content.name} is damaged: {reason}") from None
     if mapped.dtype.kind not in "fiu":
         raise NetError(f"{content.name} holds {mapped.dtype}, no numbers")
     return np.array(mapped)

@@ -72,7 +72,7 @@ def _reader(file: Any, path: str, key: str, kind: str) -> Callable[[], Array]:
 
 
 def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def read_pt(path: str | os.PathLike[str]) -> State:
@@ -102,7 +102,8 @@ def _loaded(name: str) -> Any:
         raise NetError(what, None, hint) from None
     except Exception as error:  # noqa: BLE001 (torch.load raises what its parts raise)
         hint = "copy or save it again"
-        raise NetError(f"{name} can't be read: {_plain(error)}", None, hint) from None
+        what = f"{name} is damaged, or not what torch.save writes: {_plain(error)}"
+        raise NetError(what, None, hint) from None
 
 
 def _state_dict(name: str, loaded: Any) -> dict[str, Any]:
