@@ -16,6 +16,7 @@ _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
     "check": "List every problem of nets and solvers, each with its place.",
     "fmt": "Write prototxt in canonical form, comments kept.",
+    "upgrade": "Write an old net, solver or .caffemodel in today's form.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf or .dot.",
     "data": "Make databases and mean files for data layers, and look at them.",

@@ -1,0 +1,121 @@
+"""protonet upgrade: an old definition or .caffemodel in the form of Caffe 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from protonet.diagnostics import NetError
+from protonet.files import write_whole
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), help="The file to write. [stdout for text]")
+def command(file: str, output: str | None) -> None:
+    """Write FILE, an old .prototxt or .caffemodel, in the form of Caffe 1.0.
+
+    V0 and V1 layers, `input` with its shapes, fields of data and BatchNorm layers that have moved,
+    a solver's solver_type: what Caffe's own upgrade tools write, the numbers bit for bit.
+
+    \b
+    protonet upgrade old.prototxt -o new.prototxt
+    protonet upgrade old_solver.prototxt
+    protonet upgrade old.caffemodel -o new.caffemodel
+    protonet upgrade old.caffemodel -o definition.prototxt    # without the weights
+    """
+    if _is_text(file):
+        if output and output.endswith((".caffemodel", ".binaryproto", ".h5")):
+            raise NetError(f"{file} is a definition, it has no weights for {output}")
+        old, new = _upgraded_text(file)
+        _write_text(new, output)
+    else:
+        old, new = _upgrade_binary(file, output)
+    found = ", ".join(dict.fromkeys(_old_forms(old)))
+    click.echo(f"upgraded: {found}" if found else f"{file} is in today's form already", err=True)
+
+
+def _is_text(file: str) -> bool:
+    """Whether a file is a prototxt, told by its content."""
+    from protonet.schema.sniff import kind_of
+
+    try:
+        with Path(file).open("rb") as opened:
+            head = opened.read(4096)
+    except OSError as error:
+        raise NetError(f"{file} can't be read: {(error.strerror or str(error)).lower()}") from None
+    return kind_of(head) == "text" or not head
+
+
+def _upgraded_text(file: str) -> tuple[Any, Any]:
+    """The message of a net or a solver, as it was and as it is today."""
+    from protonet.api import raise_all
+    from protonet.schema.load import load_any
+    from protonet.schema.upgrade import upgrade, upgrade_solver
+
+    loaded = load_any(file)
+    raise_all(loaded.errors)
+    if loaded.message.DESCRIPTOR.name == "SolverParameter":
+        return loaded.message, upgrade_solver(loaded.message)
+    new = upgrade(loaded)
+    raise_all(new.errors)
+    return loaded.message, new.message
+
+
+def _write_text(message: Any, output: str | None) -> None:
+    from protonet.schema.unbind import to_text
+
+    if output:
+        write_whole(output, to_text(message))
+    else:
+        click.echo(to_text(message), nl=False)
+
+
+def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
+    """Write a caffemodel anew, its blobs as they are; or its definition alone."""
+    import numpy as np
+
+    from protonet.schema.blobs import open_content
+    from protonet.schema.load import load
+    from protonet.schema.upgrade import upgrade
+    from protonet.weights.caffemodel import definition, read_caffemodel, write_caffemodel
+
+    if output is None:
+        raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
+    stored = read_caffemodel(open_content(file))
+    old = definition(stored)
+    new = upgrade(load(old)).message
+    if output.endswith((".prototxt", ".txt")):
+        _write_text(new, output)
+        return old, new
+    blobs = {layer.name: [np.asarray(blob) for blob in layer.blobs] for layer in stored.layers}
+    write_caffemodel(output, new, {name: given for name, given in blobs.items() if given})
+    return old, new
+
+
+def _old_forms(message: Any) -> Iterator[str]:
+    """What of a message is not in today's form."""
+    if message.DESCRIPTOR.name == "SolverParameter":
+        if message.HasField("solver_type"):
+            yield "solver_type"
+        return
+    for layer in message.layers:
+        yield "V0 layers" if layer.HasField("layer") else "V1 layers"
+    if len(message.input):
+        yield "input fields"
+    for layer in (*message.layer, *message.layers):
+        yield from _moved_fields(layer)
+
+
+def _moved_fields(layer: Any) -> Iterator[str]:
+    """The fields of a layer that have moved since."""
+    for name in ("data_param", "image_data_param", "window_data_param"):
+        for field in ("scale", "mean_file", "crop_size", "mirror"):
+            if layer.HasField(name) and getattr(layer, name).HasField(field):
+                yield f"{name}.{field}"
+    is_norm = layer.DESCRIPTOR.name == "LayerParameter" and layer.type == "BatchNorm"
+    if is_norm and len(layer.param) == 3 and any(p.lr_mult or p.decay_mult for p in layer.param):
+        yield "BatchNorm's param"

@@ -1,0 +1,110 @@
+"""protonet upgrade: what Caffe's own tools write, of texts and of binary files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from google.protobuf import text_format
+
+from protonet.cli import group
+from protonet.diagnostics import NetError
+from protonet.schema.pool import message, message_class
+
+FOLDER = Path(__file__).parents[1] / "golden" / "upgrade"
+CASES = sorted(
+    p.name.removesuffix(".upgraded.prototxt") for p in FOLDER.glob("*.upgraded.prototxt")
+)
+
+
+def run(*arguments):
+    result = CliRunner().invoke(group, ["upgrade", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def parsed(path, kind="NetParameter"):
+    net = message(kind)
+    text_format.Parse(Path(path).read_text(), net)
+    return net
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_text_becomes_what_caffes_tool_writes(case, tmp_path):
+    target = tmp_path / "new.prototxt"
+    done = run(FOLDER / f"{case}.prototxt", "-o", target)
+    assert parsed(target) == parsed(FOLDER / f"{case}.upgraded.prototxt")
+    assert done.stderr.startswith("upgraded: ")
+    again = run(target)
+    assert "in today's form already" in again.stderr
+    text = message("NetParameter")
+    assert text_format.Parse(again.stdout, text) == parsed(target)
+
+
+def test_a_binary_file_keeps_its_numbers(tmp_path):
+    target = tmp_path / "new.caffemodel"
+    done = run(FOLDER / "v1_binary.caffemodel", "-o", target)
+    assert done.stderr == "upgraded: V1 layers\n"
+    old, new = message_class("NetParameter")(), message_class("NetParameter")()
+    old.ParseFromString((FOLDER / "v1_binary.caffemodel").read_bytes())
+    new.ParseFromString(target.read_bytes())
+    assert not len(new.layers)
+    assert not len(new.input)
+    arrays = np.load(FOLDER / "v1_binary.npz")
+    kept = {layer.name: layer.blobs for layer in new.layer if len(layer.blobs)}
+    assert {layer.name for layer in old.layers if len(layer.blobs)} == set(kept)
+    for key in arrays.files:
+        layer, index = key.rsplit("/", 1)
+        blob = kept[layer.removeprefix("param/")][int(index)]
+        values = np.array(blob.data, np.float32)
+        np.testing.assert_array_equal(values, arrays[key].ravel())
+    definition = tmp_path / "new.prototxt"
+    run(target, "-o", definition)
+    for layer in new.layer:
+        layer.ClearField("blobs")
+    assert parsed(definition) == new
+
+
+def test_a_solver_gets_its_type_as_a_name(tmp_path):
+    old = tmp_path / "solver.prototxt"
+    old.write_text('net: "n.prototxt" base_lr: 0.1 solver_type: ADAGRAD\n')
+    done = run(old)
+    assert 'type: "AdaGrad"' in done.stdout
+    assert "solver_type" not in done.stdout
+    assert done.stderr == "upgraded: solver_type\n"
+
+
+def test_data_transformations_move(tmp_path):
+    old = tmp_path / "old.prototxt"
+    old.write_text(
+        'layers { name: "d" type: IMAGE_DATA top: "x" top: "y" image_data_param { '
+        'source: "list" batch_size: 2 scale: 0.5 crop_size: 3 mirror: true mean_file: "m" } }'
+    )
+    done = run(old)
+    (layer,) = text_format.Parse(done.stdout, message("NetParameter")).layer
+    moved = layer.transform_param
+    assert (moved.scale, moved.crop_size, moved.mirror, moved.mean_file) == (0.5, 3, True, "m")
+    assert "image_data_param.crop_size" in done.stderr
+
+
+def test_what_can_not_be_upgraded_is_told(tmp_path):
+    whole = FOLDER / "v1_binary.caffemodel"
+    assert run(whole).exit_code == 2
+    broken, target = tmp_path / "broken.caffemodel", tmp_path / "out.caffemodel"
+    broken.write_bytes(whole.read_bytes()[:300])
+    with pytest.raises(NetError, match=r"broken.caffemodel is damaged|broken.caffemodel is no"):
+        run(broken, "-o", target)
+    with pytest.raises(NetError, match="has no weights"):
+        run(FOLDER / f"{CASES[0]}.prototxt", "-o", target)
+    with pytest.raises(NetError, match="can't be read"):
+        run(tmp_path / "none.prototxt")
+    page = tmp_path / "page.caffemodel"
+    shutil.copy(FOLDER / f"{CASES[0]}.prototxt", page)
+    page.write_text("<!DOCTYPE html><html></html>")
+    with pytest.raises(NetError):
+        run(page, "-o", target)
+    assert not target.exists()
