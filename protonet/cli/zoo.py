@@ -87,11 +87,12 @@ def show(name: str) -> None:
 def copy(name: str, folder: Path) -> None:
     """Copy NAME's prototxts and README into the folder DIR, which must not exist yet.
 
-    The folder is there whole or not at all. `teaching` copies all the small nets.
+    The folder is there whole or not at all. `teaching` copies all the small nets. The digits that
+    lenet and lenet5 train on stay where they are; the copy names their place.
     """
-    from protonet.zoo.catalogue import files
+    from protonet.zoo.catalogue import files, with_data
 
-    texts = files(name)
+    texts = with_data(files(name.rstrip("/")))
     if folder.exists() or folder.is_symlink():
         hint = "name a folder that does not exist yet"
         raise NetError(f"{folder} is there already; nothing was copied", None, hint)

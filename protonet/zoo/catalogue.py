@@ -72,6 +72,12 @@ def files(name: str) -> dict[str, str]:
     return {**(generated(found) if found.on_demand else {}), **_texts(folder() / name)}
 
 
+def with_data(texts: dict[str, str]) -> dict[str, str]:
+    """Texts for another place: the databases of the zoo that they name, by their whole paths."""
+    data = (folder() / "data").as_posix()
+    return {name: text.replace('"../data/', f'"{data}/') for name, text in texts.items()}
+
+
 def _texts(path: Path) -> dict[str, str]:
     kept = sorted(p for p in path.rglob("*") if p.suffix in (".prototxt", ".md", ".svg"))
     return {str(p.relative_to(path)): p.read_text(encoding="utf-8") for p in kept}

@@ -147,6 +147,16 @@ def test_copy_writes_a_folder_once(tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["mine"]
 
 
+def test_a_copy_finds_its_digits(tmp_path):
+    run("zoo", "copy", "lenet", tmp_path / "mine")
+    done = run(
+        "check", tmp_path / "mine" / "train_val.prototxt", tmp_path / "mine" / "solver.prototxt"
+    )
+    assert done.returncode == 0
+    found = re.findall(r'source: "(.*)"', (tmp_path / "mine" / "train_val.prototxt").read_text())
+    assert [Path(source).is_dir() for source in found] == [True, True]
+
+
 def test_copy_leaves_nothing_where_it_fails(tmp_path):
     (tmp_path / "file").write_text("")
     done = run("zoo", "copy", "lenet", tmp_path / "file" / "lenet")

@@ -69,6 +69,21 @@ _RECIPE = (
     "of conv2, conv4, conv5 and the hidden inner products at a positive value so that the "
     "rectified units start alive. The batch is 256 here, 128 in the paper."
 )
+_DATA = """## Its data
+
+Short sides of 256, the 256 pixels of the centre, the mean image, and the colours' components:
+
+```console
+$ protonet data images photos/ train.txt -o ilsvrc12_train_lmdb \\
+    --short-side 256 --center-crop 256 --shuffle
+$ protonet data images photos/ val.txt -o ilsvrc12_val_lmdb --short-side 256 --center-crop 256
+$ protonet data mean ilsvrc12_train_lmdb -o imagenet_mean.binaryproto --pca
+```
+
+The last prints a `color_noise` message; put it into the transform_param of the TRAIN phase, and
+every image is shifted along the principal components of the colours with a deviation of 0.1, as in
+section 4.1 of the paper. Random crops of 227 and mirrors are in train_val.prototxt.
+"""
 _TRAINING = imagenet(
     256, 227, _THIN, 'crop_size: 227 mean_file: "imagenet_mean.binaryproto"', test_batch=50
 )
@@ -91,6 +106,7 @@ ENTRIES = (
         differs="Normalisation follows Caffe's published AlexNet (k = 1, alpha divided by the "
         "window), not the paper's k = 2; alexnet_single has the paper's. The paper says 224, "
         "but 55 outputs at stride 4 need crops of 227.",
+        more=_DATA,
     ),
     Entry(
         name="alexnet_single",
@@ -106,6 +122,7 @@ ENTRIES = (
         "maps before it. Normalisation has the paper's constants: k = 2, n = 5, alpha = 0.0001 "
         "(Caffe divides alpha by n, so the file says 0.0005), beta = 0.75.",
         recipe=_RECIPE,
+        more=_DATA,
     ),
     Entry(
         name="alexnet_owt",

@@ -20,11 +20,6 @@ CONNECTIONS = (
 )
 
 
-def _filler(inputs: int) -> str:
-    """Weights between -2.4 and 2.4 over the number of inputs; the paper's appendix A."""
-    return f'type: "uniform" min: {-2.4 / inputs:.4g} max: {2.4 / inputs:.4g}'
-
-
 def _squash(net: Net, blob: str) -> str:
     """1.7159 tanh(2/3 x), in place."""
     net.layer(f"{blob}_in", "Power", [blob], top=blob, param="power", fields=["scale: 0.6666667"])
@@ -44,18 +39,18 @@ def _subsampled(net: Net, name: str, bottom: str) -> str:
 def _lenet5(net: Net) -> None:
     # The digits of the database are 28x28; the paper has them in a blank frame of 2 pixels.
     pad = 2 if net.training else 0
-    x = _squash(net, net.conv("C1", "data", 6, 5, pad=pad, filler=_filler(25)))
+    x = _squash(net, net.conv("C1", "data", 6, 5, pad=pad))
     x = _subsampled(net, "S2", x)
     maps = [f"S2_{i}" for i in range(6)]
     net.layer("S2_maps", "Slice", [x], tops=maps, param="slice", fields=["axis: 1"])
     found = []
     for i, seen in enumerate(CONNECTIONS):
         joined = net.concat(f"C3_in{i}", [maps[j] for j in sorted(seen)])
-        found.append(net.conv(f"C3_{i}", joined, 1, 5, pad=0, filler=_filler(25 * len(seen))))
+        found.append(net.conv(f"C3_{i}", joined, 1, 5, pad=0))
     x = _subsampled(net, "S4", _squash(net, net.concat("C3", found)))
-    x = _squash(net, net.conv("C5", x, 120, 5, pad=0, filler=_filler(400)))
-    x = _squash(net, net.dense("F6", x, 84, filler=_filler(120)))
-    net.finish(net.dense("output", x, 10, filler=_filler(84)))
+    x = _squash(net, net.conv("C5", x, 120, 5, pad=0))
+    x = _squash(net, net.dense("F6", x, 84))
+    net.finish(net.dense("output", x, 10))
 
 
 _DIGITS = Training(("../data/mnist_train_lmdb", "../data/mnist_test_lmdb"), (64, 100), "", "")
@@ -72,6 +67,7 @@ ENTRIES = (
             (32, 100),
             "scale: 0.005",
             "scale: 0.005",
+            'type: "xavier"',
         ),
         solver=Solver(
             (
@@ -83,8 +79,8 @@ ENTRIES = (
             ),
             test_iter=10,
             test_interval=500,
-            max_iter=3000,
-            snapshot=1000,
+            max_iter=1500,
+            snapshot=1500,
         ),
         published="60,850",
         source="the paper's 60,000 (C1 156, S2 12, C3 1,516, S4 32, C5 48,120, F6 10,164) and "
@@ -95,7 +91,8 @@ ENTRIES = (
         "breaks the symmetry and keeps the number of connections down.",
         recipe="Plain SGD with momentum here; the paper goes through the 60,000 digits 20 times "
         "with a stochastic diagonal Levenberg-Marquardt method, which gives each weight a rate "
-        "of its own. Weights start between ±2.4 / (inputs of the unit), as in the paper.",
+        "of its own. Weights start evenly between ±sqrt(3 / inputs of the unit); the paper's "
+        "±2.4 / inputs is smaller and waits for those rates.",
         differs="The paper's output layer is a distance to ten fixed drawings of 7x12 pixels; "
         "here it is an inner product with a softmax. S2 and S4 add four inputs before the "
         "learned coefficient; here they are averaged, so the coefficient is four times as "
