@@ -13,10 +13,12 @@ from protonet.training.parallel import Group
 
 
 class Gradients:
-    """Gradients that are views of one buffer, kept from step to step.
+    """Each parameter's gradient, left to the backward pass or a view of one buffer.
 
-    One fill zeroes them, one all-reduce averages them. With ``layer_wise`` each is averaged
-    while the backward pass goes on. Source: Net::ClearParamDiffs, NCCL::on_gradients_ready.
+    A process alone forgets them before a step: the pass then hands over what it computed, where
+    adding that to zeros would take three more trips through memory. Several processes keep one
+    buffer, which one fill zeroes and one all-reduce averages; with ``layer_wise`` each gradient
+    is averaged while the pass goes on. Source: Net::ClearParamDiffs, NCCL::on_gradients_ready.
     """
 
     def __init__(self, tensors: Sequence[Tensor], group: Group, layer_wise: bool = True) -> None:
@@ -24,17 +26,18 @@ class Gradients:
         self.group = group
         self.last_pass = True
         self.waiting: list[Any] = []
-        first = tensors[0] if tensors else torch.zeros(0)
-        total = sum(p.numel() for p in self.parameters)
-        self.buffer = torch.zeros(total, device=first.device)
         self.layer_wise = layer_wise and group.size > 1
         if self.layer_wise:
             for parameter in self.parameters:
                 parameter.register_post_accumulate_grad_hook(self._ready)  # type: ignore[no-untyped-call,unused-ignore]
-        self.attach()
+        if group.size > 1:
+            self.attach()
 
     def attach(self) -> None:
         """Make every gradient a view of the buffer, in the parameter's own strides."""
+        total = sum(p.numel() for p in self.parameters)
+        device = self.parameters[0].device if self.parameters else None
+        self.buffer = torch.zeros(total, device=device)
         start = 0
         for parameter in self.parameters:
             view = self.buffer[start : start + parameter.numel()]
@@ -44,8 +47,12 @@ class Gradients:
             start += parameter.numel()
 
     def zero(self) -> None:
-        """Set every gradient to zero, in place."""
-        self.buffer.zero_()
+        """Start every gradient anew."""
+        if self.group.size > 1:
+            self.buffer.zero_()
+            return
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def reduce(self) -> None:
         """Average over the processes, once the last pass of the iteration is done."""

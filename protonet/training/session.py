@@ -18,6 +18,7 @@ from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, open_log
 from protonet.training.loop import solve
+from protonet.training.memory import keep_memory
 from protonet.training.nets import Net, open_net, share_weights
 from protonet.training.optimizer import optimizer, write_history
 from protonet.training.parallel import Group, joined
@@ -71,6 +72,8 @@ def train(
         what = "a snapshot to resume and weights to start from are both given"
         raise NetError(what, None, "give one of them")
     kind = pick_device(device, made)
+    if kind == "cpu":
+        keep_memory()
     with joined(kind) as group, Signals(effects) as signals:
         writes = _log(log, tensorboard, group)
         try:

@@ -150,6 +150,31 @@ class SGD(CaffeOptimizer):
     def own_defaults(cls) -> dict[str, float]:
         return {"momentum": 0.0}
 
+    def _step_group(self, group: dict[str, Any]) -> None:
+        if not self._is_fused(group):
+            super()._step_group(group)
+            return
+        weights, rate = group["params"], float(group["lr"] * group["lr_mult"])
+        torch._fused_sgd_(
+            weights,
+            [torch.zeros_like(p) if p.grad is None else p.grad for p in weights],
+            self._history(group, "history"),
+            weight_decay=group["weight_decay"] * group["decay_mult"],
+            momentum=group["momentum"],
+            lr=1.0,
+            dampening=1 - rate,  # what torch leaves out of a gradient: the rate goes into V
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
+
+    def _is_fused(self, group: dict[str, Any]) -> bool:
+        """Whether one trip through memory does it all: V counted on, and taken off W."""
+        plain = self.iter_size == 1 and not (self.keep_updates or group["larc"])
+        decays = group["weight_decay"] * group["decay_mult"] == 0 or group["regularization"] == "L2"
+        own = type(self) is SGD and not group["local_lr_auto"]
+        return own and plain and decays and group["momentum"] != 0
+
     def update(self, group: dict[str, Any], rate: Rates, grads: list[Tensor]) -> list[Tensor]:
         history = self._history(group, "history")
         torch._foreach_mul_(history, group["momentum"])
