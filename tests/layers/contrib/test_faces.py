@@ -159,3 +159,32 @@ def test_spatial_dropout_drops_channels():
 def test_refusals_name_the_layer(kind, fields, shapes):
     with pytest.raises(NetError, match="layer 'l'"):
         compiled(kind, fields, shapes)
+
+
+@quick
+@given(seeds, st.sampled_from([(3, 2), (2, 3, 4), (2, 3, 4, 5)]), st.booleans())
+def test_channel_scale(seed, shape, flat):
+    scale_shape = (shape[0], *shape[2:]) if flat else (shape[0], 1, *shape[2:])
+    x, scale = numbers(seed, shape), numbers(seed + 1, scale_shape)
+    wanted = np.stack([x[:, c] * scale.reshape(x[:, 0].shape) for c in range(shape[1])], 1)
+    net = compiled("ChannelScale", "", [shape, scale_shape])
+    close(outputs(net, x, scale)[0], wanted)
+    gradients_hold(net, x, scale, bottoms=(0, 1))
+
+
+@quick
+@given(seeds, st.sampled_from([1.0, 2.0]), st.booleans())
+def test_hotspot(seed, deviation, centred):
+    points = numbers(seed, (2, 4)) * 10 + (0 if centred else 20)
+    fields = "data_height: 40 data_width: 50 output_height: 6 output_width: 9 "
+    fields += f"gaussian_std: {deviation} mean_removed: {str(centred).lower()}"
+    wanted = np.zeros((2, 2, 6, 9))
+    for n, k, i, j in np.ndindex(wanted.shape):
+        x = (points[n, 2 * k] / 50 + (0.5 if centred else 0)) * 9
+        y = (points[n, 2 * k + 1] / 40 + (0.5 if centred else 0)) * 6
+        value = np.exp(-0.5 * ((x - j) ** 2 + (y - i) ** 2) / deviation**2)
+        value *= 0.5 / deviation**2 / np.pi
+        wanted[n, k, i, j] = value if value > 1e-4 else 0
+    close(
+        outputs(compiled("Hotspot", f"hotspot_param {{ {fields} }}", [(2, 4)]), points)[0], wanted
+    )

@@ -1,0 +1,151 @@
+"""Check and compile every prototxt of a folder: python benchmarks/corpus.py FOLDER.
+
+The folder may also be named by PROTONET_CORPUS. Every net and solver is checked; every net that
+is accepted is compiled in each phase that it has layers for, with a shape for the inputs whose
+shape only their data would tell. The table goes into RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+import warnings
+from collections import Counter, defaultdict
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MARK = "<!-- the corpus -->"
+# Shapes to try for an input whose shape the definition does not tell.
+SHAPES = [(2, 3, 224, 224), (2, 3, 227, 227), (2, 3, 32, 32), (2, 1, 28, 28), (2, 3, 600, 800)]
+
+import torch  # noqa: E402
+
+from protonet.api import check_any, program, read  # noqa: E402
+from protonet.codegen import instantiate, source  # noqa: E402
+from protonet.diagnostics import IgnoredFields, NetError  # noqa: E402
+from protonet.schema.load import load_any  # noqa: E402
+from protonet.schema.select import select  # noqa: E402
+
+
+def kind(path: Path) -> str:
+    """Net or solver; broken where the text is neither."""
+    try:
+        name = load_any(path).message.DESCRIPTOR.name
+    except NetError:
+        return "broken"
+    return "net" if name == "NetParameter" else "solver"
+
+
+def reason(problem: NetError) -> str:
+    """What is wrong, without the names that differ from file to file."""
+    text = re.sub(r"^layer '.*?' \((\w+)\): ", r"\1: ", problem.message)
+    text = re.sub(r"layer '.*?' has the unknown type", "unknown type", text)
+    text = re.sub(r"the bottom '.*?' is not", "a bottom is not", text)
+    return re.sub(r"\d+(x\d+)*", "N", text)
+
+
+def compiles(path: Path, phase: str) -> str:
+    """How a phase of an accepted net fares: compiled, or why not."""
+    selected = select(read(path), phase)
+    layers = selected.message.layer
+    if not len(layers):
+        return "no layers in this phase"
+    if any(layer.type == "Python" for layer in layers):
+        return "runs Python code of its own, which takes the user's word"
+    tops = [layer.top[0] for layer in layers if not layer.bottom and layer.top]
+    error: NetError | None = None
+    for shape in [None, *SHAPES]:
+        given = dict.fromkeys(tops, shape) if shape else None
+        try:
+            made = program(path, phase, shapes=given)
+            with torch.device("meta"):
+                instantiate(made, source(made))
+        except NetError as problem:
+            error = error or problem
+            unknown = "is not known" in problem.message or given
+            if not unknown:
+                break
+        else:
+            return "compiled"
+    assert error is not None
+    if "is not known" in error.message:
+        return "an input has a shape that only its data tells, and none of those tried fits"
+    return f"refused: {reason(error)}"
+
+
+def survey(folder: Path) -> tuple[list[str], bool]:
+    """The lines of the table, and whether nothing but clear errors came."""
+    files = sorted(p for p in folder.rglob("*.prototxt") if p.is_file())
+    counts, refused, phases = Counter(), defaultdict(list), Counter()
+    crashes: list[str] = []
+    start = time.perf_counter()
+    accepted = []
+    for path in files:
+        try:
+            problems = check_any(str(path))
+        except Exception as error:  # noqa: BLE001 (a crash is what this looks for)
+            crashes.append(f"{path.relative_to(folder)}: {error!r}")
+            continue
+        name = kind(path)
+        counts[name, "refused" if problems else "accepted"] += 1
+        for text in sorted({reason(p) for p in problems}):
+            refused[text].append(path)
+        assert all(p.span for p in problems), f"{path}: an error without its place"
+        if not problems and name == "net":
+            accepted.append(path)
+    seconds = time.perf_counter() - start
+    for path in accepted:
+        for phase in ("TRAIN", "TEST"):
+            try:
+                phases[compiles(path, phase)] += 1
+            except Exception as error:  # noqa: BLE001
+                crashes.append(f"{path.relative_to(folder)} in {phase}: {error!r}")
+    return table(files, counts, refused, phases, seconds, crashes), not crashes
+
+
+def table(files, counts, refused, phases, seconds, crashes) -> list[str]:
+    each = 1000 * seconds / max(1, len(files))
+    lines = [f"`check` of {len(files)} prototxts of public repositories, {each:.0f} ms each:", ""]
+    lines += ["| what | accepted | refused |", "|---|---|---|"]
+    for name in ("net", "solver", "broken"):
+        row = [counts[name, "accepted"], counts[name, "refused"]]
+        if any(row):
+            label = {"broken": "text that is no prototxt"}.get(name, f"{name}s")
+            lines.append(f"| {label} | {row[0]} | {row[1]} |")
+    lines += ["", "| accepted nets, by phase | phases |", "|---|---|"]
+    lines += [f"| {text} | {n} |" for text, n in phases.most_common()]
+    lines += ["", "| reason of a refusal | files |", "|---|---|"]
+    order = sorted(refused.items(), key=lambda item: (-len(item[1]), item[0]))
+    lines += [f"| {text.replace('|', '/')} | {len(paths)} |" for text, paths in order]
+    return [*lines, "", *(f"CRASH: {line}" for line in crashes)]
+
+
+def write(lines: list[str]) -> None:
+    """Put the table into RESULTS.md, in the place of an older one."""
+    path = HERE / "RESULTS.md"
+    before = path.read_text(encoding="utf-8").partition(MARK)[0].rstrip()
+    text = "\n".join([before, "", MARK, "", *lines]).rstrip() + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("PROTONET_CORPUS")
+    parser.add_argument("folder", type=Path, nargs="?", default=default)
+    parser.add_argument("--print", action="store_true", help="Do not write RESULTS.md.")
+    options = parser.parse_args()
+    if options.folder is None or not Path(options.folder).is_dir():
+        parser.error("name a folder of prototxts, here or as PROTONET_CORPUS")
+    warnings.simplefilter("ignore", IgnoredFields)
+    lines, clean = survey(Path(options.folder))
+    print("\n".join(lines))
+    if not options.print:
+        write(lines)
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
