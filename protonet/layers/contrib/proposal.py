@@ -38,6 +38,12 @@ class Proposal(Layer):
         anchors = len(self.p.ratio) * len(self.p.scale)
         if not anchors:
             raise LayerError("it has no anchors", hint="give ratio and scale at least once")
+        for field in ("ratio", "scale"):
+            for index, value in enumerate(getattr(self.p, field)):
+                if not value > 0:
+                    raise LayerError(f"{field} must be positive", field, index)
+        if not self.p.base_size:
+            raise LayerError("base_size must be positive, it is 0", "base_size")
         for index, (x, each) in enumerate(((scores, 2), (deltas, 4))):
             if len(x) != 4 or x[1] != each * anchors:
                 what = f"{anchors} anchors take {each * anchors} channels, not {show(x)}"
