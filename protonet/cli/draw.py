@@ -37,7 +37,7 @@ from protonet.diagnostics import NetError
     help="own: the same on every machine. graphviz: by the program dot.",
 )
 def command(net: str, output: str | None, shapes: Any, **options: Any) -> None:
-    """Draw NET; the suffix of the output says how: .svg, .png, .pdf or .dot.
+    """Draw NET; the suffix of the output says how: .svg, .png, .pdf, .html or .dot.
 
     \b
     protonet draw net.prototxt -o net.svg
@@ -46,7 +46,8 @@ def command(net: str, output: str | None, shapes: Any, **options: Any) -> None:
 
     Activations and layers that work in place are folded into the layer above them. A block that
     repeats, as in ResNet, Inception and DenseNet, is drawn once with how often it does; numbers
-    that differ between its copies are given as ranges.
+    that differ between its copies are given as ranges. An .html is a page to look around in;
+    `protonet view --export` makes one that shows each layer's PyTorch as well.
     .png and .pdf need matplotlib: pip install "protonet[draw]".
     """
     from protonet.drawing import draw

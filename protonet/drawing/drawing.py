@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protonet.api import Shapes, Source, graph
 from protonet.diagnostics import NetError, did_you_mean
@@ -19,7 +19,7 @@ from protonet.graph import Graph
 if TYPE_CHECKING:
     from protonet.drawing.figure import Figure
 
-FORMATS = ("svg", "png", "pdf", "dot")
+FORMATS = ("svg", "png", "pdf", "html", "dot")
 LAYOUTS = {"own": layered, "graphviz": by_graphviz}
 
 
@@ -42,6 +42,13 @@ class Drawing:
     def dot(self) -> str:
         """The net in Graphviz's language."""
         return dot(self.graph, self.style)
+
+    @property
+    def html(self) -> str:
+        """A page of its own to look around in, without the PyTorch, which would need torch."""
+        from protonet.drawing.page import both_views, page
+
+        return page(both_views(self.graph, self.style, LAYOUTS[self.layout]))
 
     def content(self, kind: str) -> str | bytes:
         """The picture in one of FORMATS. NetError where matplotlib is needed and missing."""
@@ -94,3 +101,18 @@ def draw(
             raise NetError(f"the {name} is {' or '.join(known)}, not {value!r}")
     net = graph(source, phase, stages, level, shapes, allow_python)
     return Drawing(net, Style(show_shapes, collapse, direction == "LR"), layout)
+
+
+def exported(source: Source, style: Style, options: Mapping[str, Any]) -> str:
+    """The page of a net as one file, with its PyTorch where torch is there. ``options`` as graph's.
+
+    Raises NetError with its place.
+    """
+    from protonet.drawing.emitted import emitted, has_torch
+    from protonet.drawing.page import both_views, page
+
+    net = graph(source, **options)
+    found = both_views(net, style)
+    if has_torch():
+        found["torch"] = emitted(source, net, options)
+    return page(found)

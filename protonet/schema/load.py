@@ -55,7 +55,9 @@ def _kind(tree: Tree) -> str:
 
 
 def open_source(source: str | os.PathLike[str]) -> Source:
-    """Read a path, or take a text as it is."""
+    """Read a path, or take a text as it is, or under a name of its own."""
+    if isinstance(source, Source):
+        return source
     if isinstance(source, str) and is_text(source):
         return Source("<text>", source)
     if not isinstance(source, str | os.PathLike):

@@ -1,0 +1,78 @@
+"""protonet view: a net in the browser, its prototxt beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from protonet.cli.options import net_options
+
+
+@click.command()
+@click.argument("net", type=click.Path())
+@net_options
+@click.option("--export", type=click.Path(), help="Write one HTML file instead, and serve nothing.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port. [a free one]")
+@click.option("--browser/--no-browser", default=True, help="Open the page. [yes]")
+@click.option(
+    "--collapse",
+    type=click.Choice(["blocks", "none"]),
+    default="blocks",
+    show_default=True,
+    help="How the page begins; it can do both.",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(["TB", "LR"], case_sensitive=False),
+    default="TB",
+    show_default=True,
+    help="From top to bottom or from left to right.",
+)
+def command(
+    net: str, export: str | None, port: int, browser: bool, shapes: Any, **options: Any
+) -> None:
+    """Show NET in the browser, with an editor beside it.
+
+    \b
+    protonet view net.prototxt
+    protonet view net.prototxt --export net.html
+
+    The page follows the file while it is edited elsewhere, and its editor shows every problem as
+    one types; it writes the file when Save is pressed, and not before. It is served on 127.0.0.1
+    alone, until Ctrl-C. An exported page works without protonet and without a network.
+    """
+    from protonet.drawing.compose import Style
+
+    collapse, direction = options.pop("collapse"), options.pop("direction")
+    style = Style(collapse=collapse == "blocks", across=direction == "LR")
+    options["shapes"] = dict(shapes)
+    if export:
+        _export(net, export, style, options)
+    else:
+        _serve(net, port, browser, style, options)
+
+
+def _export(net: str, path: str, style: Any, options: dict[str, Any]) -> None:
+    from protonet.drawing.drawing import exported
+    from protonet.files import write_whole
+
+    write_whole(path, exported(net, style, options))
+
+
+def _serve(net: str, port: int, browser: bool, style: Any, options: dict[str, Any]) -> None:
+    import webbrowser
+
+    from protonet.drawing.live import Session
+    from protonet.drawing.server import Server
+
+    session = Session(net, options, style)
+    session.text()
+    with Server(session, port) as server:
+        click.echo(f"{server.url}\nCtrl-C ends it", err=True)
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("", err=True)

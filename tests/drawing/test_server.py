@@ -1,0 +1,157 @@
+"""The server: this machine alone, its page and its file alone, no foreign origin."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+
+import pytest
+from nets import ZOO
+
+from protonet.drawing.compose import Style
+from protonet.drawing.live import Session
+from protonet.drawing.server import Server
+
+LENET = (ZOO / "lenet" / "deploy.prototxt").read_text()
+
+
+@pytest.fixture
+def served(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(LENET)
+    (tmp_path / "secret.txt").write_text("secret")
+    with Server(Session(str(path), {}, Style())) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server, path
+        server.shutdown()
+        thread.join()
+
+
+def ask(server, method, path, body=None, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    sent = {"X-Protonet": "1", **headers} if method == "POST" else headers
+    connection.request(method, path, json.dumps(body) if body is not None else None, sent)
+    answer = connection.getresponse()
+    content = answer.read().decode()
+    connection.close()
+    return answer, content
+
+
+def test_it_listens_on_this_machine_alone(served):
+    server, _ = served
+    assert server.server_address[0] == "127.0.0.1"
+    other = socket.gethostbyname(socket.gethostname())
+    if not other.startswith("127."):
+        with pytest.raises((ConnectionRefusedError, TimeoutError)):
+            socket.create_connection((other, server.server_port), 2)
+
+
+def test_the_page_is_there_and_nothing_else(served):
+    server, _ = served
+    answer, page = ask(server, "GET", f"/{server.token}/")
+    assert answer.status == 200
+    assert "LeNet" in page
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Access-Control-Allow-Origin"] is None
+    for path in (
+        "/",
+        "/favicon.ico",
+        f"/{server.token}",
+        f"/{server.token}/secret.txt",
+        f"/{server.token}/../secret.txt",
+        f"/{server.token}/net.prototxt",
+        f"/{'x' * 32}/",
+        "/check",
+    ):
+        answer, content = ask(server, "GET", path)
+        assert answer.status == 404, path
+        assert "LeNet" not in content
+        assert "secret" not in content
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_foreign_origins_and_rebound_names_are_refused(served, headers):
+    server, path = served
+    own = {"Host": server.host, **headers}
+    body = {"text": "broken", "version": "", "view": "full"}
+    for method, target in (("GET", ""), ("POST", "check"), ("POST", "save")):
+        sent = None if method == "GET" else body
+        answer, content = ask(server, method, f"/{server.token}/{target}", sent, **own)
+        assert answer.status == 403
+        assert "LeNet" not in content
+    assert path.read_text() == LENET
+
+
+def test_a_question_needs_the_token_and_the_header_no_form_can_send(served):
+    server, path = served
+    body = {"text": "x", "version": server.session.version()}
+    answer, _ = ask(server, "POST", "/save", body)
+    assert answer.status == 404
+    answer, _ = ask(server, "POST", f"/{server.token}/save", body, **{"X-Protonet": ""})
+    assert answer.status == 403
+    for wrong in (None, [], {"text": 3}, "x"):
+        answer, _ = ask(server, "POST", f"/{server.token}/save", wrong)
+        assert answer.status == 400
+    assert path.read_text() == LENET
+
+
+def test_problems_have_their_places(served):
+    server, path = served
+    text = LENET.replace("kernel_size: 5", "kernel_sizes: 5", 1).replace('"LeNet"', '"🙂"')
+    answer = server.session.check(text, "collapsed")
+    (error,) = answer["errors"]
+    assert answer["net"] is None
+    assert "kernel_sizes" in error["message"]
+    assert "did you mean 'kernel_size'" in error["hint"]
+    units = text.encode("utf-16-le")
+    assert units[2 * error["start"] : 2 * error["end"]].decode("utf-16-le").startswith("kernel_s")
+    assert text.splitlines()[error["line"] - 1][error["column"] - 1 :].startswith("kernel_sizes")
+    assert path.read_text() == LENET
+
+
+def test_saving_is_whole_and_only_over_what_was_read(served):
+    server, path = served
+    session = server.session
+    version = session.version()
+    changed = LENET.replace("LeNet", "Other")
+    assert session.save(changed, "another") == {
+        "error": "not saved: the file has changed on disk meanwhile"
+    }
+    assert path.read_text() == LENET
+    assert session.save(changed, version) == {"version": session.version()}
+    assert path.read_text() == changed
+    assert sorted(p.name for p in path.parent.iterdir()) == ["net.prototxt", "secret.txt"]
+    path.write_bytes(b"# caf\xe9\r\n" + LENET.encode())
+    assert session.save("x", session.version()) == {"error": "not saved: the file is not in UTF-8"}
+    path.write_bytes(b"# a\r\n")
+    assert "version" in session.save("# a\n# b\n", session.version())
+    assert path.read_bytes() == b"# a\r\n# b\r\n"
+
+
+def test_changes_are_told(served):
+    server, path = served
+    session = server.session
+    version = session.version()
+    timer = threading.Timer(0.3, path.write_text, [LENET.replace("LeNet", "Other")])
+    timer.start()
+    start = time.monotonic()
+    answer = session.changes(version)
+    assert time.monotonic() - start < 10
+    assert "Other" in answer["text"]
+    assert answer["version"] != version
+    path.unlink()
+    assert "can't be read" in session.changes(answer["version"])["error"]
