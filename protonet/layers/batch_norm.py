@@ -101,7 +101,8 @@ class BatchNormLayer(Layer):
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         stored = self.phase == "TEST" or self.p.use_global_stats
-        return (8 if stored else 16) * bottoms[0][1]
+        one_pass = stored or self.p.scale_bias
+        return (8 if one_pass else 16) * bottoms[0][1]
 
     def eps(self) -> float:
         """What is added to the variance; NVIDIA's fork takes no less than 1e-5."""

@@ -3,12 +3,85 @@
 from __future__ import annotations
 
 import json
-import runpy
+from collections.abc import Sequence
 from pathlib import Path
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
-GENERATE = runpy.run_path(str(ZOO / "generate.py"))
-Net = GENERATE["Net"]
+
+
+class Net:
+    """A prototxt that grows by layers; each method returns the name of its top."""
+
+    def __init__(self, name: str, shape: Sequence[int]) -> None:
+        dims = " ".join(f"dim: {n}" for n in shape)
+        self.lines = [f'name: "{name}"']
+        self.layer("data", "Input", (), f"input_param {{ shape {{ {dims} }} }}")
+
+    def layer(self, name: str, kind: str, bottoms: Sequence[str], body: str = "") -> str:
+        """Add a layer whose top has its own name."""
+        return self.place(name, kind, bottoms, name, body)
+
+    def place(self, name: str, kind: str, bottoms: Sequence[str], top: str, body: str = "") -> str:
+        """Add a layer; in place where the top is a bottom."""
+        lines = ["layer {", f'  name: "{name}"', f'  type: "{kind}"']
+        lines += [f'  bottom: "{bottom}"' for bottom in bottoms]
+        lines += [f'  top: "{top}"', *([f"  {body}"] if body else []), "}"]
+        self.lines += lines
+        return top
+
+    def text(self) -> str:
+        """The whole prototxt."""
+        return "\n".join(self.lines) + "\n"
+
+    def conv(self, name: str, bottom: str, outputs: int, kernel: int, *, extra: str = "") -> str:
+        """Add a convolution with padding that keeps the size at stride 1."""
+        pad = f" pad: {kernel // 2}" if kernel > 1 else ""
+        body = f"num_output: {outputs} kernel_size: {kernel}{pad}{extra}"
+        return self.layer(name, "Convolution", [bottom], f"convolution_param {{ {body} }}")
+
+    def relu(self, blob: str, name: str = "") -> str:
+        """Rectify in place."""
+        return self.place(name or f"{blob}/relu", "ReLU", [blob], blob)
+
+    def pool(self, name: str, bottom: str, method: str, window: str) -> str:
+        """Add a pooling layer."""
+        return self.layer(name, "Pooling", [bottom], f"pooling_param {{ pool: {method} {window} }}")
+
+    def classifier(self, name: str, bottom: str, classes: int) -> str:
+        """Add an inner product and a softmax."""
+        body = f"inner_product_param {{ num_output: {classes} }}"
+        return self.layer("prob", "Softmax", [self.layer(name, "InnerProduct", [bottom], body)])
+
+
+def normalised(net: Net, name: str, bottom: str, outputs: int, kernel: int, stride: int) -> str:
+    """Add a convolution without bias, then BatchNorm and Scale in place."""
+    extra = (f" stride: {stride}" if stride > 1 else "") + " bias_term: false"
+    x = net.conv(name, bottom, outputs, kernel, extra=extra)
+    net.place(f"{name}/bn", "BatchNorm", [x], x)
+    return net.place(f"{name}/scale", "Scale", [x], x, "scale_param { bias_term: true }")
+
+
+def added(net: Net, name: str, branch: str, shortcut: str) -> str:
+    """Add a residual sum and its ReLU."""
+    return net.relu(net.layer(name, "Eltwise", [shortcut, branch]))
+
+
+def resnet_cifar(depth: int) -> str:
+    """A CIFAR ResNet of 6 n + 2 layers, its shortcuts projected. Section 4.2 of the same paper."""
+    net = Net(f"ResNet{depth}", (1, 3, 32, 32))
+    x = net.relu(normalised(net, "conv1", "data", 16, 3, 1))
+    for stage in range(3):
+        width = 16 << stage
+        for block in range((depth - 2) // 6):
+            stride = 2 if stage and not block else 1
+            at = f"res{stage + 2}_{block + 1}"
+            shortcut = normalised(net, f"{at}_shortcut", x, width, 1, 2) if stride == 2 else x
+            y = net.relu(normalised(net, f"{at}_a", x, width, 3, stride))
+            x = added(net, at, normalised(net, f"{at}_b", y, width, 3, 1), shortcut)
+    x = net.pool("pool", x, "AVE", "global_pooling: true")
+    net.classifier("fc", x, 10)
+    return net.text()
+
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -35,7 +108,6 @@ def hostile():
 
 def resnet152():
     """ResNet-152 as the paper has it, with its projections."""
-    normalised, added = GENERATE["normalised"], GENERATE["added"]
     net = Net("ResNet152", (1, 3, 224, 224))
     x = net.relu(normalised(net, "conv1", "data", 64, 7, 2))
     x = net.pool("pool1", x, "MAX", "kernel_size: 3 stride: 2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from nets import GENERATE, SIAMESE, ZOO, Net, densenet, resnet152
+from nets import SIAMESE, ZOO, Net, densenet, resnet152, resnet_cifar
 
 from protonet.api import graph
 from protonet.drawing.blocks import runs
@@ -20,7 +20,7 @@ def counts(source):
         (resnet152(), [3, 8, 36, 3]),  # He et al. 2015, table 1
         (ZOO / "resnet50" / "deploy.prototxt", [3, 4, 6, 3]),
         (ZOO / "googlenet" / "deploy.prototxt", [2, 5, 2]),  # Szegedy et al. 2014, table 1
-        (GENERATE["resnet_cifar"](110), [18, 18, 18]),
+        (resnet_cifar(110), [18, 18, 18]),
         (densenet(), [6, 4]),
         (ZOO / "alexnet" / "deploy.prototxt", []),
         (SIAMESE, []),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nets import GENERATE, SIAMESE, ZOO, densenet, resnet152
+from nets import SIAMESE, ZOO, densenet, resnet152, resnet_cifar
 
 from protonet.api import graph
 from protonet.drawing.compose import Style, compose
@@ -22,7 +22,7 @@ NETS = {
     "resnet152": resnet152(),
     "densenet": densenet(),
     "siamese": SIAMESE,
-    "cifar": GENERATE["resnet_cifar"](56),
+    "cifar": resnet_cifar(56),
 }
 
 

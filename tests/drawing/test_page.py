@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from nets import GENERATE, HOSTILE, SIAMESE, ZOO, hostile, resnet152
+from nets import HOSTILE, SIAMESE, ZOO, hostile, resnet152, resnet_cifar
 
 import protonet
 from protonet.drawing.compose import Style
@@ -196,7 +196,7 @@ def test_hostile_names_are_text_on_the_page(opened, tmp_path):
 
 
 def test_a_thousand_layers_stay_fluid(opened, tmp_path):
-    page = opened(written(tmp_path, protonet.draw(GENERATE["resnet_cifar"](302)).html))
+    page = opened(written(tmp_path, protonet.draw(resnet_cifar(302)).html))
     page.keyboard.press("b")
     assert page.locator(".card").count() > 400
     worst = page.evaluate(
