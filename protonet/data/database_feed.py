@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from protonet.data.buffers import new_array
 from protonet.data.databases import open_reader
 from protonet.data.datum import Bytes, Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
@@ -124,7 +125,7 @@ class DatabaseFeed(Feed):
         self._offset += 1
         self._number = 0 if self._reader.advance() else self._number + 1
 
-    def make(self, planned: tuple[list[_Record], Draws]) -> Batch:
+    def make(self, planned: tuple[list[_Record], Draws], new: Allocate = new_array) -> Batch:
         records, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         labels = np.zeros(len(records), np.float32)
@@ -135,7 +136,7 @@ class DatabaseFeed(Feed):
                 image = pixels(datum, self._color)
                 if images is None:
                     size = self._transform.size(*image.shape)
-                    images = np.empty((len(records), *size), np.float32)
+                    images = new((len(records), *size))
                 self._transform.apply(image, draws, row, images[row])
                 if wants_label:
                     labels[row] = _label(datum)

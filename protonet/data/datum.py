@@ -60,6 +60,8 @@ def parse_datum(record: Bytes) -> Datum:
 
 
 def _varint(record: Bytes, at: int) -> tuple[int, int]:
+    if at < len(record) and record[at] < 0x80:
+        return record[at], at + 1
     value = shift = 0
     while shift < 64:
         if at >= len(record):

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds, Shape
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.fillers import check_filler, filled
 from protonet.data.random import Mark, Random
 from protonet.schema.pool import message
@@ -59,7 +60,7 @@ class DummyFeed(Feed):
         pairs = zip(self._fillers, shapes, strict=True)
         return [filled(filler, shape, self._random) for filler, shape in pairs]
 
-    def make(self, planned: list[NDArray[np.float32]]) -> Batch:
+    def make(self, planned: list[NDArray[np.float32]], new: Allocate = new_array) -> Batch:
         return dict(zip(self.shapes, planned, strict=True))
 
     def mark(self) -> Mark:

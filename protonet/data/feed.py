@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Shape
 
 Batch = dict[str, NDArray[np.float32]]
+Allocate = Callable[[Shape], NDArray[np.float32]]
 SOURCES: dict[str, type[Feed]] = {}
 
 
@@ -39,8 +41,8 @@ class Feed:
         """Read on by one batch; what ``make`` takes."""
         raise AssertionError(f"{self.type} does not plan")
 
-    def make(self, planned: Any) -> Batch:
-        """The batch that was planned."""
+    def make(self, planned: Any, new: Allocate = new_array) -> Batch:
+        """The batch that was planned, its large arrays made by ``new``."""
         raise AssertionError(f"{self.type} does not make")
 
     def mark(self) -> Any:

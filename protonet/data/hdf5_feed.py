@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.order import Order, OrderMark
 
 Rows = dict[str, NDArray[np.float32]]
@@ -123,7 +124,7 @@ class HDF5Feed(Feed):
             self._advance()
         return taken
 
-    def make(self, planned: list[tuple[Rows, list[int]]]) -> Batch:
+    def make(self, planned: list[tuple[Rows, list[int]]], new: Allocate = new_array) -> Batch:
         return {
             top: np.concatenate([data[top][rows] for data, rows in planned]) for top in self.shapes
         }

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from protonet.data.buffers import new_array
 from protonet.data.datum import Image, planes
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.image_files import Size, read_image
 from protonet.data.image_list import Entry, read_list
 from protonet.data.order import Order, OrderMark
@@ -128,14 +129,14 @@ class ImageFeed(Feed):
         self._offset += 1
         self._order.advance()
 
-    def make(self, planned: tuple[list[Entry], Draws]) -> Batch:
+    def make(self, planned: tuple[list[Entry], Draws], new: Allocate = new_array) -> Batch:
         entries, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         for row, entry in enumerate(entries):
             image = self._read(entry)
             try:
                 if images is None:
-                    images = np.empty((len(entries), *self._transform.size(*image.shape)), "f4")
+                    images = new((len(entries), *self._transform.size(*image.shape)))
                 self._transform.apply(image, draws, row, images[row])
             except ValueError as error:
                 raise self._broken(entry, error) from None

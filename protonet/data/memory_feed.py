@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.transform import Transform
 
 
@@ -88,7 +89,7 @@ class MemoryFeed(Feed):
         self._position = (start + self._batch) % len(self._data)
         return slice(start, start + self._batch)
 
-    def make(self, planned: slice) -> Batch:
+    def make(self, planned: slice, new: Allocate = new_array) -> Batch:
         assert self._data is not None
         batch = self._data[planned].copy(), self._labels[planned].copy()
         return dict(zip(self.definition.tops, batch, strict=True))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from protonet.data.buffers import Buffers
 from protonet.data.cores import available_cores
 from protonet.data.feed import Feed
 
@@ -34,6 +35,7 @@ class Prefetched:
         self._pin = pin and torch.cuda.is_available()
         self._marks = [feed.mark() for feed in self._feeds]
         self._pending: deque[Future[tuple[Tensors, list[Any]]]] = deque()
+        self._buffers = Buffers()
         self._error: Exception | None = None
         self._is_closed = False
         self._planner = ThreadPoolExecutor(1, thread_name_prefix="protonet-plan")
@@ -98,7 +100,7 @@ class Prefetched:
         plans, marks = planned.result()
         batch: Tensors = {}
         for feed, plan in zip(self._feeds, plans, strict=True):
-            for top, values in feed.make(plan).items():
+            for top, values in feed.make(plan, self._buffers.take).items():
                 tensor = torch.from_numpy(values)
                 batch[top] = tensor.pin_memory() if self._pin else tensor
         return batch, marks

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from protonet.data.color_noise import ColorNoise
 from protonet.data.definition import Definition, Seeds
+from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
 from protonet.data.mean_file import read_mean
 from protonet.data.random import Random
 
@@ -33,6 +34,7 @@ class Transform:
         definition.refuse_others(self.p, _KNOWN, "transform_param")
         self._mean = self._mean_of_file()
         self._values = np.array(self.p.mean_value, np.float32)
+        self._even_mean: Array | None = None
         self._scale = np.float32(self.p.scale)
         self._crops = definition.training and self.p.crop_size > 0
         self._noise = ColorNoise.of(definition) if definition.training else None
@@ -59,14 +61,16 @@ class Transform:
             return None
         return bool(self.p.force_color)
 
-    def _mean_of_file(self) -> Array | None:
+    def _mean_of_file(self) -> tuple[Array, Array] | None:
+        """The mean image, as it is and mirrored."""
         if not self.p.HasField("mean_file"):
             return None
         if len(self.p.mean_value):
             what = "mean_file and mean_value are both given"
             hint = "give one of them"
             raise self._definition.error(what, "transform_param", "mean_value", 0, hint=hint)
-        return read_mean(self._definition)
+        mean = read_mean(self._definition)
+        return interleaved(mean), interleaved(mean[:, :, ::-1])
 
     def draw(self, count: int) -> Draws:
         """The random numbers of ``count`` images: for each those of mirror, then of the crop."""
@@ -96,22 +100,20 @@ class Transform:
         mirror = bool(self.p.mirror and numbers.pop(0) % 2)
         top, left = self._corner(image.shape, numbers)
         window = (slice(None), slice(top, top + size[1]), slice(left, left + size[2]))
-        mean = self._mean_for(image.shape, window)
-        image = image[window]
-        if mirror:
-            image = image[:, :, ::-1]
-            mean = mean[:, :, ::-1] if mean is not None and mean.ndim == 3 else mean
-        self._combine(image, mean, out)
+        self._combine(image[window], self._mean_for(image.shape, window, mirror), mirror, out)
         if self._noise:
             self._noise.add(out, draws[1][row])
         if self._scale != 1:
             np.multiply(out, self._scale, out=out)
 
-    def _combine(self, image: NDArray[Any], mean: Array | None, out: Array) -> None:
-        if mean is None:
-            out[...] = image
-        else:
-            np.subtract(image, mean, out=out, dtype=np.float32)
+    def _combine(self, image: NDArray[Any], mean: Array | None, mirror: bool, out: Array) -> None:
+        """Write the image, mirrored where that is drawn, less what is subtracted from it then."""
+        if is_interleaved(image):
+            subtract_interleaved(image, mean, mirror, out)
+            return
+        out[...] = image[:, :, ::-1] if mirror else image
+        if mean is not None:
+            np.subtract(out, mean, out=out)
 
     def _corner(self, shape: tuple[int, ...], numbers: list[int]) -> tuple[int, int]:
         """The top and left of the window that is cut out."""
@@ -123,19 +125,26 @@ class Transform:
             return numbers[0] % (high + 1), numbers[1] % (wide + 1)
         return high // 2, wide // 2
 
-    def _mean_for(self, shape: tuple[int, ...], window: tuple[slice, ...]) -> Array | None:
-        """What to subtract from the window of an image of that shape."""
+    def _mean_for(
+        self, shape: tuple[int, ...], window: tuple[slice, ...], mirror: bool
+    ) -> Array | None:
+        """What to subtract from the window of an image of that shape, mirrored as that is."""
         if self._mean is not None:
-            if self._mean.shape != shape:
-                what = f"it is {_show(shape)}, but the mean file is {_show(self._mean.shape)}"
+            if self._mean[0].shape != shape:
+                what = f"it is {_show(shape)}, but the mean file is {_show(self._mean[0].shape)}"
                 raise ValueError(what)
-            return self._mean[window]
+            left, right = window[2].start, window[2].stop
+            across = slice(shape[2] - right, shape[2] - left) if mirror else window[2]
+            return self._mean[mirror][window[0], window[1], across]
         if not self._values.size:
             return None
         if self._values.size not in (1, shape[0]):
             what = f"mean_value is given {self._values.size} times for {shape[0]} channels"
             raise ValueError(what)
-        return self._values.reshape(-1, 1, 1)
+        size = shape[0], window[1].stop - window[1].start, window[2].stop - window[2].start
+        if self._even_mean is None or self._even_mean.shape != size:
+            self._even_mean = interleaved(np.broadcast_to(self._values[:, None, None], size))
+        return self._even_mean
 
 
 def _show(shape: tuple[int, ...]) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
-from protonet.data.feed import Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.image_files import Size, read_image
 from protonet.data.mean_file import read_mean
 from protonet.data.random import Mark, Random
@@ -124,9 +125,10 @@ class WindowFeed(Feed):
             planned.append((windows[numbers[0] % len(windows)], mirror))
         return planned
 
-    def make(self, planned: list[tuple[Window, bool]]) -> Batch:
+    def make(self, planned: list[tuple[Window, bool]], new: Allocate = new_array) -> Batch:
         crop = int(self._t.crop_size)
-        data = np.zeros((len(planned), 3, crop, crop), np.float32)
+        data = new((len(planned), 3, crop, crop))
+        data.fill(0)
         for row, (window, mirror) in enumerate(planned):
             try:
                 image = self._image(window.image)

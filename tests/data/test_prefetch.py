@@ -55,7 +55,7 @@ class Failing(Feed):
             raise NetError("record 2 is broken")
         return self.count
 
-    def make(self, planned):
+    def make(self, planned, new=None):
         time.sleep(0.05 if planned == 1 else 0)
         if self.stage == "make" and planned > 2:
             raise NetError("record 2 is broken")
@@ -94,3 +94,38 @@ def test_batches_of_a_net():
     assert not torch.equal(batch["x"], batch["y"])
     with pytest.raises(NetError, match="no data layer in the phase TEST"):
         protonet.batches('layer { name: "i" type: "Input" top: "x" }', phase="TEST")
+
+
+def test_memory_of_a_batch_is_used_again_only_when_nobody_holds_it():
+    class Counting(Feed):
+        type = "Counting"
+        count = 0
+
+        def __init__(self):
+            self.definition = None
+
+        def plan(self):
+            self.count += 1
+            return self.count
+
+        def make(self, planned, new=None):
+            array = new((64, 64))
+            array.fill(planned)
+            return {"n": array}
+
+    with prefetched([Counting()], workers=2, depth=3) as ahead:
+        kept, parts, places = [], [], set()
+        for number in range(1, 60):
+            batch = next(ahead)["n"]
+            places.add(batch.data_ptr())
+            if number % 20 == 0:
+                kept.append((number, batch))
+            if number % 20 == 10:
+                parts.append((number, batch[3:5], batch.numpy()[7]))
+            del batch
+        for number, batch in kept:
+            assert (batch == number).all()
+        for number, tensor, array in parts:
+            assert (tensor == number).all()
+            assert (array == number).all()
+    assert len(places) < 20

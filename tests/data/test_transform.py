@@ -174,3 +174,22 @@ def test_refused(feed_of, transform, words):
     assert words in str(caught.value)
     assert "layer 'd' (Data)" in str(caught.value)
     assert caught.value.span is not None
+
+
+@pytest.mark.parametrize("mean", ["", "file", "value"])
+def test_colour_images_take_a_way_of_their_own_to_the_same_numbers(feed_of, mean):
+    """Decoded images go through OpenCV's loops: numbers with no short binary form show rounding."""
+    values = np.random.RandomState(0).rand(1, 3, 12, 10).astype(np.float32) * 200
+    write_binaryproto("odd.binaryproto", values)
+    fields = {"file": 'mean_file: "odd.binaryproto"', "value": "mean_value: 104.007"}.get(mean, "")
+    subtracted = {"file": values[0], "value": np.full((3, 12, 10), 104.007, np.float32)}.get(mean)
+    kept = [
+        cv2.imdecode(np.frombuffer(d.data, np.uint8), -1).transpose(2, 0, 1).astype(np.float32)
+        for d in datums("encoded_lmdb")
+    ]
+    layer = data_layer(f"crop_size: 7 mirror: true scale: 0.017 {fields}", "encoded_lmdb", batch=5)
+    feed, numbers = feed_of(layer, "TRAIN", seed=3), caffes_numbers(3)
+    for _ in range(6):
+        for image, got in zip(kept, next(feed)["data"], strict=True):
+            wanted = transformed(image, 7, numbers, True, subtracted, 0.017)
+            np.testing.assert_array_equal(got, wanted)
