@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -97,6 +99,31 @@ def test_the_commands_on_weights_run(monkeypatch, tmp_path):
         assert done.exception is None, f"{line}: {done.exception}"
     done = subprocess.run([sys.executable, "net.py"], capture_output=True, text=True, check=True)
     assert "from net import load" in done.stdout
+
+
+def test_the_commands_on_images_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text(
+        'input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }\n'
+        'layer { name: "fc7" type: "InnerProduct" bottom: "data" top: "fc7"\n'
+        "        inner_product_param { num_output: 300 } }\n"
+        'layer { name: "prob" type: "Softmax" bottom: "fc7" top: "prob" }\n'
+    )
+    net = protonet.compile("net.prototxt")
+    # Black, less the mean: the classes' scores are their biases.
+    bias = np.full(300, -9.0)
+    bias[[281, 282]] = np.log([0.5021, 0.3127]) - np.log(1 - 0.5021 - 0.3127) + np.log(298) - 9
+    protonet.load_blobs(net, {"fc7": [np.zeros((300, 192)), bias]})
+    protonet.save(net, "net.caffemodel")
+    cv2.imwrite("cat.png", np.zeros((9, 9, 3), np.uint8))
+    Path("words.txt").write_text("".join(f"class {i}\n" for i in range(300)))
+    (block,) = [b for b in blocks(README, "console") if "protonet run" in b]
+    for part in block.removeprefix("$ ").strip().split("\n$ "):
+        line, _, shown = part.partition("\n")
+        done = CliRunner().invoke(group, line.split()[1:], standalone_mode=False)
+        assert done.exception is None, f"{line}: {done.exception}"
+        assert not shown or done.stdout == shown + "\n"
+    assert np.load("features.npy").shape == (1, 300)
 
 
 def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):

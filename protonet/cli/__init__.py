@@ -16,6 +16,7 @@ _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
     "check": "List every problem of nets and solvers, each with its place.",
     "fmt": "Write prototxt in canonical form, comments kept.",
+    "run": "Run a net with its weights on images: the best classes, or features.",
     "upgrade": "Write an old net, solver or .caffemodel in today's form.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf, .html or .dot.",
@@ -35,6 +36,9 @@ _COMMANDS = {
 
 _WARNED: set[str] = set()
 
+# The module `run` belongs to `compile --run`.
+_MODULES = {"run": "predict"}
+
 
 class _Commands(click.Group):
     """Subcommands that are imported when they are called, so that --help is quick."""
@@ -45,7 +49,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"protonet.cli.{cmd_name}")
+        module = importlib.import_module(f"protonet.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 

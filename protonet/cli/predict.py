@@ -1,0 +1,236 @@
+"""protonet run: a net with its weights on images; the best classes, or features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from protonet.cli.options import net_options
+from protonet.diagnostics import NetError, did_you_mean
+
+if TYPE_CHECKING:
+    from protonet.data.classification import Array, Preparation
+
+
+class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """``256`` or ``256x340`` as (height, width)."""
+
+    name = "N|HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        parts = str(value).split("x")
+        if len(parts) > 2 or not all(p.isdecimal() and int(p) for p in parts):
+            self.fail(f"{value!r} is no size; write it as 256 or 256x340", param, ctx)
+        return int(parts[0]), int(parts[-1])
+
+
+@click.command(name="run")
+@click.argument("net", type=click.Path())
+@click.option("--weights", required=True, help="A .caffemodel, or .h5, .safetensors; a.b,c.d.")
+@click.option(
+    "--image",
+    "images",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    help="An image, or a folder of them. May be repeated.",
+)
+@click.option("--mean", help="Values such as 104,117,123 (BGR), or a .binaryproto or .npy file.")
+@click.option("--scale", default=1.0, show_default=True, help="Factor after the mean.")
+@click.option("--raw-scale", default=255.0, show_default=True, help="What white is before it.")
+@click.option("--rgb", is_flag=True, help="Colours as RGB; Caffe's nets take BGR.")
+@click.option("--resize", type=SizeOption(), help="Bring images to this, then take the centre.")
+@click.option("--ten-crop", is_flag=True, help="Mean over corners, centre and their mirrors.")
+@click.option("--labels", type=click.Path(), help="A text with the name of a class on each line.")
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--blob", help="The blob to look at. [the net's output]")
+@click.option("--out", type=click.Path(), help="Write the blob of all images as an .npy file.")
+@click.option("--batch", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@net_options
+def command(net: str, images: tuple[str, ...], **options: Any) -> None:
+    """Run NET with its weights on images and print the best classes.
+
+    Images are prepared as Caffe's classification tools do it: BGR, planes first, brought to the
+    net's size, the mean taken away. With --ten-crop they are brought to --resize first (256x256),
+    and the net's answers to ten crops are averaged.
+
+    \b
+    protonet run deploy.prototxt --weights net.caffemodel --image cat.jpg --mean 104,117,123
+    protonet run deploy.prototxt --weights net.caffemodel --image photos/ --mean mean.binaryproto \\
+        --labels synset_words.txt --ten-crop
+    protonet run deploy.prototxt --weights net.caffemodel --image photos/ --blob fc7 --out fc7.npy
+    """
+    from protonet.data.classification import image_paths
+
+    if options["out"] and not options["out"].endswith(".npy"):
+        raise click.UsageError(f"--out writes an .npy file, not {options['out']}")
+    paths = image_paths(images)
+    source, shape = _input(net, options)
+    prepare = _preparation(shape, options)
+    values, blob = _values(net, paths, prepare, source, options)
+    if options["out"]:
+        _write(options["out"], values)
+        what = f"{blob} of {len(paths)} images, {'x'.join(map(str, values.shape))}"
+        click.echo(f"{options['out']}: {what}", err=True)
+        return
+    labels = _labels(options["labels"], values)
+    for path, scores in zip(paths, values, strict=True):
+        click.echo(_answer(str(path), blob, scores, labels, options["top"]))
+
+
+def _graph_options(options: dict[str, Any]) -> dict[str, Any]:
+    chosen = {key: options[key] for key in ("phase", "stages", "level", "allow_python")}
+    return {**chosen, "shapes": dict(options["shapes"])}
+
+
+def _input(net: str, options: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
+    """The net's one input of images. NetError where it has others."""
+    from protonet.api import graph
+    from protonet.layers.base import show
+
+    made = graph(net, **_graph_options(options))
+    inputs = {value.blob: value.shape for value in made.inputs}
+    if options["blob"] and options["blob"] not in made.blobs:
+        hint = did_you_mean(options["blob"], made.blobs)
+        raise NetError(f"the net has no blob {options['blob']!r}", None, hint)
+    listed = ", ".join(f"{blob} ({show(shape)})" for blob, shape in inputs.items()) or "none"
+    if len(inputs) != 1:
+        what = f"{net} has the inputs {listed}; images go to a net that has one"
+        raise NetError(what, None, "use the deploy.prototxt, which has no labels")
+    ((blob, shape),) = inputs.items()
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise NetError(f"the input {listed} is not (n, c, h, w) of 1 or 3 channels")
+    return blob, shape
+
+
+def _preparation(shape: tuple[int, ...], options: dict[str, Any]) -> Preparation:
+    from protonet.data.classification import Preparation
+
+    _, channels, height, width = shape
+    resize = options["resize"] or ((256, 256) if options["ten_crop"] else None)
+    if resize and (resize[0] < height or resize[1] < width):
+        what = f"images of {resize[0]}x{resize[1]} are smaller than the net's {height}x{width}"
+        raise NetError(what, None, f"give --resize {height}x{width} or more")
+    mean = _mean(options["mean"], channels, height, width)
+    chosen = {key: options[key] for key in ("scale", "raw_scale", "rgb", "ten_crop")}
+    return Preparation(channels, height, width, resize, mean, **chosen)
+
+
+def _mean(given: str | None, channels: int, height: int, width: int) -> Array | None:
+    """The values of --mean, or its file's."""
+    import numpy as np
+
+    from protonet.data.classification import fitted_mean
+    from protonet.weights.mean import read_mean
+
+    if given is None:
+        return None
+    try:
+        values = np.array([float(value) for value in given.split(",")])
+    except ValueError:
+        return fitted_mean(read_mean(given), channels, height, width, given)
+    return fitted_mean(values, channels, height, width, f"--mean {given}")
+
+
+def _values(
+    net: str, paths: list[Path], prepare: Preparation, source: str, options: dict[str, Any]
+) -> tuple[Array, str]:
+    """The blob of every image, (images, ...), over its ten crops their mean; and its name."""
+    import numpy as np
+
+    each = max(1, options["batch"] // prepare.views)
+    size = min(each, len(paths)) * prepare.views
+    run, blob = _runner(
+        net, (size, prepare.channels, prepare.height, prepare.width), source, options
+    )
+    found: list[Array] = []
+    for inputs in _batches(paths, prepare, each):
+        rows = run(inputs)
+        found.append(rows.reshape(-1, prepare.views, *rows.shape[1:]).mean(1))
+    return np.concatenate(found), blob
+
+
+def _batches(paths: list[Path], prepare: Preparation, each: int) -> Iterator[Array]:
+    import numpy as np
+
+    from protonet.data.progress import tracked
+
+    starts = range(0, len(paths), each)
+    for start in tracked(starts, "batches", len(starts)) if len(starts) > 1 else starts:
+        yield np.concatenate([prepare(path) for path in paths[start : start + each]])
+
+
+def _runner(
+    net: str, shape: tuple[int, ...], source: str, options: dict[str, Any]
+) -> tuple[Any, str]:
+    """A function from a batch to the blob's rows, and the blob's name."""
+    import numpy as np
+    import torch
+
+    from protonet import api
+    from protonet.cli.run import _device
+
+    chosen = _graph_options(options)
+    chosen["shapes"][source] = shape
+    made = api.graph(net, **chosen)
+    outputs = [value.blob for value in made.outputs if not value.producer.layer.is_data]
+    if not options["blob"] and len(outputs) != 1:
+        raise NetError(f"the net has the outputs {', '.join(outputs)}", None, "choose by --blob")
+    blob = options["blob"] or outputs[0]
+    if made.blobs[blob].shape[:1] != shape[:1]:
+        raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
+    where = _device(options["device"])
+    module = api.compile(net, outputs=[blob], weights=options["weights"], **chosen).to(where)
+
+    def run(inputs: Array) -> Array:
+        # A net may hold its batch size in a Reshape; the last batch is filled up.
+        lacking = np.zeros((shape[0] - len(inputs), *shape[1:]), np.float32)
+        whole = torch.from_numpy(np.concatenate([inputs, lacking])).to(where)
+        with torch.no_grad():
+            rows: Array = module(whole)[blob].cpu().numpy()
+        return rows[: len(inputs)]
+
+    return run, blob
+
+
+def _labels(path: str | None, values: Array) -> list[str]:
+    """The classes' names. NetError where there are not as many as classes."""
+    if path is None:
+        return []
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise NetError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from None
+    labels = text.splitlines()
+    classes = values[0].size
+    if len(labels) != classes:
+        raise NetError(f"{path} has {len(labels)} lines, but the net has {classes} classes")
+    return labels
+
+
+def _answer(name: str, blob: str, scores: Array, labels: list[str], top: int) -> str:
+    """The best classes of one image as a table; of a blob with places, its shape and range."""
+    if scores.size != max(scores.shape, default=1):
+        shape = "x".join(map(str, scores.shape))
+        low, high, mean = scores.min(), scores.max(), scores.mean()
+        return f"{name}\n  {blob} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
+    flat = scores.reshape(-1)
+    order = (-flat).argsort(kind="stable")[:top]
+    numbers = [f"{flat[i]:.4f}" if 0 <= flat[i] <= 1 else f"{flat[i]:.6g}" for i in order]
+    wide, places = max(map(len, numbers)), max(len(str(i)) for i in order)
+    rows = [f"class {i:>{places}}" if not labels else labels[i] for i in order]
+    lines = [f"  {n:>{wide}}  {row}" for n, row in zip(numbers, rows, strict=True)]
+    return "\n".join([name, *lines])
+
+
+def _write(path: str, values: Array) -> None:
+    import numpy as np
+
+    from protonet.files import replacing
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values, allow_pickle=False)

@@ -1,0 +1,122 @@
+"""Images for a classification net, as Caffe's own tools prepare them.
+
+Source: Caffe's examples/cpp_classification (resize to the input, the mean of each channel) and
+python/caffe (Transformer, Classifier, oversample for ten crops).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protonet.data.image_files import Size, content, decode, resized
+from protonet.diagnostics import NetError
+
+Array = npt.NDArray[Any]
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to an image before the net sees it.
+
+    ``height`` and ``width`` are the net's. With ``resize`` (height, width) the image is brought to
+    that, and its centre or ten crops are cut out; else it is brought to the net's size itself.
+    Values are 0 to ``raw_scale``; the ``mean`` is (c,), or (c, h, w) of the net's size; the
+    difference is multiplied by ``scale``. Colours are BGR unless ``rgb``.
+    """
+
+    channels: int
+    height: int
+    width: int
+    resize: tuple[int, int] | None = None
+    mean: Array | None = None
+    scale: float = 1.0
+    raw_scale: float = 255.0
+    rgb: bool = False
+    ten_crop: bool = False
+
+    @property
+    def views(self) -> int:
+        """How many inputs one image becomes."""
+        return 10 if self.ten_crop else 1
+
+    def __call__(self, path: Path) -> Array:
+        """An image file as (views, c, h, w) in single precision. NetError where it is no image."""
+        size = self.resize or (self.height, self.width)
+        try:
+            image = resized(decode(content(path), self.channels == 3), Size(*size))
+        except ValueError as error:
+            raise NetError(f"{path} is no image that can be read: {error}") from None
+        image = image.reshape(*image.shape[:2], -1)
+        crops = oversample if self.ten_crop else center
+        views = crops(image, self.height, self.width).transpose(0, 3, 1, 2)
+        planes = views[:, ::-1] if self.rgb else views
+        values: Array = planes.astype(np.float32)
+        if self.raw_scale != 255:
+            values *= np.float32(self.raw_scale / 255)
+        if self.mean is not None:
+            values -= self.mean if self.mean.ndim == 3 else self.mean[:, None, None]
+        values *= np.float32(self.scale)
+        return values
+
+
+def center(image: Array, height: int, width: int) -> Array:
+    """The centre of an image, (1, height, width, c). Source: Classifier.predict."""
+    top, left = _middle(image.shape[0], height), _middle(image.shape[1], width)
+    return image[None, top : top + height, left : left + width]
+
+
+def oversample(image: Array, height: int, width: int) -> Array:
+    """Four corners and the centre, then these mirrored, (10, height, width, c).
+
+    Source: caffe.io.oversample, in its order: top left, top right, bottom left, bottom right.
+    """
+    down, right = image.shape[0] - height, image.shape[1] - width
+    corners = [(top, left) for top in (0, down) for left in (0, right)]
+    corners.append((_middle(image.shape[0], height), _middle(image.shape[1], width)))
+    crops = np.stack([image[y : y + height, x : x + width] for y, x in corners])
+    return np.concatenate([crops, crops[:, :, ::-1]])
+
+
+def _middle(whole: int, part: int) -> int:
+    return int(whole / 2.0 - part / 2.0)
+
+
+def fitted_mean(mean: Array, channels: int, height: int, width: int, name: str) -> Array:
+    """A mean for images of this size: (c, h, w) as it is, of another size its channels' means.
+
+    NetError where it has other channels. Source: Classifier::SetMean of cpp_classification.
+    """
+    values = np.asarray(mean, np.float32)
+    while values.ndim > 3 and values.shape[0] == 1:
+        values = values[0]
+    if values.shape == (channels, height, width):
+        return values
+    if values.ndim not in (1, 3) or values.shape[0] not in (1, channels):
+        given = "x".join(map(str, mean.shape)) or "a number"
+        what = f"{name} is {given}, but the net's images have {channels} channels"
+        raise NetError(what, None, f"give one value for each channel, or {channels}xHxW")
+    means: Array = values.reshape(values.shape[0], -1).mean(1, dtype=np.float64)
+    return np.repeat(means.astype(np.float32), channels // len(means))
+
+
+def image_paths(names: Sequence[str]) -> list[Path]:
+    """The files named, and of a folder all the images in it, by name. NetError where none is."""
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
+        if not inside:
+            kinds = ", ".join(s[1:] for s in _SUFFIXES)
+            raise NetError(f"the folder {name} holds no image ({kinds})")
+        found += inside
+    return found
