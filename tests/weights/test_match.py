@@ -113,3 +113,26 @@ def test_a_factor_of_zero_means_statistics_of_zero(write):
     x = torch.randn(2, 3, 5, 5)
     faithful = protonet.compile(NET, weights=path, faithful=True)
     torch.testing.assert_close(folded(x), faithful(x), rtol=1e-4, atol=1e-4)
+
+
+def test_shared_statistics_are_one(tmp_path):
+    """Two BatchNorms over the same three blobs: of the file's two copies the last one counts."""
+    share = ' param { lr_mult: 0 name: "m" } param { lr_mult: 0 name: "v" }'
+    share += ' param { lr_mult: 0 name: "n" }'
+    net = 'input: "x" input_shape { dim: 2 dim: 4 dim: 3 dim: 3 } '
+    for name, bottom in (("a", "x"), ("b", "a")):
+        net += f'layer {{ name: "{name}" type: "BatchNorm" bottom: "{bottom}" top: "{name}"'
+        net += share + " }\n"
+    mean, variance = np.arange(4, dtype=np.float32), np.arange(1, 5, dtype=np.float32)
+    other = [mean + 1, variance, np.array([1], np.float32)]
+    blobs = {"a": other, "b": [mean * 2, variance * 2, np.array([2], np.float32)]}
+    (tmp_path / "n.caffemodel").write_bytes(caffemodel(blobs))
+    made = protonet.compile(net, weights=tmp_path / "n.caffemodel")
+    x = torch.randn(2, 4, 3, 3)
+    wanted = x
+    for _ in range(2):
+        shape = (1, 4, 1, 1)
+        wanted = (wanted - torch.tensor(mean).view(shape)) / (
+            torch.tensor(variance).view(shape) + 1e-5
+        ).sqrt()
+    torch.testing.assert_close(made(x), wanted, rtol=1e-5, atol=1e-5)
