@@ -19,6 +19,7 @@ import handwritten  # noqa: E402
 import lark  # noqa: E402
 import layers  # noqa: E402
 import torch  # noqa: E402
+import weights  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
 import protonet  # noqa: E402
@@ -132,10 +133,12 @@ def main() -> None:
     lines = ["# Results", "", f"`python benchmarks/run.py` on {machine()}"]
     lines += ["Ratios are medians of pairs run in turn.", "", "| what | measured | bar |"]
     lines.append("|---|---|---|")
-    for part in (check_alexnet, read_a_large_net, forward_passes, every_layer):
+    for part in (check_alexnet, read_a_large_net, forward_passes, every_layer, weights.rows):
         if part is every_layer:
             lines += ["", "Each layer against the plainest PyTorch, forward and backward:", ""]
             lines += ["| layer | measured | bar |", "|---|---|---|"]
+        if part is weights.rows:
+            lines += ["", weights.TITLE, "", "| what | measured | bar |", "|---|---|---|"]
         for what, measured, bar in part():
             lines.append(f"| {what} | {measured} | {bar} |")
             print(lines[-1], flush=True)
