@@ -20,6 +20,7 @@ _COMMANDS = {
     "upgrade": "Write an old net, solver or .caffemodel in today's form.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf, .html or .dot.",
+    "diff": "Tell what changed from one net to another.",
     "view": "Show a net in the browser, with an editor beside it.",
     "data": "Make databases and mean files for data layers, and look at them.",
     "weights": "List what is in a file with weights, and what of it fits a net.",

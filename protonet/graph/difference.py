@@ -1,0 +1,180 @@
+"""What differs between two nets: layers, fields, shapes and parameters, not their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from protonet.graph.cost import NetCost, costs
+from protonet.graph.graph import Graph, Node
+from protonet.layers.base import show
+from protonet.program import single
+
+# What places a layer rather than says what it does, or is told in another way.
+_SKIPPED = frozenset(
+    ("name", "type", "bottom", "top", "phase", "include", "exclude", "blobs", "loss_weight")
+) | {"propagate_down"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. ``kind`` is removed, added, renamed, changed or total.
+
+    ``what`` is the field, shape or count that differs; before or after is "" where there is none.
+    """
+
+    kind: str
+    layer: str
+    what: str
+    before: str
+    after: str
+
+
+def differences(before: Graph, after: Graph) -> list[Change]:
+    """Every change from one net to the other; none where they are the same net.
+
+    Layers are paired by name and type; those left by what they do, in their order, which finds the
+    ones that are only called otherwise. Neither the names of blobs nor the order of layers count:
+    what counts is which layer's top is read. A default that is stated is no change.
+    """
+    pairs = _paired(before.nodes, after.nodes)
+    old, new = costs(before), costs(after)
+    sizes = {c.node: c.parameters for c in (*old.layers, *new.layers)}
+    found = [
+        Change("changed", "", name, a, b)
+        for name, a, b in (
+            ("name of the net", before.name, after.name),
+            ("force_backward", str(before.force_backward), str(after.force_backward)),
+        )
+        if a != b
+    ]
+    for node in before.nodes:
+        other = pairs.get(node)
+        if other is None:
+            found.append(Change("removed", node.name, "type", node.type, ""))
+            continue
+        if other.name != node.name:
+            found.append(Change("renamed", node.name, "name", node.name, other.name))
+        found += _changes(node, other, pairs)
+        if sizes[node] != sizes[other]:
+            counts = f"{sizes[node]:,}", f"{sizes[other]:,}"
+            found.append(Change("changed", node.name, "parameters", *counts))
+    kept = set(pairs.values())
+    found += [Change("added", n.name, "type", "", n.type) for n in after.nodes if n not in kept]
+    return [*found, *_totals(old, new)]
+
+
+def _paired(before: Sequence[Node], after: Sequence[Node]) -> dict[Node, Node]:
+    """Each layer's counterpart, where it has one."""
+    pairs: dict[Node, Node] = {}
+    _pair_by_name(before, after, pairs, typed=True)
+    taken = set(pairs.values())
+    left = [node for node in before if node not in pairs]
+    right = [node for node in after if node not in taken]
+    forms = [_form(node) for node in left], [_form(node) for node in right]
+    matcher = SequenceMatcher(None, forms[0], forms[1], autojunk=False)
+    for start, other, size in matcher.get_matching_blocks():
+        pairs.update(zip(left[start : start + size], right[other : other + size], strict=True))
+    _pair_by_name(before, after, pairs, typed=False)
+    return pairs
+
+
+def _pair_by_name(
+    before: Sequence[Node], after: Sequence[Node], pairs: dict[Node, Node], *, typed: bool
+) -> None:
+    taken = set(pairs.values())
+    waiting: dict[tuple[str, str], list[Node]] = {}
+    for node in after:
+        if node not in taken:
+            waiting.setdefault((node.name, node.type if typed else ""), []).append(node)
+    for node in before:
+        same = waiting.get((node.name, node.type if typed else ""))
+        if node not in pairs and same:
+            pairs[node] = same.pop(0)
+
+
+def _form(node: Node) -> tuple[str, ...]:
+    """What a layer does, whatever it is called."""
+    stated = (f"{name} {text}" for name, (text, _) in _fields(node.layer.message).items())
+    return (node.type, *sorted(stated), *_shapes(node))
+
+
+def _shapes(node: Node) -> tuple[str, ...]:
+    return tuple(show(value.shape) for value in node.outputs)
+
+
+def _changes(node: Node, other: Node, pairs: Mapping[Node, Node]) -> Iterator[Change]:
+    """How a layer differs from its counterpart."""
+    for what, old, new in (
+        ("type", node.type, other.type),
+        ("output", ", ".join(_shapes(node)), ", ".join(_shapes(other))),
+        ("loss_weight", _numbers(node.loss_weights), _numbers(other.loss_weights)),
+        ("propagate_down", str(node.propagate_down), str(other.propagate_down)),
+    ):
+        if old != new:
+            yield Change("changed", node.name, what, old, new)
+    reads = [(pairs.get(v.producer), _port(v)) for v in node.inputs]
+    if reads != [(v.producer, _port(v)) for v in other.inputs]:
+        yield Change("changed", node.name, "reads", _sources(node), _sources(other))
+    old_fields, new_fields = _fields(node.layer.message), _fields(other.layer.message)
+    for name in dict.fromkeys([*old_fields, *new_fields]):
+        default = (old_fields.get(name) or new_fields[name])[1]
+        values = [side.get(name, (default, ""))[0] for side in (old_fields, new_fields)]
+        if values[0] != values[1]:
+            yield Change("changed", node.name, name, *values)
+
+
+def _port(value: Any) -> int:
+    return int(value.producer.outputs.index(value))
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _sources(node: Node) -> str:
+    """The layers that a layer reads."""
+    return ", ".join(value.producer.name for value in node.inputs)
+
+
+def _fields(message: Any, before: str = "") -> dict[str, tuple[str, str]]:
+    """The stated fields by their path: the value as text, and the default, "" where none."""
+    found: dict[str, tuple[str, str]] = {}
+    for field, value in message.ListFields():
+        name = f"{before}{field.name}"
+        if not before and field.name in _SKIPPED:
+            continue
+        several = hasattr(value, "append") or hasattr(value, "add")
+        values = value if several else [value]
+        if field.message_type:
+            for index, inner in enumerate(values):
+                at = f"{name}[{index}]." if several else f"{name}."
+                found.update(_fields(inner, at))
+            continue
+        texts = [_text(field, v) for v in values]
+        default = "" if several else _text(field, field.default_value)
+        found[name] = (", ".join(texts), default)
+    return found
+
+
+def _text(field: Any, value: Any) -> str:
+    """A value as prototxt writes it."""
+    if field.enum_type:
+        return str(field.enum_type.values_by_number[value].name)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | bytes):
+        return f'"{value}"' if isinstance(value, str) else repr(value)
+    return f"{single(value):g}" if isinstance(value, float) else str(value)
+
+
+def _totals(old: NetCost, new: NetCost) -> Iterator[Change]:
+    """The totals that differ."""
+    for what, before, after in (
+        ("parameters", old.parameters, new.parameters),
+        ("multiply-adds", old.multiply_adds, new.multiply_adds),
+    ):
+        if before != after:
+            yield Change("total", "", what, f"{before:,}", f"{after:,}")

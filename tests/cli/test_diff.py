@@ -1,0 +1,123 @@
+"""diff: what changed in the net, whatever the text looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from protonet.cli.diff import command
+
+ZOO = Path(__file__).parents[2] / "zoo_prototxt"
+LENET = (ZOO / "lenet" / "deploy.prototxt").read_text()
+
+V1 = """
+name: "n"
+input: "data"
+input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+layers { name: "c" type: CONVOLUTION bottom: "data" top: "c" blobs_lr: 1 blobs_lr: 2
+         convolution_param { num_output: 4 kernel_size: 3 } }
+layers { name: "r" type: RELU bottom: "c" top: "c" }
+"""
+V2 = """
+# The same net in today's form, its blobs called otherwise, a default stated.
+name: "n"
+input: "x"
+input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
+layer { type: "Convolution" name: "c" bottom: "x" top: "y"
+        param { lr_mult: 1 } param { lr_mult: 2 }
+        convolution_param { kernel_size: 3 num_output: 4 axis: 1 bias_term: true } }
+layer { name: "r" type: "ReLU" bottom: "y" top: "z" }
+"""
+
+
+@pytest.fixture
+def diff(tmp_path):
+    """A function that compares two texts and gives the exit code and the changes."""
+
+    def compare(before, after, *options):
+        paths = [tmp_path / "a.prototxt", tmp_path / "b.prototxt"]
+        for path, text in zip(paths, (before, after), strict=True):
+            path.write_text(text)
+        arguments = [*map(str, paths), "--format", "json", *options]
+        done = CliRunner().invoke(command, arguments)
+        told = json.loads(done.output)
+        assert done.exit_code == (0 if told["same"] else 1)
+        return [
+            (c["kind"], c["layer"], c["what"], c["before"], c["after"], c["phase"])
+            for c in told["changes"]
+        ]
+
+    return compare
+
+
+def test_a_net_is_itself(diff):
+    for name in ("lenet", "googlenet", "resnet50"):
+        text = (ZOO / name / "deploy.prototxt").read_text()
+        assert diff(text, text) == []
+
+
+def test_old_and_new_forms_of_one_net_are_the_same(diff):
+    assert diff(V1, V2) == []
+
+
+def test_a_field_its_shape_and_the_parameters(diff):
+    changes = diff(LENET, LENET.replace("num_output: 500", "num_output: 300"))
+    assert ("changed", "ip1", "inner_product_param.num_output", "500", "300", None) in changes
+    assert ("changed", "ip1", "output", "64x500", "64x300", None) in changes
+    assert ("changed", "ip1", "parameters", "400,500", "240,300", None) in changes
+    assert ("changed", "ip2", "parameters", "5,010", "3,010", None) in changes
+    assert ("total", "", "parameters", "431,080", "268,880", None) in changes
+    assert {change[1] for change in changes} == {"ip1", "relu1", "ip2", ""}
+
+
+def test_a_renamed_layer_is_one_change(diff):
+    changes = diff(LENET, LENET.replace("conv2", "second"))
+    assert changes == [("renamed", "conv2", "name", "conv2", "second", None)]
+
+
+def test_a_layer_that_came_or_went(diff):
+    dropout = 'layer { name: "d" type: "Dropout" bottom: "ip1" top: "ip1" }\n'
+    with_dropout = LENET.replace('layer {\n  name: "ip2"', f'{dropout}layer {{\n  name: "ip2"')
+    assert with_dropout != LENET
+    assert diff(LENET, with_dropout) == [
+        ("changed", "ip2", "reads", "relu1", "d", None),
+        ("added", "d", "type", "", "Dropout", None),
+    ]
+    assert ("removed", "d", "type", "Dropout", "", None) in diff(with_dropout, LENET)
+
+
+def test_the_type_of_a_layer(diff):
+    changes = diff(LENET, LENET.replace('"ReLU"', '"TanH"'))
+    assert changes == [("changed", "relu1", "type", "ReLU", "TanH", None)]
+
+
+def test_a_change_of_one_phase_is_told_with_it(diff):
+    data = 'name: "n" input: "x" input_shape { dim: 1 dim: 4 }\n'
+    noise = 'layer { name: "d" type: "Dropout" bottom: "x" top: "y" include { phase: TRAIN } }\n'
+    keep = 'layer { name: "r" type: "ReLU" bottom: "x" top: "z" }\n'
+    (change,) = diff(data + keep, data + noise + keep)
+    assert change == ("added", "d", "type", "", "Dropout", "TRAIN")
+    assert diff(data + keep, data + noise + keep, "--phase", "TEST") == []
+
+
+def test_the_order_of_branches_is_none_of_the_nets_properties(diff):
+    data = 'name: "n" input: "x" input_shape { dim: 1 dim: 4 }\n'
+    a = 'layer { name: "a" type: "ReLU" bottom: "x" top: "a" }\n'
+    b = 'layer { name: "b" type: "TanH" bottom: "x" top: "b" }\n'
+    assert diff(data + a + b, data + b + a) == []
+
+
+def test_exit_codes_and_words(tmp_path):
+    a, b = tmp_path / "a.prototxt", tmp_path / "b.prototxt"
+    a.write_text(LENET)
+    b.write_text(LENET.replace("num_output: 20", "num_output: 24").replace("conv2", "<b>\u202e"))
+    same = CliRunner().invoke(command, [str(a), str(a)])
+    assert (same.exit_code, same.output) == (0, "the nets are the same\n")
+    other = CliRunner().invoke(command, [str(a), str(b)])
+    assert other.exit_code == 1
+    assert "~ conv1: convolution_param.num_output 20 -> 24\n" in other.output
+    assert "= conv2 is now called <b>\ufffd\n" in other.output
+    assert "~ total: parameters 431,080 -> " in other.output
