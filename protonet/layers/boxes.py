@@ -38,18 +38,22 @@ def nms(
     A box goes where it overlaps a kept one by more than the threshold, which shrinks by
     ``eta`` with every kept box while it is above a half.
     """
-    left = torch.arange(len(boxes), device=boxes.device)
-    worst = boxes.new_zeros(len(boxes))
-    kept = left[:0]
-    while len(left) and (most is None or len(kept) < most):
-        kept = torch.cat([kept, left[:1]])
-        worst = torch.maximum(worst, box_iou(boxes[left[:1]], boxes[left], pixel)[0])
-        if eta < 1 and threshold > 0.5:
+    kept = torch.arange(0, device=boxes.device)
+    step = 1024 if eta == 1 else 1
+    for start in range(0, len(boxes), step):
+        if most is not None and len(kept) >= most:
+            break
+        block = boxes[start : start + step]
+        free = ~(box_iou(boxes[kept], block, pixel) > threshold).any(0)
+        covers = (box_iou(block, block, pixel) > threshold).triu(1)
+        stays, before = free, ~free
+        while not torch.equal(stays, before):
+            before = stays
+            stays = free & ~(covers & stays[:, None]).any(0)
+        kept = torch.cat([kept, start + stays.nonzero()[:, 0]])
+        if eta < 1 and threshold > 0.5 and stays.any():
             threshold *= eta
-        stays = worst <= threshold
-        stays[0] = False
-        left, worst = left[stays], worst[stays]
-    return kept
+    return kept[:most]
 
 
 def best_boxes(rows: torch.Tensor, threshold: float, images: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, Shape, canonical_axis, count, register
+from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.layers.loss import (
     BATCH_SIZE,
     FULL,
@@ -21,8 +21,8 @@ from protonet.program import Builder, Expr, F, single
 class SoftmaxWithLossOHEM(Layer):
     """Minus the logarithm of the softmax at the labels, divided as loss_param says.
 
-    Scores (n, c, ...), labels (n, ...), to one number; a second top has the softmax, a third the
-    loss of each label, of their shape, without a gradient. Source: SoftmaxWithLossLayer of
+    Scores (n, c, h, w), labels (n, h, w), to one number; a second top has the softmax, a third the
+    loss of each label, (n, 1, h, w), without a gradient. Source: SoftmaxWithLossLayer of
     daijifeng001's caffe-rfcn.
     """
 
@@ -36,7 +36,7 @@ class SoftmaxWithLossOHEM(Layer):
             'layer { name: "l" type: "SoftmaxWithLossOHEM" bottom: "x" bottom: "label" '
             'top: "loss" top: "prob" top: "each" }',
             {"x": (4, 10), "label": (4,)},
-            {"loss": (), "prob": (4, 10), "each": (4,)},
+            {"loss": (), "prob": (4, 10), "each": (4, 1, 1, 1)},
             "loss = l_each.sum() / l_each.numel()",
         ),
     )
@@ -44,9 +44,10 @@ class SoftmaxWithLossOHEM(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms
         check_batch(bottoms)
-        check_labels(scores, labels, canonical_axis(self.p.axis, scores))
-        # The net's own labels may be (n), where those of the regions are (n, 1, 1, 1).
-        each = (*labels, 1, 1, 1)[:4] if len(scores) == 4 else labels
+        axis = canonical_axis(self.p.axis, scores)
+        check_labels(scores, labels, axis)
+        places = (*scores[axis + 1 :], 1, 1)[:2]
+        each = (scores[0], 1, *places) if axis == 1 and len(scores) <= 4 else labels
         return ((), scores, each)[: len(self.message.top)]
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
@@ -70,13 +71,9 @@ class SoftmaxWithLossOHEM(Layer):
             loss = loss / max(1.0, single(options.pre_fixed_normalizer))
         assert mode in (FULL, VALID, BATCH_SIZE, NONE, PRE_FIXED)
         alone: Expr = each.detach()
-        if len(b.tops) == 3 and b.tops[2] != _without(b.bottoms[0], axis):
-            alone = alone.view(scores.shape[0], *b.tops[2][1:])
+        if len(b.tops) == 3 and len(b.tops[2]) == 4 and axis == 1:
+            alone = alone.unsqueeze(1)
+            for _ in range(4 - len(b.bottoms[0])):
+                alone = alone.unsqueeze(-1)
         tops = (loss, b.call(F.softmax, scores, dim=axis), alone)
         return tops[: len(b.tops)]
-
-
-def _without(shape: Shape, axis: int) -> Shape:
-    """A shape less one axis."""
-    assert count(shape) >= 0
-    return (*shape[:axis], *shape[axis + 1 :])
