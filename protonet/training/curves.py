@@ -136,7 +136,10 @@ def draw(logs: Mapping[str, Curves], path: str | os.PathLike[str]) -> None:
 
 def _panel(axis: Any, title: str, logs: Mapping[str, dict[str, Curve]], many: bool) -> None:
     for log, curves in logs.items():
-        for name, curve in sorted(curves.items()):
+        whole = set(curves.get("training loss", ()))
+        for name, curve in sorted(curves.items(), reverse=True):
+            if name.startswith("train ") and whole.issuperset(curve):
+                continue  # a net's only loss, unsmoothed, is the training loss itself
             label = f"{log}: {name}" if many else name
             tested = name.startswith("test")
             style = {"marker": "o", "markersize": 4} if tested else {"alpha": 0.75}

@@ -71,17 +71,31 @@ def train(
     if paths and snapshot:
         what = "a snapshot to resume and weights to start from are both given"
         raise NetError(what, None, "give one of them")
+    options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
+    with opened(made, device, log, tensorboard, effects, **options) as run:
+        _start(run, paths, snapshot)
+        solve(run)
+        return _result(run)
+
+
+@contextmanager
+def opened(
+    made: Plan,
+    device: str = "auto",
+    log: str | Log = "none",
+    board: str | None = None,
+    effects: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[Run]:
+    """A run that stands before its first iteration: ``loop.step`` does one, ``solve`` all."""
     kind = pick_device(device, made)
     if kind == "cpu":
         keep_memory()
     with joined(kind) as group, Signals(effects) as signals:
-        writes = _log(log, tensorboard, group)
+        writes = _log(log, board, group)
         try:
-            with _opened(made, group, kind, precision, compile, allow_python) as nets:
-                run = _run(made, group, nets, writes, signals)
-                _start(run, paths, snapshot)
-                solve(run)
-                return _result(run)
+            with _nets(made, group, kind, **options) as nets:
+                yield _run(made, group, nets, writes, signals)
         finally:
             writes.close()
 
@@ -105,8 +119,8 @@ def pick_device(name: str, made: Plan) -> str:
 
 
 @contextmanager
-def _opened(
-    made: Plan, group: Group, kind: str, precision: str, compiled: bool, allow_python: bool
+def _nets(
+    made: Plan, group: Group, kind: str, compiled: bool = False, **options: Any
 ) -> Iterator[list[Net]]:
     """The training net, then the test nets on the first process, all holding the same blobs."""
     check_prefix(made)
@@ -115,7 +129,7 @@ def _opened(
     index = torch.cuda.current_device() if kind == "cuda" else None
     device = torch.device(kind, index) if index is not None else torch.device(kind)
     nets: list[Net] = []
-    options: dict[str, Any] = {"precision": precision, "allow_python": allow_python, "seed": seed}
+    options["seed"] = seed
     try:
         first = open_net(
             made.train, device, rank=group.rank, world=group.size, compiled=compiled, **options
