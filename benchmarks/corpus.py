@@ -13,7 +13,9 @@ import re
 import sys
 import time
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
+from dataclasses import dataclass
+from multiprocessing import Pool
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -76,51 +78,65 @@ def compiles(path: Path, phase: str) -> str:
     return f"refused: {reason(error)}"
 
 
-def survey(folder: Path) -> tuple[list[str], bool]:
-    """The lines of the table, and whether nothing but clear errors came."""
-    files = sorted(p for p in folder.rglob("*.prototxt") if p.is_file())
-    counts, refused, phases = Counter(), defaultdict(list), Counter()
-    crashes: list[str] = []
+@dataclass
+class Finding:
+    """What became of one file."""
+
+    name: str
+    kind: str = "broken"
+    reasons: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    crash: str = ""
+    seconds: float = 0.0
+
+
+def study(path: Path) -> Finding:
+    """Check a file and, where it is a net that is accepted, compile it in both phases."""
+    warnings.simplefilter("ignore", IgnoredFields)
+    found = Finding(str(path))
     start = time.perf_counter()
-    accepted = []
-    for path in files:
-        try:
-            problems = check_any(str(path))
-        except Exception as error:  # noqa: BLE001 (a crash is what this looks for)
-            crashes.append(f"{path.relative_to(folder)}: {error!r}")
-            continue
-        name = kind(path)
-        counts[name, "refused" if problems else "accepted"] += 1
-        for text in sorted({reason(p) for p in problems}):
-            refused[text].append(path)
-        assert all(p.span for p in problems), f"{path}: an error without its place"
-        if not problems and name == "net":
-            accepted.append(path)
-    seconds = time.perf_counter() - start
-    for path in accepted:
-        for phase in ("TRAIN", "TEST"):
-            try:
-                phases[compiles(path, phase)] += 1
-            except Exception as error:  # noqa: BLE001
-                crashes.append(f"{path.relative_to(folder)} in {phase}: {error!r}")
-    return table(files, counts, refused, phases, seconds, crashes), not crashes
+    try:
+        problems = check_any(str(path))
+        found.seconds = time.perf_counter() - start
+        found.kind = kind(path)
+        found.reasons = tuple(sorted({reason(p) for p in problems}))
+        assert all(p.span for p in problems), "an error without its place"
+        if not problems and found.kind == "net":
+            found.phases = tuple(compiles(path, phase) for phase in ("TRAIN", "TEST"))
+    except Exception as error:  # noqa: BLE001 (a crash is what this looks for)
+        found.crash = repr(error)
+    return found
 
 
-def table(files, counts, refused, phases, seconds, crashes) -> list[str]:
-    each = 1000 * seconds / max(1, len(files))
-    lines = [f"`check` of {len(files)} prototxts of public repositories, {each:.0f} ms each:", ""]
+def survey(folder: Path, workers: int) -> list[Finding]:
+    """Every prototxt of a folder, several at a time."""
+    files = sorted(p for p in folder.rglob("*.prototxt") if p.is_file())
+    found = []
+    with Pool(workers) as pool:
+        for number, finding in enumerate(pool.imap(study, files, 4), 1):
+            found.append(finding)
+            print(f"\r{number} of {len(files)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return found
+
+
+def table(found: list[Finding]) -> list[str]:
+    """The findings as Markdown."""
+    each = 1000 * sum(f.seconds for f in found) / max(1, len(found))
+    counts = Counter((f.kind, bool(f.reasons)) for f in found)
+    phases = Counter(text for f in found for text in f.phases)
+    reasons = Counter(text for f in found for text in f.reasons)
+    lines = [f"`check` of {len(found)} prototxts of public repositories, {each:.0f} ms each:", ""]
     lines += ["| what | accepted | refused |", "|---|---|---|"]
-    for name in ("net", "solver", "broken"):
-        row = [counts[name, "accepted"], counts[name, "refused"]]
-        if any(row):
-            label = {"broken": "text that is no prototxt"}.get(name, f"{name}s")
-            lines.append(f"| {label} | {row[0]} | {row[1]} |")
+    for name, label in (("net", "nets"), ("solver", "solvers"), ("broken", "no prototxt")):
+        row = counts[name, False], counts[name, True]
+        lines += [f"| {label} | {row[0]} | {row[1]} |"] if any(row) else []
     lines += ["", "| accepted nets, by phase | phases |", "|---|---|"]
     lines += [f"| {text} | {n} |" for text, n in phases.most_common()]
     lines += ["", "| reason of a refusal | files |", "|---|---|"]
-    order = sorted(refused.items(), key=lambda item: (-len(item[1]), item[0]))
-    lines += [f"| {text.replace('|', '/')} | {len(paths)} |" for text, paths in order]
-    return [*lines, "", *(f"CRASH: {line}" for line in crashes)]
+    order = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    lines += [f"| {text.replace('|', '/')} | {n} |" for text, n in order]
+    return [*lines, "", *(f"CRASH: {f.name}: {f.crash}" for f in found if f.crash)]
 
 
 def write(lines: list[str]) -> None:
@@ -135,16 +151,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = os.environ.get("PROTONET_CORPUS")
     parser.add_argument("folder", type=Path, nargs="?", default=default)
+    parser.add_argument("--workers", type=int, default=2, help="Processes at a time.")
     parser.add_argument("--print", action="store_true", help="Do not write RESULTS.md.")
     options = parser.parse_args()
     if options.folder is None or not Path(options.folder).is_dir():
         parser.error("name a folder of prototxts, here or as PROTONET_CORPUS")
-    warnings.simplefilter("ignore", IgnoredFields)
-    lines, clean = survey(Path(options.folder))
+    found = survey(Path(options.folder), options.workers)
+    lines = table(found)
     print("\n".join(lines))
     if not options.print:
         write(lines)
-    return 0 if clean else 1
+    return 1 if any(f.crash for f in found) else 0
 
 
 if __name__ == "__main__":

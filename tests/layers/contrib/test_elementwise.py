@@ -119,3 +119,17 @@ def test_insanity(seed, bounds):
 def test_insanity_refuses(fields):
     with pytest.raises(NetError, match="layer 'l'"):
         compiled("Insanity", f"insanity_param {{ {fields} }}", [(2, 3)])
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_enet_s_dropout_scales_in_its_own_phase(phase):
+    fields = 'python_param { module: "spatial_dropout" layer: "SpatialDropoutLayer" '
+    fields += f"param_str: \"{{'phase': '{phase}', 'p': '0.25'}}\" }}"
+    net = compiled("Python", fields, [(50, 100, 2, 2)], phase="TRAIN")
+    torch.manual_seed(1)
+    y = outputs(net, np.ones((50, 100, 2, 2)))[0].reshape(5000, 4)
+    assert all(len(set(row)) == 1 for row in y)
+    close(y[y != 0], np.full((y != 0).sum(), 1 / 0.75))
+    # 5e3 channels: within five standard errors.
+    dropped = 0.25 if phase == "TRAIN" else 0
+    assert abs((y[:, 0] == 0).mean() - dropped) <= 5 * np.sqrt(0.25 * 0.75 / 5000) * (dropped > 0)
