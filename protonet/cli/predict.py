@@ -29,7 +29,9 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 @click.command(name="run")
 @click.argument("net", type=click.Path())
-@click.option("--weights", required=True, help="A .caffemodel, or .h5, .safetensors; a.b,c.d.")
+@click.option(
+    "--weights", required=True, help="A .caffemodel, .h5 or .safetensors; several with commas."
+)
 @click.option(
     "--image",
     "images",
@@ -45,10 +47,14 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--resize", type=SizeOption(), help="Bring images to this, then take the centre.")
 @click.option("--ten-crop", is_flag=True, help="Mean over corners, centre and their mirrors.")
 @click.option("--labels", type=click.Path(), help="A text with the name of a class on each line.")
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes."
+)
 @click.option("--blob", help="The blob to look at. [the net's output]")
 @click.option("--out", type=click.Path(), help="Write the blob of all images as an .npy file.")
-@click.option("--batch", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @net_options
 def command(net: str, images: tuple[str, ...], **options: Any) -> None:

@@ -97,16 +97,17 @@ class LSTM(nn.Module):
         gates = F.linear(x.flatten(2), self.weight, self.bias)
         if static is not None:
             gates = gates + F.linear(static.flatten(1), self.static_weight)
+        hidden_weight, size = self.hidden_weight.t(), self.hidden_weight.shape[1]
         h = self.hidden if hidden is None else hidden[0]
         c = self.cell if cell is None else cell[0]
         if h.shape[0] != x.shape[1]:
             h, c = (torch.zeros_like(gates[0, :, : s.shape[1]]) for s in (h, c))
         outputs = []
         for t, keep in enumerate(continues.unsqueeze(-1).unbind()):
-            gate = gates[t] + F.linear(keep * h, self.hidden_weight)
-            enter, forget, leave, candidate = gate.chunk(4, dim=1)
-            c = keep * forget.sigmoid() * c + enter.sigmoid() * candidate.tanh()
-            h = leave.sigmoid() * c.tanh()
+            gate = torch.addmm(gates[t], keep * h, hidden_weight)
+            enter, forget, leave = gate[:, : 3 * size].sigmoid().chunk(3, dim=1)
+            c = torch.addcmul(forget * (keep * c), enter, gate[:, 3 * size :].tanh())
+            h = leave * c.tanh()
             outputs.append(h)
         if not self.keeps_state:
             return torch.stack(outputs), h.detach()[None], c.detach()[None]

@@ -50,11 +50,34 @@ class SPP(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
+        b.helper(nested_max)
         return b.call(spp, x, self.p.pyramid_height, average=self.p.pool == _AVE)
+
+
+def nested_max(x: torch.Tensor, height: int) -> torch.Tensor:
+    """Max pooling where every bin is made of four finer ones: only the finest look at x.
+
+    Of equal elements the first row by row is taken, which has the gradient in Caffe.
+    """
+    sides = [n // 2 ** (height - 1) for n in x.shape[2:]]
+    value, place = F.max_pool2d(x, sides, return_indices=True)
+    places = [place.flatten(2)]
+    for _ in range(height - 1):
+        side = value.shape[2] // 2
+        four = (*value.shape[:2], side, 2, side, 2)
+        values = value.reshape(four).movedim(3, 4).flatten(4)
+        spots = place.reshape(four).movedim(3, 4).flatten(4)
+        value, behind = values.amax(-1), x.shape[2] * x.shape[3]
+        place = torch.where(values < value.unsqueeze(-1), behind, spots).amin(-1)
+        places.insert(0, place.flatten(2))
+    flat = x.flatten(2)
+    return torch.cat([flat.gather(2, level).flatten(1) for level in places], dim=1)
 
 
 def spp(x: torch.Tensor, height: int, average: bool = False) -> torch.Tensor:
     """Pool into grids of 1, 2, 4, ... bins a side; the padding counts in an average."""
+    if not average and not any(n % 2 ** (height - 1) for n in x.shape[2:]):
+        return nested_max(x, height)
     levels = []
     for level in range(height):
         sides = [-(-n // 2**level) for n in x.shape[2:]]

@@ -84,6 +84,24 @@ def test_split_silence_and_parameter(seed, axes):
     close(outputs(net)[0], weight)
 
 
+@quick
+@given(seeds, st.integers(1, 3))
+def test_spp_gives_the_gradient_to_the_first_of_equal_elements(seed, height):
+    x = np.random.default_rng(seed).integers(0, 3, (2, 2, 8, 4)).astype(float)
+    given_ = torch.from_numpy(x).requires_grad_()
+    net = compiled("SPP", f"spp_param {{ pyramid_height: {height} }}", [x.shape])
+    net(given_)["t0"].sum().backward()
+    wanted = np.zeros_like(x)
+    for level in range(height):
+        bins = 2**level
+        tall, wide = 8 // bins, 4 // bins
+        for n, c, i, j in np.ndindex(2, 2, bins, bins):
+            window = x[n, c, i * tall : (i + 1) * tall, j * wide : (j + 1) * wide]
+            a, b = np.unravel_index(window.argmax(), window.shape)
+            wanted[n, c, i * tall + a, j * wide + b] += 1
+    close(given_.grad.numpy(), wanted)
+
+
 def test_the_last_top_of_a_slice_may_be_empty():
     fields = "slice_param { axis: 1 slice_point: 1 slice_point: 3 }"
     x = numbers(0, (2, 3))
