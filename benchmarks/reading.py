@@ -20,7 +20,7 @@ from protonet.schema.blobs import write_binaryproto
 from protonet.schema.pool import message_class
 
 BOX = Path(__file__).parent.parent / "zoo_prototxt" / "data"
-IMAGES, BATCH, ROUNDS = 400, 40, 7
+IMAGES, BATCH, ROUNDS = 200, 20, 5
 LAYER = f"""
 layer {{
   name: "data" type: "Data" top: "data" top: "label"

@@ -18,6 +18,7 @@ import google.protobuf  # noqa: E402
 import handwritten  # noqa: E402
 import lark  # noqa: E402
 import layers  # noqa: E402
+import reading  # noqa: E402
 import torch  # noqa: E402
 import weights  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
@@ -133,7 +134,15 @@ def main() -> None:
     lines = ["# Results", "", f"`python benchmarks/run.py` on {machine()}"]
     lines += ["Ratios are medians of pairs run in turn.", "", "| what | measured | bar |"]
     lines.append("|---|---|---|")
-    for part in (check_alexnet, read_a_large_net, forward_passes, every_layer, weights.rows):
+    for part in (
+        check_alexnet,
+        read_a_large_net,
+        forward_passes,
+        reading.reading,
+        reading.waiting,
+        every_layer,
+        weights.rows,
+    ):
         if part is every_layer:
             lines += ["", "Each layer against the plainest PyTorch, forward and backward:", ""]
             lines += ["| layer | measured | bar |", "|---|---|---|"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -124,6 +125,27 @@ def test_the_commands_on_images_run(monkeypatch, tmp_path):
         assert done.exception is None, f"{line}: {done.exception}"
         assert not shown or done.stdout == shown + "\n"
     assert np.load("features.npy").shape == (1, 300)
+
+
+def test_the_data_commands_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    images = np.random.RandomState(0).randint(0, 256, (6, 28, 28)).astype(np.uint8)
+    for name, magic, values in (
+        ("images-idx3", 2051, images),
+        ("labels-idx1", 2049, images[:, 0, 0]),
+    ):
+        header = np.array([magic, *values.shape], ">u4").tobytes()
+        Path(f"train-{name}-ubyte.gz").write_bytes(gzip.compress(header + values.tobytes()))
+    Path("photos").mkdir()
+    for number, image in enumerate(images):
+        cv2.imwrite(f"photos/{number}.png", image)
+    Path("train.txt").write_text("".join(f"{n}.png {n}\n" for n in range(len(images))))
+    (block,) = [b for b in blocks(README, "console") if "protonet data" in b]
+    shown = re.findall(r"^\$ protonet (.*)$", block, re.MULTILINE)
+    assert len(shown) == 4
+    for line in shown:
+        done = CliRunner().invoke(group, line.partition("#")[0].split())
+        assert done.exit_code == 0, f"{line}: {done.output} {done.exception}"
 
 
 def test_the_error_shown_is_the_error_given(tmp_path, monkeypatch):
