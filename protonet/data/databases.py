@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -44,13 +46,16 @@ class LmdbReader:
 
     def __init__(self, path: Path) -> None:
         self._key = os.path.realpath(path)
+        self._error = need("lmdb", "an LMDB").Error
         self._environment = self._open(path)
         try:
             _refuse_cut_off(self._environment, path)
             self.count: int | None = int(self._environment.stat()["entries"])
             self._transaction = self._environment.begin(buffers=True)
             self._cursor = self._transaction.cursor()
-            _refuse_empty(path, self._cursor.first())
+            with self._clear_errors():
+                has_records = self._cursor.first()
+            _refuse_empty(path, has_records)
         except BaseException:
             self._release()
             raise
@@ -74,19 +79,30 @@ class LmdbReader:
 
     def item(self) -> tuple[bytes, Bytes]:
         """The record where it stands, a view into the file."""
-        key, value = self._cursor.item()
-        return bytes(key), value
+        with self._clear_errors():
+            key, value = self._cursor.item()
+            return bytes(key), value
 
     def advance(self) -> bool:
         """Go on; the last record is followed by the first."""
-        if self._cursor.next():
-            return False
-        self._cursor.first()
-        return True
+        with self._clear_errors():
+            if self._cursor.next():
+                return False
+            self._cursor.first()
+            return True
 
     def seek(self, key: bytes) -> bool:
         """Stand at a key."""
-        return bool(self._cursor.set_key(key))
+        with self._clear_errors():
+            return bool(self._cursor.set_key(key))
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """LMDB's error of a page that makes no sense, as one of the database's."""
+        try:
+            yield
+        except self._error as error:
+            raise NetError(f"the LMDB {self._key} can't be read: {error}") from None
 
     def close(self) -> None:
         """End the transaction; the last reader closes the environment."""

@@ -24,19 +24,28 @@ def write_database(path: Path, records: Iterable[Record], backend: str, force: b
     Where it can't be finished nothing is left and ``path`` is as it was. NetError where ``path``
     exists and ``force`` is not set, where keys don't increase, or where there is no record.
     """
-    count, last = 0, b""
+    library = need(*(("lmdb", "an LMDB") if backend == "lmdb" else ("plyvel", "a LevelDB")))
     with new_folder(path, force) as folder:
-        writer: _Writer = _Lmdb(folder) if backend == "lmdb" else _Level(folder)
         try:
-            for key, value in records:
-                if key <= last:
-                    raise NetError(f"the key {key!r} does not follow {last!r}")
-                writer.put(key, value)
-                count, last = count + 1, key
-            if not count:
-                raise NetError("there is no record to write")
-        finally:
-            writer.close()
+            return _fill(_Lmdb(folder) if backend == "lmdb" else _Level(folder), records)
+        except library.Error as error:
+            what = f"{os.fspath(path)} can't be written: {error}"
+            raise NetError(what, None, "is the disk full?") from None
+
+
+def _fill(writer: _Writer, records: Iterable[Record]) -> int:
+    """Put the records in and close the database; their number."""
+    count, last = 0, b""
+    try:
+        for key, value in records:
+            if key <= last:
+                raise NetError(f"the key {key!r} does not follow {last!r}")
+            writer.put(key, value)
+            count, last = count + 1, key
+        if not count:
+            raise NetError("there is no record to write")
+    finally:
+        writer.close()
     return count
 
 

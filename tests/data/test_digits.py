@@ -124,6 +124,24 @@ def test_an_interrupt_leaves_nothing(idx, monkeypatch):
     assert sorted(p.name for p in folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("backend", ["lmdb", "leveldb"])
+def test_a_full_disk_is_one_error_and_leaves_nothing(idx, monkeypatch, backend):
+    folder, _, _ = idx
+    from protonet.data import writing
+
+    library, kind = {"lmdb": (lmdb, "_Lmdb"), "leveldb": (plyvel, "_Level")}[backend]
+
+    def full(*_):
+        raise library.Error("No space left on device")
+
+    monkeypatch.setattr(getattr(writing, kind), "close", full)
+    before = sorted(p.name for p in folder.iterdir())
+    arguments = ["mnist", folder / "images", folder / "labels", "-o", folder / "db"]
+    with pytest.raises(NetError, match="db can't be written: No space left on device"):
+        run(*arguments, "--backend", backend)
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
 @pytest.mark.parametrize(("name", "each"), [("train", 400), ("test", 100)])
 def test_the_box_has_as_many_of_each_digit(name, each):
     datums = [message_class("Datum").FromString(v) for _, v in records(BOX / f"mnist_{name}_lmdb")]
