@@ -72,15 +72,15 @@ ENTRIES = (
         solver=Solver(
             (
                 "base_lr: 0.01",
-                'lr_policy: "inv" gamma: 0.001 power: 0.75',
+                'lr_policy: "multistep" gamma: 0.1 stepvalue: 1800',
                 "momentum: 0.9",
                 "weight_decay: 0.0001",
                 "random_seed: 1",
             ),
             test_iter=10,
             test_interval=500,
-            max_iter=1500,
-            snapshot=1500,
+            max_iter=2300,
+            snapshot=2300,
         ),
         published="60,850",
         source="the paper's 60,000 (C1 156, S2 12, C3 1,516, S4 32, C5 48,120, F6 10,164) and "
