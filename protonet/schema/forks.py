@@ -35,6 +35,13 @@ IGNORED = {
     "LRNParameter": ("unit_test_mode", "unit_test_fuse_kernel"),
     "DropoutParameter": ("random_seed",),
     "AccuracyParameter": ("min_is_better",),
+    # Files and pictures beside the boxes; an evaluation compares in units of the image.
+    "DetectionOutputParameter": (
+        "save_output_param",
+        *("visualize", "visualize_threshold", "save_file"),
+    ),
+    "DetectionEvaluateParameter": ("name_size_file", "resize_param"),
+    "YoloDetectionOutputParameter": ("label_map_file",),
 }
 # Engines that a machine has or not; PyTorch picks its own.
 _PLAIN_ENGINES = ("DEFAULT", "CAFFE")
