@@ -16,7 +16,10 @@ from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
-_KNOWN = {"source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"}
+_KNOWN = {
+    *("source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"),
+    *("cache", "threads", "parser_threads"),  # of forks: how they read, not what
+}
 
 
 @dataclass(frozen=True)

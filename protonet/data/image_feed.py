@@ -21,6 +21,7 @@ from protonet.diagnostics import NetError
 _KNOWN = {
     *("source", "batch_size", "rand_skip", "shuffle", "new_height", "new_width"),
     *("is_color", "root_folder"),
+    *("cache", "precache", "threads"),  # of forks: how they read, not what
 }
 
 

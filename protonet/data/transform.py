@@ -18,6 +18,7 @@ Draws = tuple[NDArray[np.uint32], NDArray[np.float64]]
 _KNOWN = {
     *("scale", "mirror", "crop_size", "mean_file", "mean_value"),
     *("force_color", "force_gray", "color_noise"),
+    "use_gpu_transform",  # of a fork: where, not what
 }
 
 

@@ -154,6 +154,10 @@ def test_mistakes_in_the_definition(feed_of):
         open_feed(layer, "TEST")
 
 
+def test_fields_of_forks_that_change_no_batch_are_passed_over(feed_of):
+    assert labels(feed_of(data_layer(more="cache: true")), 1) == [[0, 2, 4]]
+
+
 def test_broken_databases(feed_of):
     write("db", [])
     refused(feed_of, "the database db is empty")
