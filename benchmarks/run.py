@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE)]
 
+import drawing  # noqa: E402
 import google.protobuf  # noqa: E402
 import handwritten  # noqa: E402
 import lark  # noqa: E402
@@ -140,12 +141,15 @@ def main() -> None:
         forward_passes,
         reading.reading,
         reading.waiting,
+        drawing.rows,
         every_layer,
         weights.rows,
     ):
         if part is every_layer:
             lines += ["", "Each layer against the plainest PyTorch, forward and backward:", ""]
             lines += ["| layer | measured | bar |", "|---|---|---|"]
+        if part is drawing.rows:
+            lines += ["", drawing.TITLE, "", "| what | measured | bar |", "|---|---|---|"]
         if part is weights.rows:
             lines += ["", weights.TITLE, "", "| what | measured | bar |", "|---|---|---|"]
         for what, measured, bar in part():

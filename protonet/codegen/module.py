@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import linecache
 import sys
 import types
@@ -11,6 +12,7 @@ from typing import Any
 
 from protonet.codegen.write import BlobPlace, Program
 from protonet.diagnostics import NetError
+from protonet.schema.pool import message
 
 _ONE_AT_A_TIME = RLock()
 
@@ -44,6 +46,7 @@ def define(text: str, name: str, blobs: dict[str, list[BlobPlace]], definition: 
             cls.protonet_blobs = blobs
             cls.protonet_net = definition
             cls.__reduce_ex__ = _reduce
+            cls._repr_svg_ = _picture
     return getattr(sys.modules[key], name)
 
 
@@ -54,6 +57,19 @@ def _executed(key: str, filename: str, text: str) -> types.ModuleType:
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), module.__dict__)  # noqa: S102 (our own text)
     return module
+
+
+def _picture(net: Any) -> str | None:
+    """What a notebook shows of a net: its drawing; None where its definition alone gives none."""
+    # The name is written as text: drawings stand above this room, and are wanted only now.
+    draw = importlib.import_module("protonet").draw
+    definition = message("NetParameter").FromString(type(net).protonet_net)
+    if not len(definition.layer):
+        return None
+    try:
+        return str(draw(definition, "TRAIN" if definition.state.phase == 0 else "TEST").svg)
+    except NetError:
+        return None
 
 
 def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:

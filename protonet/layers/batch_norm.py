@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers import filler
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr, F, nn, single, torch
 
 _STATISTICS = ("mean", "variance", "factor")
@@ -101,8 +101,9 @@ class BatchNormLayer(Layer):
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         stored = self.phase == "TEST" or self.p.use_global_stats
-        one_pass = stored or self.p.scale_bias
-        return (8 if one_pass else 16) * bottoms[0][1]
+        fused = self.scales and not self.of_intel
+        normalised = 4 * count(tops[0]) if self.scales and self.of_intel else 0
+        return (8 if stored or fused else 16) * bottoms[0][1] + normalised
 
     def eps(self) -> float:
         """What is added to the variance; NVIDIA's fork takes no less than 1e-5."""

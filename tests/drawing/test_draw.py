@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -159,6 +160,15 @@ def test_graphviz_lays_out_the_same_cards():
     own, other = (protonet.draw(net, layout=name).svg for name in ("own", "graphviz"))
     assert sorted(texts(own)) == sorted(texts(other))
     assert own.count('class="wire"') == other.count('class="wire"')
+
+
+def test_a_net_shows_itself_in_a_notebook():
+    net = protonet.compile(LENET)
+    assert "Convolution 5×5, 20" in texts(net._repr_svg_())
+    assert pickle.loads(pickle.dumps(net))._repr_svg_() == net._repr_svg_()
+    training = protonet.compile(SIAMESE, phase="TRAIN")
+    assert "ContrastiveLoss, weight 0.5" in texts(training._repr_svg_())
+    assert "Convolution 5×5, 20" in texts(protonet.draw(LENET)._repr_svg_())
 
 
 def test_graphviz_that_is_missing_is_named(monkeypatch):
