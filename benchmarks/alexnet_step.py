@@ -11,12 +11,9 @@ import torch
 import torch.nn.functional as F
 from handwritten import AlexNet
 
-from protonet.training import session
-from protonet.training.log import Log
 from protonet.training.loop import step
-from protonet.training.parallel import Group
 from protonet.training.plan import plan
-from protonet.training.signals import Signals
+from protonet.training.session import opened
 
 BATCH = 10
 DATA = (
@@ -47,8 +44,7 @@ def compiled(stack: ExitStack, definition: str):
     text = layers[0] + DATA + "".join(s for s in layers[1:] if 'type: "Data"' not in s)
     solver = "base_lr: 0.01 lr_policy: 'fixed' momentum: 0.9 weight_decay: 0.0005 max_iter: 1000"
     made = plan(f"{solver} net_param {{ {text} }} solver_mode: CPU snapshot_after_train: false\n")
-    nets = stack.enter_context(session._opened(made, Group(), "cpu", "fp32", False, False))
-    run = session._run(made, Group(), nets, Log(), Signals({}))
+    run = stack.enter_context(opened(made, device="cpu"))
     return lambda: step(run)
 
 

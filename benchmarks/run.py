@@ -21,6 +21,7 @@ import lark  # noqa: E402
 import layers  # noqa: E402
 import reading  # noqa: E402
 import torch  # noqa: E402
+import training  # noqa: E402
 import weights  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
@@ -103,6 +104,10 @@ def forward_passes():
         )
 
 
+def lenet():
+    yield from training.lenet(paired)
+
+
 def every_layer():
     for tried in layers.CASES:
         net = protonet.compile(layers.prototxt(tried), phase=tried.phase, faithful=True)
@@ -139,6 +144,7 @@ def main() -> None:
         check_alexnet,
         read_a_large_net,
         forward_passes,
+        lenet,
         reading.reading,
         reading.waiting,
         drawing.rows,

@@ -82,9 +82,9 @@ def lenet(paired):
     """One row: the ratio of both loops, and our iterations a second beside Caffe's."""
     made = plan(str(SOLVER))
     made.solver.display = made.solver.test_interval = made.solver.snapshot = 0
+    other = ByHand()
     with tempfile.TemporaryDirectory() as folder, opened(made, device="cpu") as run:
         os.chdir(folder)
-        other = ByHand()
         blobs = protonet.dump_blobs(run.net.module)
         for layer, (weight, bias) in blobs.items():
             target = getattr(other.net, layer)

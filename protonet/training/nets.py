@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from protonet import api
 from protonet.codegen import instantiate, source, write
 from protonet.data import Feed, open_feeds
+from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError
 from protonet.graph import Graph, Param
@@ -55,6 +56,20 @@ class Output:
 
 
 @dataclass
+class OutputFile:
+    """The file of an HDF5Output layer, and the blobs that go into it."""
+
+    writer: HDF5Writer
+    data: str
+    label: str
+
+    def add(self, blobs: Mapping[str, Tensor]) -> None:
+        """Add the layer's bottoms of one pass."""
+        data, label = (blobs[name].detach().float().cpu() for name in (self.data, self.label))
+        self.writer.add(data.numpy(), label.numpy())
+
+
+@dataclass
 class Net:
     """A net that can run: its graph, module, data, and the outputs in Caffe's order."""
 
@@ -66,6 +81,7 @@ class Net:
     outputs: list[Output]
     device: torch.device
     precision: str = "fp32"
+    files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
     call: Any = field(default=None, repr=False)
 
@@ -91,6 +107,8 @@ class Net:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             inputs = [batch[value.blob] for value in self.graph.inputs]
             result: dict[str, Tensor] = (self.call or self.module)(*inputs)
+        for file in self.files:
+            file.add({**batch, **result})
         return result
 
     def weights(self) -> list[Weight]:
@@ -116,6 +134,8 @@ class Net:
 
     def close(self) -> None:
         """Stop reading ahead and close the files."""
+        for file in self.files:
+            file.writer.close()
         if self.batches is not None:
             self.batches.close()
         for feed in self.feeds:
@@ -172,10 +192,20 @@ def _compiled(
     if training and not any(any(node.loss_weights) for node in graph.nodes):
         raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
     # Statistics and blobs stay as Caffe has them: a test net shares them with the training net.
-    program = write(graph, None if training else [o.blob for o in outputs], False, plan.title)
+    sinks = [node for node in graph.nodes if node.type == "HDF5Output"]
+    if training and sinks:
+        what = f"layer {sinks[0].name!r} (HDF5Output): a training net writes no file"
+        raise NetError(what, sinks[0].span, "write include { phase: TEST } into the layer")
+    taken = [v.blob for node in sinks for v in node.inputs if not v.producer.layer.is_data]
+    given = dict.fromkeys([*(o.blob for o in outputs), *taken])
+    program = write(graph, None if training else list(given), False, plan.title)
     module = instantiate(program, source(program)).to(device)
     module.train(training)
-    return Net(plan, message, graph, module, feeds, outputs, device)
+    files = [
+        OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
+        for node in sinks
+    ]
+    return Net(plan, message, graph, module, feeds, outputs, device, files=files)
 
 
 def _outputs(graph: Graph) -> list[Output]:
