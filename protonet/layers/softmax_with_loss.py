@@ -138,7 +138,7 @@ class SoftmaxWithLoss(Layer):
             scores, target = scores.unsqueeze(0), target.unsqueeze(0)
         if axis > 1:
             scores = scores.movedim(axis, 1)
-        b.helper(none_above)
+        b.helper(none_below)
         return b.call(softmax_loss, scores, target, **options)
 
     def by_batch(self, total: Expr, scores: Expr, axis: int) -> Expr:
@@ -148,12 +148,12 @@ class SoftmaxWithLoss(Layer):
         return total
 
 
-def none_above(x: torch.Tensor, bound: float) -> bool:
-    """Whether no element is above a bound, where that can be asked at once: not in a trace."""
+def none_below(x: torch.Tensor, bound: float) -> bool:
+    """Whether no element is below a bound, where that can be asked at once: not in a trace."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     try:
-        return x.max().item() <= bound
+        return x.min().item() >= bound
     except RuntimeError:
         return False  # inside vmap, or of no elements
 
@@ -174,9 +174,9 @@ def softmax_loss(
         ignore_index=ignore_index,
         reduction=reduction,
     )
-    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
-    if none_above(own, 87.33654475):
+    if none_below(log.detach(), -87.33654475):
         return loss
+    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
     bounded = own.clamp(max=87.33654475)
     if weight is not None:
         bounded = bounded * weight[labels.clamp(0, len(weight) - 1)]

@@ -70,8 +70,9 @@ def nested_max(x: torch.Tensor, height: int) -> torch.Tensor:
         value, behind = values.amax(-1), x.shape[2] * x.shape[3]
         place = torch.where(values < value.unsqueeze(-1), behind, spots).amin(-1)
         places.insert(0, place.flatten(2))
-    flat = x.flatten(2)
-    return torch.cat([flat.gather(2, level).flatten(1) for level in places], dim=1)
+    cuts = [(4**level - 1) // 3 for level in range(1, height)]
+    levels = x.flatten(2).gather(2, torch.cat(places, dim=2)).tensor_split(cuts, dim=2)
+    return torch.cat([level.flatten(1) for level in levels], dim=1)
 
 
 def spp(x: torch.Tensor, height: int, average: bool = False) -> torch.Tensor:

@@ -59,12 +59,12 @@ def cross_channel_norm(
     return normed
 
 
-def none_above(x: torch.Tensor, bound: float) -> bool:
-    """Whether no element is above a bound, where that can be asked at once: not in a trace."""
+def none_below(x: torch.Tensor, bound: float) -> bool:
+    """Whether no element is below a bound, where that can be asked at once: not in a trace."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     try:
-        return x.max().item() <= bound
+        return x.min().item() >= bound
     except RuntimeError:
         return False  # inside vmap, or of no elements
 
@@ -74,14 +74,23 @@ def softmax_loss(
     labels: torch.Tensor,
     ignore_index: int = -100,
     reduction: str = "mean",
+    weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     log = F.log_softmax(scores, dim=1)
-    loss = F.nll_loss(log, labels, ignore_index=ignore_index, reduction=reduction)
-    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
-    if none_above(own, 87.33654475):
+    loss = F.nll_loss(
+        log,
+        labels,
+        weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+    )
+    if none_below(log.detach(), -87.33654475):
         return loss
+    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
     bounded = own.clamp(max=87.33654475)
+    if weight is not None:
+        bounded = bounded * weight[labels.clamp(0, len(weight) - 1)]
     value = bounded.mean() if reduction == "mean" else bounded.sum()
     return value + (loss - loss.detach())
 
