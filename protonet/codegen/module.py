@@ -55,7 +55,7 @@ def _executed(key: str, filename: str, text: str) -> types.ModuleType:
     module = types.ModuleType(key)
     module.__file__ = filename
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    exec(compile(text, filename, "exec"), module.__dict__)  # noqa: S102 (our own text)
+    exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 (our own text)
     return module
 
 

@@ -115,7 +115,7 @@ class SoftmaxWithLoss(Layer):
         if mode == PRE_FIXED:
             return total / single(options.pre_fixed_normalizer)
         if mode == VALID and ignores:
-            kept: Expr = target != options.ignore_label
+            kept = b.let("kept", target != options.ignore_label)
             return total / kept.sum().clamp(min=1)
         if mode in (FULL, VALID):
             return total / target.numel()
