@@ -82,6 +82,11 @@ def _sum(prefix: str, value: Binary, suffix: str, indent: int) -> list[str]:
         left = left.left
     terms.insert(0, ("", left))
     space, inner = " " * indent, " " * (indent + 4)
+    last = value.right
+    if prefix and len(terms) == 2 and isinstance(last, Call) and (last.args or last.kwargs):
+        head = f"{prefix}{left.within(value.strength)} {value.operator} "
+        if len(f"{space}{head}{last.function.text()}(") <= WIDTH:
+            return _call(head, last, suffix, indent)
     if prefix and len(f"{inner}{value.text()}") <= WIDTH:
         return [f"{space}{prefix}(", f"{inner}{value.text()}", f"{space}){suffix}"]
     bare = prefix.endswith(("(", "")) and not prefix
