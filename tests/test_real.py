@@ -71,7 +71,7 @@ def close(blob, actual, wanted, size):
 
 
 @pytest.mark.parametrize("faithful", [True, False], ids=["faithful", "folded"])
-@pytest.mark.parametrize("name", parameters())
+@pytest.mark.parametrize("name", list(parameters()))
 def test_every_blob_is_caffes(name, faithful, tmp_path):
     definition, weights = unpacked(name, tmp_path)
     data = np.load(GOLDEN / f"{name}.npz")
@@ -98,7 +98,7 @@ def test_every_blob_is_caffes(name, faithful, tmp_path):
         np.testing.assert_allclose(given[key[4:]], data[key], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", parameters())
+@pytest.mark.parametrize("name", list(parameters()))
 def test_opencv_reads_the_same(name, tmp_path):
     """OpenCV's own importer of Caffe's files, as a second witness."""
     cv2 = pytest.importorskip("cv2")

@@ -17,7 +17,7 @@ from protonet.diagnostics import NetError
 from protonet.training.parallel import launch_command
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
-import nets
+import solved
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 
@@ -25,7 +25,7 @@ ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    nets.write(tmp_path, "max_iter: 4\ndisplay: 2\ntest_iter: 2\ntest_interval: 2\n")
+    solved.write(tmp_path, "max_iter: 4\ndisplay: 2\ntest_iter: 2\ntest_interval: 2\n")
 
 
 def run(*arguments):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import nets
 import numpy as np
 import pytest
+import solved
 
 import protonet
 from protonet.diagnostics import NetError
@@ -44,7 +44,7 @@ def test_caffes_own_log(tmp_path):
 
 def test_both_of_our_logs_give_the_same_curves(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    nets.write(tmp_path, "max_iter: 6\ndisplay: 2\ntest_iter: 4\ntest_interval: 3\n")
+    solved.write(tmp_path, "max_iter: 6\ndisplay: 2\ntest_iter: 4\ntest_interval: 3\n")
     streams = [io.StringIO(), io.StringIO()]
     protonet.train("solver.prototxt", log=Logs([CaffeLog(streams[0]), JsonLog(streams[1])]))
     Path("a.log").write_text(streams[0].getvalue())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-import nets
 import numpy as np
 import pytest
+import solved
 
 import protonet
 from protonet.diagnostics import NetError
@@ -19,7 +19,7 @@ LAYER = """layer { name: "out" type: "HDF5Output" bottom: "ip2" bottom: "label"
 
 def test_what_the_test_net_saw(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    nets.write(
+    solved.write(
         tmp_path, "max_iter: 3\ntest_iter: 4\ntest_interval: 3\ntest_initialization: false\n"
     )
     text = Path("net.prototxt").read_text().replace("shuffle: true", "shuffle: false")
@@ -41,7 +41,7 @@ def test_what_the_test_net_saw(tmp_path, monkeypatch):
 
 def test_not_in_a_training_net(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    nets.write(tmp_path, "max_iter: 3\n")
+    solved.write(tmp_path, "max_iter: 3\n")
     with Path("net.prototxt").open("a") as net:
         net.write(LAYER % "")
     with pytest.raises(NetError, match="a training net writes no file"):

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import h5py
-import nets
 import numpy as np
 import pytest
+import solved
 import torch
 
 import protonet
@@ -41,7 +41,7 @@ def torchrun(folder, *arguments):
 
 @pytest.mark.parametrize("layer_wise", [True, False])
 def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, layer_wise):
-    nets.write(tmp_path, "max_iter: 12\niter_size: 2\nsnapshot: 6\n", shuffle=False, dropout=0)
+    solved.write(tmp_path, "max_iter: 12\niter_size: 2\nsnapshot: 6\n", shuffle=False, dropout=0)
     monkeypatch.chdir(tmp_path)
     heard = Losses()
     one = protonet.train("solver.prototxt", log=heard)
@@ -49,7 +49,7 @@ def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, laye
 
     text = Path("solver.prototxt").read_text().replace("iter_size: 2", "display: 1")
     (tmp_path / "two").mkdir()
-    nets.write(tmp_path / "two", shuffle=False, dropout=0)
+    solved.write(tmp_path / "two", shuffle=False, dropout=0)
     Path("two/solver.prototxt").write_text(f"{text}layer_wise_reduce: {str(layer_wise).lower()}\n")
     done = torchrun(tmp_path / "two", "--log", "json")
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, laye
 
 
 def test_a_process_that_dies_ends_the_run_with_its_error(tmp_path):
-    nets.write(tmp_path, "max_iter: 1000000\n", shuffle=False, dropout=0)
+    solved.write(tmp_path, "max_iter: 1000000\n", shuffle=False, dropout=0)
     with h5py.File(tmp_path / "train.h5", "r+") as file:
         file["data"][9, 0, 0, 0] = np.nan  # an odd record: the second process reads it
     start = time.monotonic()

@@ -13,8 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-import nets
 import pytest
+import solved
 import torch
 
 import protonet
@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_resumed_bits_are_those_of_an_unbroken_run(folder):
-    nets.write(folder, f"max_iter: 23\nsnapshot: 9\naverage_loss: 4\n{TESTED}")
+    solved.write(folder, f"max_iter: 23\nsnapshot: 9\naverage_loss: 4\n{TESTED}")
     whole = protonet.train("solver.prototxt", log="none")
     wanted = files(23)
     Path("tiny_iter_23.solverstate").unlink()
@@ -55,7 +55,7 @@ def test_resumed_bits_are_those_of_an_unbroken_run(folder):
 
 @pytest.mark.parametrize("delay", [0.0, 0.011])
 def test_killed_at_any_moment(folder, delay):
-    nets.write(folder, f"max_iter: 400\nsnapshot: 1\n{TESTED}")
+    solved.write(folder, f"max_iter: 400\nsnapshot: 1\n{TESTED}")
     (folder / "whole").mkdir()
     (folder / "killed").mkdir()
     for name in ("net.prototxt", "train.h5", "train_list.txt", "solver.prototxt"):
@@ -82,7 +82,7 @@ def test_killed_at_any_moment(folder, delay):
 
 
 def test_a_position_of_another_run_is_left_alone(folder):
-    nets.write(folder, "max_iter: 4\nsnapshot: 2\n")
+    solved.write(folder, "max_iter: 4\nsnapshot: 2\n")
     protonet.train("solver.prototxt", log="none")
     position = json.loads(Path("tiny_iter_2.position.json").read_text())
     position["history_crc32"] ^= 1
@@ -112,7 +112,7 @@ class Said(Log):
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_snapshots_and_stops(folder, name):
-    nets.write(folder, "max_iter: 50\nsnapshot_after_train: false\n")
+    solved.write(folder, "max_iter: 50\nsnapshot_after_train: false\n")
     number = getattr(signal, name)
     before = signal.getsignal(number)
     said = Said(6, lambda: signal.raise_signal(number))
@@ -126,7 +126,7 @@ def test_a_signal_snapshots_and_stops(folder, name):
 
 
 def test_a_second_signal_stops_at_once(folder):
-    nets.write(folder, "max_iter: 50\n")
+    solved.write(folder, "max_iter: 50\n")
 
     def twice():
         signal.raise_signal(signal.SIGINT)
@@ -138,7 +138,7 @@ def test_a_second_signal_stops_at_once(folder):
 
 
 def test_hangup_snapshots_and_goes_on(folder):
-    nets.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
+    solved.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
     said = Said(3, lambda: signal.raise_signal(signal.SIGHUP))
     trained = protonet.train("solver.prototxt", log=said)
     assert trained.iteration == 8
@@ -147,7 +147,7 @@ def test_hangup_snapshots_and_goes_on(folder):
 
 
 def test_effects_are_the_users(folder):
-    nets.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
+    solved.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
     said = Said(3, lambda: signal.raise_signal(signal.SIGINT))
     trained = protonet.train("solver.prototxt", log=said, effects={"SIGINT": "snapshot"})
     assert trained.iteration == 8
@@ -155,7 +155,7 @@ def test_effects_are_the_users(folder):
 
 
 def test_a_run_in_a_thread_takes_no_signals(folder):
-    nets.write(folder, "max_iter: 2\n")
+    solved.write(folder, "max_iter: 2\n")
     found = []
     thread = threading.Thread(
         target=lambda: found.append(protonet.train("solver.prototxt", log="none"))
@@ -166,7 +166,7 @@ def test_a_run_in_a_thread_takes_no_signals(folder):
 
 
 def test_a_full_disk_keeps_the_last_snapshot(folder, monkeypatch):
-    nets.write(folder, "max_iter: 9\nsnapshot: 3\n")
+    solved.write(folder, "max_iter: 9\nsnapshot: 3\n")
     write = snapshots.write_solver_state
 
     def full(path, state):
@@ -193,7 +193,7 @@ def test_a_full_disk_keeps_the_last_snapshot(folder, monkeypatch):
     ],
 )
 def test_a_damaged_state(folder, change, words):
-    nets.write(folder, "max_iter: 2\n")
+    solved.write(folder, "max_iter: 2\n")
     protonet.train("solver.prototxt", log="none")
     path = Path("tiny_iter_2.solverstate")
     path.write_bytes(change(path.read_bytes()))
@@ -202,7 +202,7 @@ def test_a_damaged_state(folder, change, words):
 
 
 def test_a_state_of_another_solver_or_net(folder):
-    nets.write(folder, "max_iter: 2\n")
+    solved.write(folder, "max_iter: 2\n")
     protonet.train("solver.prototxt", log="none")
     other = Path("solver.prototxt").read_text() + 'type: "Adam"\n'
     Path("adam.prototxt").write_text(other)

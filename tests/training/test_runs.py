@@ -8,9 +8,9 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-import nets
 import numpy as np
 import pytest
+import solved
 import torch
 from rich.console import Console
 
@@ -36,7 +36,7 @@ def caffe_lines(**options):
 
 
 def test_caffes_log_lines(folder):
-    nets.write(
+    solved.write(
         folder, f"max_iter: 6\ndisplay: 2\naverage_loss: 2\ntest_compute_loss: true\n{TESTED}"
     )
     lines = caffe_lines()
@@ -65,7 +65,7 @@ def test_caffes_log_lines(folder):
 
 
 def test_json_lines(folder):
-    nets.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
+    solved.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
     stream = io.StringIO()
     protonet.train("solver.prototxt", log=JsonLog(stream))
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -76,7 +76,7 @@ def test_json_lines(folder):
 
 
 def test_the_progress_line(folder):
-    nets.write(folder, f"max_iter: 6\n{TESTED}")
+    solved.write(folder, f"max_iter: 6\n{TESTED}")
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120)
     protonet.train("solver.prototxt", log=ProgressLog(console=console))
@@ -87,7 +87,7 @@ def test_the_progress_line(folder):
 
 
 def test_tensorboard(folder):
-    nets.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
+    solved.write(folder, f"max_iter: 4\ndisplay: 2\n{TESTED}")
     protonet.train("solver.prototxt", log="none", tensorboard="board")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -98,7 +98,7 @@ def test_tensorboard(folder):
 
 
 def test_a_loss_that_is_no_number(folder):
-    nets.write(folder, "max_iter: 30\nsnapshot: 2\n", dropout=0)
+    solved.write(folder, "max_iter: 30\nsnapshot: 2\n", dropout=0)
     text = Path("solver.prototxt").read_text()
     Path("solver.prototxt").write_text(text.replace("base_lr: 0.05", "base_lr: 1e18"))
     with pytest.raises(NetError) as raised:
@@ -114,7 +114,7 @@ def test_a_loss_that_is_no_number(folder):
 def test_a_bad_number_in_the_data_is_named(folder):
     import h5py
 
-    nets.write(folder, "max_iter: 30\n", shuffle=False)
+    solved.write(folder, "max_iter: 30\n", shuffle=False)
     with h5py.File("train.h5", "r+") as file:
         file["data"][6, 0, 0, 0] = np.nan
     with pytest.raises(NetError, match=r"iteration 1: .*the data blob 'data' itself is not finite"):
@@ -122,11 +122,11 @@ def test_a_bad_number_in_the_data_is_named(folder):
 
 
 def test_test_nets_hold_the_training_nets_blobs(folder):
-    net = nets.NET.replace(
+    net = solved.NET.replace(
         'layer {{ name: "relu"',
         'layer {{ name: "bn" type: "BatchNorm" bottom: "ip1" top: "ip1" }}\nlayer {{ name: "relu"',
     )
-    nets.write(folder, "max_iter: 5\ntest_iter: 4\ntest_iter: 4\ntest_interval: 5\n", net=net)
+    solved.write(folder, "max_iter: 5\ntest_iter: 4\ntest_iter: 4\ntest_interval: 5\n", net=net)
     trained = protonet.train("solver.prototxt", log="none")
     first, second = trained.tests[0], trained.tests[1]
     assert first == second
@@ -146,7 +146,7 @@ def test_test_nets_hold_the_training_nets_blobs(folder):
 
 
 def test_debug_info_prints_means_and_changes_nothing(folder):
-    nets.write(folder, "max_iter: 4\n")
+    solved.write(folder, "max_iter: 4\n")
     plain = protonet.train("solver.prototxt", log="none")
     Path("solver.prototxt").write_text(
         Path("solver.prototxt").read_text() + "debug_info: true\ndisplay: 1\n"
@@ -169,7 +169,7 @@ def test_debug_info_prints_means_and_changes_nothing(folder):
 
 
 def test_snapshot_diff_keeps_the_last_update(folder):
-    nets.write(folder, "max_iter: 3\nsnapshot: 1\nsnapshot_diff: true\n")
+    solved.write(folder, "max_iter: 3\nsnapshot: 1\nsnapshot_diff: true\n")
     protonet.train("solver.prototxt", log="none")
     read = [message("NetParameter") for _ in range(2)]
     for made, iteration in zip(read, (2, 3), strict=True):
@@ -181,7 +181,7 @@ def test_snapshot_diff_keeps_the_last_update(folder):
 
 
 def test_weights_of_several_files_and_of_the_solver(folder):
-    nets.write(folder, "max_iter: 1\nbase_lr: 0\n".replace("base_lr: 0\n", ""))
+    solved.write(folder, "max_iter: 1\nbase_lr: 0\n".replace("base_lr: 0\n", ""))
     first = protonet.train("solver.prototxt", log="none")
     solver = Path("solver.prototxt").read_text().replace("base_lr: 0.05", "base_lr: 0")
     renamed = Path("net.prototxt").read_text().replace('"ip2"', '"ip3"')
@@ -202,7 +202,7 @@ def test_weights_of_several_files_and_of_the_solver(folder):
 
 
 def test_a_net_without_data_or_loss(folder):
-    nets.write(folder, "max_iter: 1\n")
+    solved.write(folder, "max_iter: 1\n")
     text = Path("net.prototxt").read_text()
     Path("net.prototxt").write_text(text.replace('type: "SoftmaxWithLoss"', 'type: "Accuracy"'))
     with pytest.raises(NetError, match="has no loss"):
@@ -213,7 +213,7 @@ def test_a_net_without_data_or_loss(folder):
 
 
 def test_bf16_and_compile_are_close(folder):
-    nets.write(folder, "max_iter: 6\n", dropout=0)
+    solved.write(folder, "max_iter: 6\n", dropout=0)
     plain = protonet.train("solver.prototxt", log="none")
     half = protonet.train("solver.prototxt", log="none", precision="bf16")
     assert half.loss == pytest.approx(plain.loss, rel=0.05)
@@ -221,10 +221,10 @@ def test_bf16_and_compile_are_close(folder):
 
 
 def test_clipping_is_said(folder):
-    nets.write(folder, "max_iter: 1\nclip_gradients: 0.01\n")
+    solved.write(folder, "max_iter: 1\nclip_gradients: 0.01\n")
     assert any("Gradient clipping: scaling down" in line for line in caffe_lines())
 
 
 def test_the_default_log_hears_everything(folder):
-    nets.write(folder, "max_iter: 1\n")
+    solved.write(folder, "max_iter: 1\n")
     assert protonet.train("solver.prototxt", log=Log()).iteration == 1
