@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, NetErrors, did_you_mean
+from protonet.diagnostics import IgnoredFields, NetError, NetErrors, SameNames, did_you_mean
 from protonet.graph import Graph, build, verify
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
@@ -74,7 +75,17 @@ def graph(
     raise_all(selected.errors)
     attach_files(selected)
     sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
-    return verify(build(selected, _phase(phase), sizes, allow_python=allow_python))
+    net = verify(build(selected, _phase(phase), sizes, allow_python=allow_python))
+    _warn_of_same_names(net)
+    return net
+
+
+def _warn_of_same_names(net: Graph) -> None:
+    """Name, in a warning, the layers that weights don't reach. Net::CopyTrainedLayersFrom."""
+    times = Counter(node.name for node in net.nodes if node.params)
+    for name in (name for name, n in times.items() if n > 1):
+        what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
+        warnings.warn(f"{what} are loaded into the first only", SameNames, stacklevel=4)
 
 
 def _phase(phase: str) -> str:
@@ -226,7 +237,7 @@ def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
         raise_all(selected.errors)
         if not len(selected.message.layer):
             return None
-        build(selected, phase, lenient=True)
+        _warn_of_same_names(build(selected, phase, lenient=True))
     except NetError as error:
         return flat(error)
     return []

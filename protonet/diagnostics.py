@@ -97,7 +97,15 @@ class NetError(Exception):
         return type(self), (self.message, self.span, self.hint)
 
 
-class IgnoredFields(UserWarning):
+class NetWarning(UserWarning):
+    """What is no mistake, but may not be what its writer meant."""
+
+
+class SameNames(NetWarning):
+    """Several layers with parameters have one name; weights reach the first only."""
+
+
+class IgnoredFields(NetWarning):
     """A definition states fields that change nothing that is computed; they are not looked at."""
 
 

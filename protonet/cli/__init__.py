@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from protonet.diagnostics import IgnoredFields, NetError
+from protonet.diagnostics import NetError, NetWarning
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -85,7 +85,7 @@ def _warn_once(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_more: Any
 ) -> None:
     """A warning as a line of its own, the first time that it is given."""
-    if issubclass(category, IgnoredFields):
+    if issubclass(category, NetWarning):
         if str(message) not in _WARNED:
             print(f"warning: {message}", file=sys.stderr)
         _WARNED.add(str(message))
@@ -95,7 +95,7 @@ def _warn_once(
 
 def main() -> None:
     """Run the command; a user's mistake is one clear error and exit code 1."""
-    warnings.simplefilter("always", IgnoredFields)
+    warnings.simplefilter("always", NetWarning)
     warnings.showwarning = _warn_once  # type: ignore[assignment]
     try:
         code = group.main(standalone_mode=False, prog_name="protonet")

@@ -27,6 +27,7 @@ from protonet.training.random import seed_random
 from protonet.training.run import Run
 from protonet.training.signals import Signals
 from protonet.training.snapshot import learned_net, read_snapshot, restore_position
+from protonet.weights.caffemodel import refuse_twins
 from protonet.weights.mapping import load_weights
 from protonet.weights.read import split_paths
 
@@ -73,6 +74,7 @@ def train(
         raise NetError(what, None, "give one of them")
     options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
     with opened(made, device, log, tensorboard, effects, **options) as run:
+        refuse_twins(run.net.message)
         _start(run, paths, snapshot)
         solve(run)
         return _result(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.files import replacing
+from protonet.layers import REGISTRY
 from protonet.schema.blobs import Array, Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import message, message_class
 from protonet.schema.sniff import foreign
@@ -200,11 +202,21 @@ def write_caffemodel(
 
 
 def refuse_unknown(net: Any, blobs: Mapping[str, Any]) -> None:
-    """NetError where blobs are given for a layer that the net has not."""
+    """NetError where blobs are given for a layer that the net has not, or for two of one name."""
     names = [layer.name for layer in net.layer]
     for name in blobs:
         if name not in names:
             raise NetError(f"the net has no layer {name!r}", None, did_you_mean(name, names))
+    refuse_twins(net)
+
+
+def refuse_twins(net: Any) -> None:
+    """NetError where several layers with parameters have one name: weights have only names."""
+    kinds = [layer for layer in net.layer if getattr(REGISTRY.get(layer.type), "blobs", ())]
+    for name, times in Counter(layer.name for layer in kinds).items():
+        if times > 1:
+            what = f"{times} layers with parameters have the name {name!r}, in a file they are one"
+            raise NetError(what, None, "give each layer a name of its own")
 
 
 def _layer_bytes(

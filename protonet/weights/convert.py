@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from protonet.diagnostics import NetError
-from protonet.graph import Graph
+from protonet.graph import Graph, Node, Param
 from protonet.weights.match import Match, Wanted, listed, match
 from protonet.weights.stored import Array, Blob, StoredLayer, StoredNet
 
@@ -48,31 +48,33 @@ def gather(stored: Sequence[StoredNet], graph: Graph, strict: bool = False) -> G
         paths = ", ".join(net.path for net in stored)
         what = f"{paths}: the net's {listed(matched.missing)} is not there"
         raise NetError(what, None, "name a further file after a comma, or the net's own prototxt")
-    chosen = {layer.name: layer for layer in matched.layers}
-    owners = {param: (param.owner.name, param.index) for param in graph.params}
+    first = {node.name: node for node in reversed(graph.nodes)}
+    values, gradients = _values(matched.layers, first)
     blobs: Blobs = {}
     diffs: Blobs = {}
     for node in graph.nodes:
-        if not node.params or node.name in blobs:
+        if not node.params or node is not first[node.name]:
             continue
-        layer = chosen.get(node.name, StoredLayer(node.name, node.type, ()))
-        given = [*layer.blobs, *[None] * (len(node.params) - len(layer.blobs))]
-        shapes = [place.shape for place in places[node.name]]
-        blobs[node.name] = [
-            _array(blob, blobs, owners[param], shape)
-            for blob, param, shape in zip(given, node.params, shapes, strict=True)
-        ]
-        gradients = [getattr(blob, "diff", None) for blob in given]
-        if all(gradient is not None for gradient in gradients):
-            pairs = zip(gradients, shapes, strict=True)
-            diffs[node.name] = [np.asarray(g).reshape(shape) for g, shape in pairs]
+        pairs = list(zip(node.params, (w.shape for w in places[node.name]), strict=True))
+        blobs[node.name] = [np.asarray(values[param]).reshape(shape) for param, shape in pairs]
+        given = [(gradients.get((node.name, i)), shape) for i, (_, shape) in enumerate(pairs)]
+        if all(gradient is not None for gradient, _ in given):
+            diffs[node.name] = [np.asarray(g).reshape(shape) for g, shape in given]
     return Gathered(blobs, diffs if diffs.keys() == blobs.keys() and diffs else None, matched)
 
 
-def _array(
-    blob: Blob | None, blobs: Blobs, owner: tuple[str, int], shape: tuple[int, ...]
-) -> Array:
-    """The numbers of a blob; where the file left it out, those of the layer that has it."""
-    name, index = owner
-    given: Array = blobs[name][index] if blob is None else np.asarray(blob)
-    return given.reshape(shape)
+def _values(
+    layers: Sequence[StoredLayer], nodes: Mapping[str, Node]
+) -> tuple[dict[Param, Blob], dict[tuple[str, int], Blob | None]]:
+    """The blob of each parameter, and the gradients of each layer.
+
+    Of a parameter that layers share the last one counts, as where a net is loaded.
+    """
+    values: dict[Param, Blob] = {}
+    gradients: dict[tuple[str, int], Blob | None] = {}
+    for layer in layers:
+        pairs = zip(nodes[layer.name].params, layer.blobs, strict=False)
+        for index, (param, blob) in enumerate(pairs):
+            values.update({} if blob is None else {param: blob})
+            gradients[layer.name, index] = getattr(blob, "diff", None)
+    return values, gradients

@@ -54,7 +54,8 @@ def test_a_binary_file_keeps_its_numbers(tmp_path):
     new.ParseFromString(target.read_bytes())
     assert not len(new.layers)
     assert not len(new.input)
-    arrays = np.load(FOLDER / "v1_binary.npz")
+    with np.load(FOLDER / "v1_binary.npz") as file:
+        arrays = dict(file)
     kept = {layer.name: layer.blobs for layer in new.layer if len(layer.blobs)}
     assert {layer.name for layer in old.layers if len(layer.blobs)} == set(kept)
     for key in arrays.files:

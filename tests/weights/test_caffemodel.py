@@ -44,7 +44,8 @@ def test_every_generation_reads_the_same(tmp_path, form, dtype):
 
 def test_what_caffe_wrote():
     stored = protonet.read_blobs(GOLDEN / "weights" / "v1_binary.caffemodel")
-    arrays = np.load(GOLDEN / "weights" / "v1_binary.npz")
+    with np.load(GOLDEN / "weights" / "v1_binary.npz") as file:
+        arrays = dict(file)
     assert {f"{k}/{i}" for k, v in stored.items() for i in range(len(v))} == set(arrays.files)
     for key in arrays.files:
         layer, index = key.split("/")

@@ -11,7 +11,11 @@ from files import NET, caffemodel, random_blobs, same
 
 import protonet
 from protonet import NetError, NetErrors
+from protonet.api import graph
+from protonet.diagnostics import SameNames
+from protonet.weights.convert import gather
 from protonet.weights.match import fits
+from protonet.weights.read import open_weights
 
 
 @pytest.fixture
@@ -46,6 +50,47 @@ def test_what_is_only_in_one_is_listed(write, caplog):
     with caplog.at_level(logging.WARNING):
         protonet.compile(NET, weights=path)
     assert "keep the values of their fillers: f" in caplog.text
+
+
+TWINS = """
+input: "x" input_shape { dim: 1 dim: 3 }
+layer { name: "f" type: "InnerProduct" bottom: "x" top: "a" inner_product_param { num_output: 3 } }
+layer { name: "f" type: "InnerProduct" bottom: "a" top: "b" inner_product_param { num_output: 3 } }
+"""
+
+
+def test_of_two_layers_of_one_name_the_first_is_loaded_as_caffe_does_with_a_word(tmp_path):
+    with pytest.warns(SameNames, match="2 layers with parameters have the name 'f'"):
+        net = protonet.compile(TWINS)
+    with pytest.warns(SameNames, match="as in Caffe, weights are loaded into the first only"):
+        assert protonet.check(TWINS) == []
+    first, second = (np.full((3, 3), n, np.float32) for n in (1, 2))
+    before = net.f_2.weight.clone()
+    path = tmp_path / "net.caffemodel"
+    one, other = (caffemodel({"f": [values, values[0]]}) for values in (first, second))
+    path.write_bytes(one + other)  # messages one after the other are one message
+    protonet.load_weights(net, path)
+    assert np.array_equal(net.f.weight.detach(), second)
+    assert torch.equal(net.f_2.weight, before)
+    for suffix in ("caffemodel", "h5"):
+        with pytest.raises(NetError, match="in a file they are one"):
+            protonet.save(net, tmp_path / f"a.{suffix}")
+    assert [p.name for p in tmp_path.iterdir()] == ["net.caffemodel"]
+
+
+def test_of_a_shared_parameter_the_last_one_counts_on_every_way(tmp_path):
+    one, two = (
+        f'layer {{ name: "{name}" type: "InnerProduct" bottom: "x" top: "{name}" '
+        'param { name: "w" } inner_product_param { num_output: 2 bias_term: false } }'
+        for name in "ab"
+    )
+    text = 'input: "x" input_shape { dim: 1 dim: 3 } ' + one + two
+    early, late = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(caffemodel({"a": [early], "b": [late]}))
+    same({"": list(protonet.dump_blobs(protonet.compile(text, weights=path))["a"])}, {"": [late]})
+    gathered = gather([open_weights(path)], graph(text))
+    same(gathered.blobs, {"a": [late], "b": [late]})
 
 
 def test_several_files_the_last_one_counts(write):
