@@ -68,6 +68,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def require_room(path: str | os.PathLike[str], size: int) -> None:
+    """OSError where the disk has no ``size`` bytes left for a file.
+
+    For libraries that can't cope with a full disk: HDF5 crashes while it closes its file.
+    """
+    target = os.path.realpath(path)
+    if shutil.disk_usage(os.path.dirname(target)).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+
+
 def write_folder(path: str | os.PathLike[str], texts: Mapping[str, str]) -> None:
     """Write a new folder of texts by name, whole or not at all. OSError where it can't be."""
     target = Path(os.path.abspath(path))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
-from protonet.cli.weighted import loader, write_with_weights
+from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
@@ -48,12 +48,14 @@ def command(
         click.echo(_dump(net, stage_dump, options))
         return
     _refuse_own_input(net, output)
-    if weights and not (output or run):
+    given = weights is not None
+    if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
+    path = beside(output, weights) if given and output else None
     made, text = _compiled(net, options)
-    load = loader(net, weights, strict, options) if weights else id
-    if weights and output:
-        text = write_with_weights(made, text, output, load)
+    load = loader(net, weights, strict, options) if given else id
+    if path and output:
+        text = write_with_weights(made, text, output, path, load)
     elif output:
         write_whole(output, text)
     elif not run:
@@ -61,7 +63,7 @@ def command(
     if run:
         from protonet.cli.run import run_once
 
-        load = loader(net, weights, strict, options, quiet=bool(output)) if weights else id
+        load = loader(net, weights, strict, options, quiet=bool(output)) if given else id
         run_once(made, text, device, batch, load)
 
 

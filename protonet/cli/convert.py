@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
-from protonet.cli.weighted import tell
+from protonet.cli.weighted import refuse_own_input, tell
 from protonet.diagnostics import NetError
 
 _MEANS = (".npy", ".binaryproto")
@@ -41,7 +41,7 @@ def command(
     What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
     """
     options["shapes"] = dict(options["shapes"])
-    _refuse_own_input(weights, output)
+    refuse_own_input(weights, output)
     if Path(output).suffix.lower() in _MEANS:
         from protonet.weights.mean import read_mean, write_mean
 
@@ -49,14 +49,6 @@ def command(
     else:
         _convert(weights, prototxt, output, strict, faithful, options)
     click.echo(output, err=True)
-
-
-def _refuse_own_input(weights: str, output: str) -> None:
-    from protonet.weights.read import split_paths
-
-    for path in split_paths(weights):
-        if Path(output).exists() and Path(path).exists() and Path(output).samefile(path):
-            raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
 def _convert(

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import allow_python_option, plugin_option
+from protonet.cli.weighted import tell
 from protonet.diagnostics import NetError
 
 
@@ -43,7 +44,7 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
         plan, device, precision=options["precision"], allow_python=options["allow_python"]
     )
     try:
-        load_weights(made.module, options["weights"])
+        tell(load_weights(made.module, options["weights"]))
         with bar(plan.title, options["iterations"]) as advance:
             _run(made, options["iterations"], options["batches"], advance)
     finally:

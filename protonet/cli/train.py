@@ -63,7 +63,7 @@ def command(solver: str | None, stated: str | None, gpu: str | None, **options: 
     weights = options.pop("weights")
     trained = train(
         plan(path, stages.split(",") if stages else (), options.pop("level") or 0),
-        weights=weights or (),
+        weights=() if weights is None else weights,
         device=device,
         compile=options.pop("compiled"),
         effects=effects,

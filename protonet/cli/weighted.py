@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from protonet.diagnostics import NetError
-from protonet.files import write_whole
+from protonet.files import replacing
 
 Loader = Callable[[Any], Any]
 
@@ -39,7 +39,7 @@ def tell(matched: Any) -> None:
     """Which layers were only in the file, and which only in the net."""
     from protonet.weights.match import listed
 
-    loaded = sum(bool(layer.blobs) for layer in matched.layers)
+    loaded = len({layer.name for layer in matched.layers if layer.blobs})
     click.echo(f"weights for {loaded} layer{'s' if loaded != 1 else ''}", err=True)
     if matched.passed_over:
         click.echo(f"passed over, only in the file: {listed(matched.passed_over)}", err=True)
@@ -48,19 +48,38 @@ def tell(matched: Any) -> None:
         click.echo(f"warning: not in the file, keep their fillers: {names}", err=True)
 
 
-def write_with_weights(program: Any, text: str, output: str, load: Loader) -> str:
-    """Write the source and, beside it, its weights; the text that was written."""
-    from protonet.codegen import instantiate, source
-    from protonet.weights.save import save_state
+def beside(output: str, weights: str) -> Path:
+    """The file with the weights that goes with a source. NetError where it would be no file more.
 
+    ``weights`` are the files that are read.
+    """
     path = Path(output).with_suffix(".safetensors")
     if path == Path(output):
         raise NetError(f"{output} is a name for weights", None, "name a Python file: -o net.py")
+    refuse_own_input(weights, str(path))
+    return path
+
+
+def refuse_own_input(weights: str, output: str) -> None:
+    """NetError where a file that is read would be written over."""
+    from protonet.weights.read import split_paths
+
+    for path in split_paths(weights):
+        if Path(output).exists() and Path(path).exists() and Path(output).samefile(path):
+            raise NetError(f"{output} is itself to be read", None, "name another file")
+
+
+def write_with_weights(program: Any, text: str, output: str, path: Path, load: Loader) -> str:
+    """Write the source and its weights; the text that was loaded."""
+    from protonet.codegen import instantiate, source
+    from protonet.weights.save import save_state
+
     net = instantiate(program, text)
     matched = load(net)
     program.weights = path.name
     written = source(program)
-    save_state(net, path, matched.layers)
-    write_whole(output, written)
+    with replacing(output) as temporary:  # both files or neither
+        temporary.write_bytes(written.encode())
+        save_state(net, path, matched.layers)
     click.echo(f"{output}, {path}", err=True)
     return text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
-from protonet.files import replacing
+from protonet.files import replacing, require_room
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import Array, Blob, LazyBlob, StoredLayer, StoredNet
 
@@ -19,6 +20,8 @@ _DEEPEST = 32
 # No filter of HDF5's packs tighter: deflate's limit is 1032.
 _MOST_PACKED = 1100
 _SLACK = 1 << 16
+# More than a group's heap and tree, or a dataset's header, take.
+_AROUND = 4096
 
 
 def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
@@ -120,14 +123,28 @@ def write_hdf5(
     refuse_unknown(net, blobs)
     library = need("h5py", "an HDF5 file")
     shared = _shared(net)
-    with replacing(path) as temporary, library.File(temporary, "w") as file:
-        try:
+    with replacing(path) as temporary:
+        require_room(temporary, _room(blobs) + _room(diffs or {}))
+        with library.File(temporary, "w") as file, _names_checked():
             _write_group(file.create_group("data"), net, blobs, shared)
             if diffs is not None:
                 _write_group(file.create_group("diff"), net, diffs, None)
-        except (ValueError, TypeError) as error:
-            what = f"the layers' names don't fit into HDF5: {error}"
-            raise NetError(what, None, "write a .caffemodel") from None
+
+
+def _room(blobs: Mapping[str, Sequence[Array | None]]) -> int:
+    """Bytes that suffice for blobs and what HDF5 has around them."""
+    held = [np.asarray(b) for given in blobs.values() for b in given if b is not None]
+    numbers = sum(b.size * (8 if b.dtype == np.float64 else 4) for b in held)
+    return numbers + _AROUND * (len(held) + len(blobs) + 1)
+
+
+@contextmanager
+def _names_checked() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        what = f"the layers' names don't fit into HDF5: {error}"
+        raise NetError(what, None, "write a .caffemodel") from None
 
 
 def _shared(net: Any) -> set[tuple[str, int]]:

@@ -22,10 +22,15 @@ Variants = Callable[[], Sequence["Variant"]]
 
 
 def split_paths(paths: Paths) -> list[str]:
-    """A path, several with commas between them as Caffe's --weights has them, or a list."""
+    """A path, several with commas between them as Caffe's --weights has them, or a list.
+
+    NetError where a text names none, as of a variable that is not set.
+    """
     if not isinstance(paths, str | os.PathLike):
         return [os.fspath(path) for path in paths]
     whole = os.fspath(paths)
+    if not whole.strip(" ,"):
+        raise NetError(f"the weights {whole!r} name no file")
     if "," not in whole or Path(whole).exists():
         return [whole]
     return [part.strip() for part in whole.split(",") if part.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,15 @@ def save_state(
     ``layers`` are those that were loaded: statistics of theirs that were divided on the way are
     kept beside, so that they can come back as they were.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_model
 
     kept = packed(layers, getattr(type(net), "protonet_blobs", {}))
     with replacing(path) as temporary:
-        save_model(net, str(temporary), metadata={KEY: kept} if kept else None)
+        try:
+            save_model(net, str(temporary), metadata={KEY: kept} if kept else None)
+        except SafetensorError as error:  # an OSError of its own, with the number in its text
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
-from protonet.files import replacing
+from protonet.files import replacing, require_room
 from protonet.schema.blobs import blob_bytes, open_content, stored_blob
 from protonet.schema.wire import BYTES, VARINT, WireError, fields, header, signed, to_varint
 
@@ -96,6 +96,7 @@ def _read_hdf5(name: str) -> SolverState:
 
 def _write_hdf5(path: Any, state: SolverState) -> None:
     library = need("h5py", "an HDF5 snapshot")
+    require_room(path, sum(4 * blob.size + 4096 for blob in state.history) + 4 * 4096)
     with library.File(path, "w") as file:
         file.create_dataset("iter", data=np.array([state.iteration], np.int32))
         file.create_dataset("learned_net", data=np.bytes_(state.learned_net.encode() + b"\0"))

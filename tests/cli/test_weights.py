@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors import SafetensorError
 
 import protonet
 from protonet import NetError
@@ -109,6 +111,60 @@ def test_a_caffemodel_brings_its_own_net():
     assert run("convert", "net.caffemodel", "-o", "a.h5").exit_code == 0
     read = protonet.read_blobs("a.h5")
     assert {name: len(blobs) for name, blobs in read.items()} == {"conv": 2, "extra": 1, "idle": 0}
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_source_and_its_weights_are_written_together_or_not_at_all(monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    Path("taken").mkdir()
+    before = sorted(p.name for p in Path().iterdir())
+    with pytest.raises(IsADirectoryError):
+        run("compile", "net.prototxt", "--weights", "net.caffemodel", "-o", "taken")
+    monkeypatch.setattr("protonet.weights.save.save_state", full)
+    with pytest.raises(OSError, match="No space left"):
+        run("compile", "net.prototxt", "--weights", "net.caffemodel", "-o", "net.py")
+    assert sorted(p.name for p in Path().iterdir()) == before
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_full_disk_is_an_error_of_the_disk(monkeypatch):
+    def full(*_arguments, **_options):
+        raise SafetensorError("Error while serializing: I/O error: No space (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_model", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run("compile", "net.prototxt", "--weights", "net.caffemodel", "-o", "net.py")
+    assert caught.value.filename == "net.safetensors"
+    assert not Path("net.py").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_weights_that_are_read_are_not_written_over():
+    protonet.save(protonet.compile(NET), "net.safetensors")
+    before = Path("net.safetensors").read_bytes()
+    with pytest.raises(NetError, match=r"net.safetensors is itself to be read"):
+        run("compile", "net.prototxt", "--weights", "net.safetensors", "-o", "net.py")
+    assert Path("net.safetensors").read_bytes() == before
+    assert not Path("net.py").exists()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("weights", ["", " , "])
+def test_weights_that_name_no_file_are_not_passed_over(weights):
+    with pytest.raises(NetError, match="name no file"):
+        run("compile", "net.prototxt", "--weights", weights, "-o", "net.py")
+    with pytest.raises(NetError, match="name no file"):
+        run("weights", weights)
+    assert not Path("net.py").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_layer_of_two_files_is_one_layer():
+    both = "net.caffemodel,net.caffemodel"
+    done = run("compile", "net.prototxt", "--weights", both, "-o", "net.py")
+    assert "weights for 1 layer\n" in done.stderr
 
 
 def test_weights_need_a_place(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,7 @@ from protonet import NetError
 from protonet.api import graph
 from protonet.weights.hdf5 import write_hdf5
 from protonet.weights.read import open_weights
+from protonet.weights.solver_state import SolverState, write_solver_state
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "weights"
 INPUT = {"data": (4, 2, 8, 8), "label": (4,)}
@@ -144,6 +146,30 @@ def test_names_that_hdf5_cannot_hold(tmp_path):
     with pytest.raises(NetError, match="names don't fit into HDF5"):
         write_hdf5(tmp_path / "a.h5", net, {"a": one, "a/0": one})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_before_hdf5_meets_it(tmp_path, monkeypatch):
+    net = graph(
+        'input: "x" input_shape { dim: 1 dim: 1 } '
+        'layer { name: "a" type: "Scale" bottom: "x" top: "y" }'
+    )
+    blobs = {"a": [np.ones(1, np.float32)]}
+    needed = len(_written(tmp_path / "a.h5", net.definition, blobs))
+    usage = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    for write in (
+        lambda: write_hdf5(tmp_path / "b.h5", net.definition, blobs),
+        lambda: write_solver_state(tmp_path / "b.h5", SolverState(1, "a", blobs["a"], 0)),
+    ):
+        with pytest.raises(OSError, match="No space left") as caught:
+            write()
+        assert caught.value.filename == str(tmp_path / "b.h5")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]
+
+
+def _written(path, net, blobs):
+    write_hdf5(path, net, blobs)
+    return path.read_bytes()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
