@@ -157,7 +157,10 @@ class BatchNorm(nn.Module):
             mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, eps=self.eps)
         mean, variance = torch.zeros_like(self.mean), torch.zeros_like(self.variance)
-        y = F.batch_norm(x, mean, variance, training=True, momentum=1.0, eps=self.eps)
+        if x.numel() == x.shape[1]:  # one value a channel, which torch refuses
+            y, mean = x - x, x.detach().flatten()
+        else:
+            y = F.batch_norm(x, mean, variance, training=True, momentum=1, eps=self.eps)
         self.mean.mul_(self.fraction).add_(mean)
         self.variance.mul_(self.fraction).add_(variance)
         self.factor.mul_(self.fraction).add_(1)
@@ -214,10 +217,13 @@ class AveragedBatchNorm(nn.Module):
             mean, variance = self.mean / self.factor, self.variance / self.factor
             return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
         axes = [axis for axis in range(x.dim()) if axis != 1]
-        variance, mean = torch.var_mean(x.detach(), axes)
+        alone = x.numel() == x.shape[1]  # one value a channel, which torch refuses
+        variance, mean = torch.var_mean(x.detach(), axes, correction=0 if alone else 1)
         # The first two batches' statistics are taken as they are.
         kept = torch.where(self.steps < 2, 0.0, self.fraction).to(x.dtype)
         self.mean.mul_(kept).add_(mean * (1 - kept))
         self.variance.mul_(kept).add_(variance * (1 - kept))
         self.steps.add_(1)
+        if alone:
+            return F.batch_norm(x - x, variance, variance, weight, bias, eps=self.eps)
         return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)

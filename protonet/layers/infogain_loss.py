@@ -114,9 +114,9 @@ def infogain_loss(
     log = log + (log.detach().clamp(min=math.log(1e-20)) - log.detach())
     total = -((rows * log).sum(axis) * kept).sum()
     counts: dict[str, torch.Tensor | int] = {
-        "full": kept.numel(),
+        "full": max(1, kept.numel()),
         "valid": kept.sum().clamp(min=1),
-        "batch_size": math.prod(scores.shape[:axis]),
+        "batch_size": max(1, math.prod(scores.shape[:axis])),
         "none": 1,
     }
     return total / counts[normalization]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers.base import LayerError, Shape, count, show
-from protonet.program import Expr
+from protonet.program import Builder, Expr, Ref
 
 FULL, VALID, BATCH_SIZE, NONE = 0, 1, 2, 3
 PRE_FIXED = 10003  # Intel's: pre_fixed_normalizer
@@ -21,6 +21,11 @@ def normalization(loss: Any, default: int) -> int:
     if loss.HasField("normalize"):
         return VALID if loss.normalize else BATCH_SIZE
     return default
+
+
+def at_least_one(b: Builder, divisor: Expr) -> Expr:
+    """What a sum is divided by, where there may be nothing to add. LossLayer::GetNormalizer."""
+    return b.call(Ref("max"), 1, divisor)
 
 
 def check_batch(bottoms: tuple[Shape, ...]) -> None:

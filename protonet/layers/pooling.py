@@ -57,7 +57,7 @@ class Pooling(Layer):
         if self.p.pool == _STOCHASTIC and any(extent.pad):
             raise LayerError("STOCHASTIC pooling takes no pad", self.stated("pad"))
         size = self.pooled(x[2:], extent)
-        if min(size) < 1:
+        if min(size) < 1 or not count(x, 2):
             what = f"a window of {show(extent.kernel)} does not fit into {show(x[2:])}"
             raise LayerError(what, self.stated("kernel_size"))
         return ((*x[:2], *size),) * tops

@@ -39,6 +39,9 @@ class Recurrent(Layer):
         x, continues = bottoms[:2]
         if len(x) < 2:
             raise LayerError(f"it takes (time, stream, ...), not {show(x)}", "bottom", 0)
+        if 0 in x[:2]:
+            what = f"it takes at least one step of at least one stream, not {show(x)}"
+            raise LayerError(what, "bottom", 0)
         if continues != x[:2]:
             what = f"the continuation is {show(x[:2])}, not {show(continues)}"
             raise LayerError(what, "bottom", 1)

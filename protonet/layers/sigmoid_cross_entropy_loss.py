@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
-from protonet.layers.loss import BATCH_SIZE, FULL, NONE, VALID, check_batch, normalization
+from protonet.layers.loss import BATCH_SIZE, NONE, VALID, at_least_one, check_batch, normalization
 from protonet.program import Builder, Expr, F
 
 
@@ -26,7 +26,7 @@ class SigmoidCrossEntropyLoss(Layer):
             'layer { name: "l" type: "SigmoidCrossEntropyLoss" bottom: "x" bottom: "t" top: "y" }',
             {"x": (2, 10), "t": (2, 10)},
             {"y": ()},
-            'y = F.binary_cross_entropy_with_logits(x, t, reduction="sum") / x.shape[0]',
+            "y = y_part / max(1, x.shape[0])",
         ),
     )
 
@@ -56,10 +56,8 @@ class SigmoidCrossEntropyLoss(Layer):
             total = b.call(entropy, x, target, weight=kept.to(x.dtype), reduction="sum")
             if mode == VALID:
                 return total / kept.sum().clamp(min=1)
-        elif mode in (FULL, VALID):
-            return b.call(entropy, x, target)
         else:
             total = b.call(entropy, x, target, reduction="sum")
-        if mode == FULL:
-            return total / x.numel()
-        return total if mode == NONE else total / x.shape[0]
+        if mode == NONE:
+            return total
+        return total / at_least_one(b, x.shape[0] if mode == BATCH_SIZE else x.numel())

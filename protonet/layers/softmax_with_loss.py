@@ -11,6 +11,7 @@ from protonet.layers.loss import (
     NONE,
     PRE_FIXED,
     VALID,
+    at_least_one,
     check_batch,
     check_labels,
     normalization,
@@ -118,8 +119,8 @@ class SoftmaxWithLoss(Layer):
             kept = b.let("kept", target != options.ignore_label)
             return total / kept.sum().clamp(min=1)
         if mode in (FULL, VALID):
-            return total / target.numel()
-        return total if mode == NONE else self.by_batch(total, scores, axis)
+            return total / at_least_one(b, target.numel())
+        return total if mode == NONE else self.by_batch(b, total, scores, axis)
 
     def weights(self, b: Builder, scores: Expr, target: Expr, axis: int) -> dict[str, Expr]:
         """What each class weighs, as cross_entropy takes it; nothing where all weigh the same."""
@@ -141,10 +142,10 @@ class SoftmaxWithLoss(Layer):
         b.helper(none_below)
         return b.call(softmax_loss, scores, target, **options)
 
-    def by_batch(self, total: Expr, scores: Expr, axis: int) -> Expr:
+    def by_batch(self, b: Builder, total: Expr, scores: Expr, axis: int) -> Expr:
         """The total divided by the sizes of the axes before the classes."""
         for i in range(axis):
-            total = total / scores.shape[i]
+            total = total / at_least_one(b, scores.shape[i])
         return total
 
 
@@ -176,12 +177,14 @@ def softmax_loss(
     )
     if none_below(log.detach(), -87.33654475):
         return loss
-    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
-    bounded = own.clamp(max=87.33654475)
+    # Infinity has no difference from itself, and this many below the largest is as good as it.
+    least = -(torch.finfo(scores.dtype).max ** 0.5)
+    log = F.log_softmax(scores.masked_fill(scores.isneginf(), least), dim=1)
+    own = F.nll_loss(log, labels, ignore_index=ignore_index, reduction="none")
+    own = own.detach().clamp(max=87.33654475) + (own - own.detach())
     if weight is not None:
-        bounded = bounded * weight[labels.clamp(0, len(weight) - 1)]
-    value = bounded.mean() if reduction == "mean" else bounded.sum()
-    return value + (loss - loss.detach())
+        own = own * weight[labels.clamp(0, len(weight) - 1)]
+    return own.sum() / max(1, own.numel()) if reduction == "mean" else own.sum()
 
 
 def label_rarity(labels: torch.Tensor, classes: int) -> torch.Tensor:

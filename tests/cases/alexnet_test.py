@@ -66,12 +66,14 @@ def softmax_loss(
     )
     if none_below(log.detach(), -87.33654475):
         return loss
-    own = F.nll_loss(log.detach(), labels, ignore_index=ignore_index, reduction="none")
-    bounded = own.clamp(max=87.33654475)
+    # Infinity has no difference from itself, and this many below the largest is as good as it.
+    least = -(torch.finfo(scores.dtype).max ** 0.5)
+    log = F.log_softmax(scores.masked_fill(scores.isneginf(), least), dim=1)
+    own = F.nll_loss(log, labels, ignore_index=ignore_index, reduction="none")
+    own = own.detach().clamp(max=87.33654475) + (own - own.detach())
     if weight is not None:
-        bounded = bounded * weight[labels.clamp(0, len(weight) - 1)]
-    value = bounded.mean() if reduction == "mean" else bounded.sum()
-    return value + (loss - loss.detach())
+        own = own * weight[labels.clamp(0, len(weight) - 1)]
+    return own.sum() / max(1, own.numel()) if reduction == "mean" else own.sum()
 
 
 class AlexNet(nn.Module):
