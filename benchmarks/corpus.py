@@ -22,7 +22,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 MARK = "<!-- the corpus -->"
 # Shapes to try for an input whose shape the definition does not tell.
-SHAPES = [(2, 3, 224, 224), (2, 3, 227, 227), (2, 3, 32, 32), (2, 1, 28, 28), (2, 3, 600, 800)]
+SHAPES = [
+    (2, 3, 224, 224),
+    (2, 3, 227, 227),
+    (2, 3, 32, 32),
+    (2, 1, 28, 28),
+    (2, 2, 28, 28),
+    (2, 3, 600, 800),
+]
 
 import torch  # noqa: E402
 
@@ -30,7 +37,7 @@ from protonet.api import check_any, program, read  # noqa: E402
 from protonet.codegen import instantiate, source  # noqa: E402
 from protonet.diagnostics import IgnoredFields, NetError  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402
-from protonet.schema.select import select  # noqa: E402
+from protonet.schema.select import data_elsewhere, select  # noqa: E402
 
 
 def kind(path: Path) -> str:
@@ -52,10 +59,13 @@ def reason(problem: NetError) -> str:
 
 def compiles(path: Path, phase: str) -> str:
     """How a phase of an accepted net fares: compiled, or why not."""
-    selected = select(read(path), phase)
+    loaded = read(path)
+    selected = select(loaded, phase)
     layers = selected.message.layer
     if not len(layers):
         return "no layers in this phase"
+    if data_elsewhere(loaded, selected):
+        return "data layers for another phase or stage only"
     if any(layer.type == "Python" for layer in layers):
         return "runs Python code of its own, which takes the user's word"
     tops = [layer.top[0] for layer in layers if not layer.bottom and layer.top]

@@ -16,7 +16,7 @@ from protonet.layers.plugins import load_file
 from protonet.schema.files import attach_files
 from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, load
-from protonet.schema.select import select
+from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -71,11 +71,13 @@ def graph(
     allow_python: bool = False,
 ) -> Graph:
     """The graph of one phase of a net, with every shape, made without torch."""
-    selected = select(read(source), _phase(phase), tuple(stages), level)
+    loaded = read(source)
+    selected = select(loaded, _phase(phase), tuple(stages), level)
     raise_all(selected.errors)
     attach_files(selected)
     sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
-    net = verify(build(selected, _phase(phase), sizes, allow_python=allow_python))
+    away = data_elsewhere(loaded, selected)
+    net = verify(build(selected, _phase(phase), sizes, False, allow_python, away))
     _warn_of_same_names(net)
     return net
 
@@ -200,7 +202,8 @@ def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> Non
 def check(source: Source) -> list[NetError]:
     """Every problem of a net or a solver, in the order of the file; none means it is right.
 
-    Both phases are looked at. A data layer whose shape only its data would tell is no problem.
+    Both phases are looked at. A data layer whose shape only its data would tell is no problem,
+    nor is a phase that the file has no data layer for; ``phases_without_data`` names those.
     """
     try:
         loaded = load(source, "NetParameter")
@@ -237,10 +240,18 @@ def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
         raise_all(selected.errors)
         if not len(selected.message.layer):
             return None
-        _warn_of_same_names(build(selected, phase, lenient=True))
+        away = data_elsewhere(loaded, selected)
+        _warn_of_same_names(build(selected, phase, lenient=True, elsewhere=away))
     except NetError as error:
         return flat(error)
     return []
+
+
+def phases_without_data(source: Source) -> list[str]:
+    """The phases that a right net has layers for, but whose data layers are of another phase."""
+    loaded = read(source)
+    phases = ("TRAIN", "TEST")
+    return [p for p in phases if data_elsewhere(loaded, select(loaded, p))]
 
 
 def flat(error: NetError) -> list[NetError]:

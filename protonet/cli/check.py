@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from protonet.api import check_any
+from protonet.api import check_any, phases_without_data
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
 from protonet.schema.load import load_any
+from protonet.schema.upgrade import upgrade
 
 
 @click.command()
@@ -31,10 +32,12 @@ def command(files: tuple[str, ...], style: str) -> None:
     """
     found: list[tuple[str, NetError]] = []
     for file in files:
-        problems = check_any(file) or _settings(file)
+        problems, note = check_any(file), ""
+        if not problems:
+            problems, note = _more(file)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
-            click.echo(f"{file}: fine")
+            click.echo(f"{file}: fine{note}")
     if style == "json":
         click.echo(json.dumps([_row(file, problem) for file, problem in found], indent=2))
     else:
@@ -45,13 +48,19 @@ def command(files: tuple[str, ...], style: str) -> None:
     raise click.exceptions.Exit(1 if found else 0)
 
 
-def _settings(file: str) -> list[NetError]:
-    """The problems of a solver's settings, where a file that reads well is one."""
-    if load_any(file).message.DESCRIPTOR.name != "SolverParameter":
-        return []
-    from protonet.training.plan import check_settings
+def _more(file: str) -> tuple[list[NetError], str]:
+    """Of a file that reads well: the problems of a solver's settings, or a note on a net.
 
-    return check_settings(file)
+    The note names the phases that the file holds no net for.
+    """
+    loaded = load_any(file)
+    if loaded.message.DESCRIPTOR.name == "SolverParameter":
+        from protonet.training.plan import check_settings
+
+        return check_settings(file), ""
+    phases = " and ".join(phases_without_data(upgrade(loaded)))
+    why = "its data layers are of another phase or stage"
+    return [], f" (no net for {phases}: {why})" if phases else ""
 
 
 def _row(file: str, problem: NetError) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from protonet.diagnostics import NetError, NetErrors, Span, did_you_mean
@@ -23,14 +23,19 @@ def build(
     shapes: Mapping[str, Shape] | None = None,
     lenient: bool = False,
     allow_python: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> Graph:
     """Lower a selected net to a graph. ``shapes`` are input shapes that replace the file's.
 
+    ``elsewhere`` are the blobs of data layers that the file has for other phases or stages only.
+
     With ``lenient`` a data layer whose shape is unknown is passed over, with all below it, and
-    so is a layer that runs the user's code, which it does only with ``allow_python``.
+    so are one that is elsewhere, and one that runs the user's code, which it does only with
+    ``allow_python``.
     Raises NetErrors with every problem that does not follow from an earlier one.
     """
     builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient, allow_python)
+    builder.elsewhere = elsewhere
     graph = builder.run()
     if builder.errors:
         raise builder.errors[0] if len(builder.errors) == 1 else NetErrors(builder.errors)
@@ -53,6 +58,7 @@ class _GraphBuilder:
         self.shapes = shapes
         self.lenient = lenient
         self.allow_python = allow_python
+        self.elsewhere: Collection[str] = ()
         self.errors: list[NetError] = []
         self.broken: set[str] = set()
         self.available: dict[str, Value] = {}
@@ -132,9 +138,13 @@ class _GraphBuilder:
 
     def bottom(self, node: Node, blob: str, index: int) -> Value:
         value = self.graph.blobs.get(blob)
+        if value is None and blob in self.elsewhere and self.lenient:
+            raise ShapeUnknown("its data layer is of another phase")
         if value is None:
             span = self.map.span((*node.path, "bottom", index))
             hint = did_you_mean(blob, self.graph.blobs) or "a layer above must have it as its top"
+            if blob in self.elsewhere:
+                hint = "the data layer that makes it is of another phase or stage"
             raise self.error(node, f"the bottom {blob!r} is not the top of any layer", span, hint)
         value.uses += 1
         self.available.pop(blob, None)

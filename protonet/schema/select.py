@@ -47,6 +47,21 @@ def select(loaded: Loaded, phase: str, stages: Sequence[str] = (), level: int = 
     return replace(loaded, message=kept, sourcemap=sourcemap, errors=tuple(errors))
 
 
+def data_elsewhere(loaded: Loaded, selected: Loaded) -> frozenset[str]:
+    """The blobs that a file's data layers make, where the selected net has no data layer.
+
+    Such a file holds no net of the phase, though layers without a rule are of every phase.
+    """
+    if any(_gives_data(layer) for layer in selected.message.layer):
+        return frozenset()
+    layers = [layer for layer in loaded.message.layer if _gives_data(layer)]
+    return frozenset(top for layer in layers for top in layer.top)
+
+
+def _gives_data(layer: Any) -> bool:
+    return not len(layer.bottom) and len(layer.top) > 0 and layer.type != "Parameter"
+
+
 def _included(layer: Any, state: Any) -> bool:
     if len(layer.include):
         return any(meets(state, rule) for rule in layer.include)

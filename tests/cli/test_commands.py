@@ -228,3 +228,15 @@ def test_interrupted(tmp_path):
     assert running.returncode == 130
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
+
+
+def test_check_says_which_phase_a_file_has_no_net_for(tmp_path):
+    net = tmp_path / "train.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "Data" top: "x" include { phase: TRAIN } '
+        'data_param { source: "here" batch_size: 2 } }\n'
+        'layer { name: "f" type: "Flatten" bottom: "x" top: "y" }\n'
+    )
+    done = run("check", str(net))
+    assert done.returncode == 0
+    assert "fine (no net for TEST: its data layers are of another phase or stage)" in done.stdout

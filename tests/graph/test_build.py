@@ -7,7 +7,7 @@ import torch
 
 import protonet
 from protonet import NetError, NetErrors
-from protonet.api import graph
+from protonet.api import check, graph, phases_without_data
 
 DATA = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
 LABELS = 'layer { name: "l" type: "Input" top: "label" input_param { shape { dim: 2 } } }\n'
@@ -165,3 +165,41 @@ def test_a_net_beyond_the_memory():
 def test_an_unknown_output_is_named():
     with pytest.raises(NetError, match="no blob 'bb'"):
         protonet.emit(DATA + fc("b", "x"), outputs=["bb"])
+
+
+TRAIN_ONLY = """layer { name: "d" type: "Data" top: "x" top: "label" include { phase: TRAIN }
+  data_param { source: "here" batch_size: 2 } }
+layer { name: "f" type: "Flatten" bottom: "%s" top: "y" }
+layer { name: "l" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
+"""
+
+
+def test_a_phase_without_a_data_layer_is_no_net_of_the_file():
+    """Layers without a rule are of both phases, but there is nothing to feed them in TEST."""
+    right = TRAIN_ONLY % "x"
+    assert check(right) == []
+    assert phases_without_data(right) == ["TEST"]
+    said = refused(right, phase="TEST")
+    assert "the bottom 'x' is not the top of any layer" in said
+    assert "the data layer that makes it is of another phase or stage" in said
+
+
+def test_a_typo_stays_one_where_a_phase_has_no_data_layer():
+    (problem,) = check(TRAIN_ONLY % "xx")
+    assert "the bottom 'xx' is not the top of any layer" in problem.message
+    assert problem.span is not None
+    assert problem.span.line == 3
+
+
+def test_a_blob_that_the_data_of_one_phase_lack_stays_a_problem():
+    both = DATA.replace("layer {", "layer { include { phase: TEST }") + TRAIN_ONLY % "x"
+    assert phases_without_data(both) == []
+    (problem,) = check(both)
+    assert "the bottom 'label' is not the top of any layer" in problem.message
+
+
+def test_data_under_a_stage_alone():
+    staged = (TRAIN_ONLY % "x").replace("TRAIN", 'TEST stage: "s"')
+    assert check(staged) == []
+    assert phases_without_data(staged) == ["TRAIN", "TEST"]
+    assert phases_without_data(DATA + fc("a", "x")) == []
