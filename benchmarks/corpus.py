@@ -35,7 +35,7 @@ import torch  # noqa: E402
 
 from protonet.api import check_any, program, read  # noqa: E402
 from protonet.codegen import instantiate, source  # noqa: E402
-from protonet.diagnostics import IgnoredFields, NetError  # noqa: E402
+from protonet.diagnostics import NetError, NetWarning  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402
 from protonet.schema.select import data_elsewhere, select  # noqa: E402
 
@@ -103,7 +103,7 @@ class Finding:
 
 def study(path: Path, compiling: bool = True) -> Finding:
     """Check a file and, where it is a net that is accepted, compile it in both phases."""
-    warnings.simplefilter("ignore", IgnoredFields)
+    warnings.simplefilter("ignore", NetWarning)
     found = Finding(str(path))
     start = time.process_time()
     try:

@@ -88,6 +88,7 @@ def _class(program: Program) -> str:
         lines += ["        self.reset_parameters()", "", "    def reset_parameters(self):"]
         for fill in program.fills:
             lines += statement("", fill, 8)
+    lines += _move(program)
     lines += ["", *_signature(program.arguments)]
     for index, (target, expr) in enumerate(program.statements):
         lines += statement(f"{target} = ", expr, 8)
@@ -95,6 +96,19 @@ def _class(program: Program) -> str:
     assert program.result is not None
     lines += statement("return ", program.result, 8)
     return "\n".join(lines)
+
+
+def _move(program: Program) -> list[str]:
+    """What keeps shared buffers one: torch moves and casts each buffer by itself."""
+    if not program.moved:
+        return []
+    lines = [
+        "",
+        "    def _apply(self, *args, **kwargs):",
+        "        super()._apply(*args, **kwargs)",
+    ]
+    lines += [f"        {target} = {owner}" for target, owner in program.moved]
+    return [*lines, "        return self"]
 
 
 def _rows(names: list[str]) -> list[str]:

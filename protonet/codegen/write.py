@@ -41,6 +41,7 @@ class BlobPlace:
 class Program:
     """One nn.Module as data.
 
+    ``moved`` are the shares that torch undoes whenever it moves the module: those of buffers.
     ``definition`` is the binary NetParameter that it comes from, ``weights`` the name of a file
     with its state, which the source loads.
     """
@@ -49,6 +50,7 @@ class Program:
     doc: str
     modules: list[tuple[str, Call]] = field(default_factory=list)
     shares: list[tuple[str, str]] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
     fills: list[Expr] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
@@ -256,7 +258,9 @@ class _Writer:
             self.program.shares.append((f"self.{name}", "None"))
             return
         if param in self.places:
-            self.program.shares.append((f"self.{name}", f"self.{self.places[param].name}"))
+            pair = (f"self.{name}", f"self.{self.places[param].name}")
+            self.program.shares.append(pair)
+            self.program.moved.extend([pair] if param.is_statistic else [])
             return
         kind = "transposed" if node.layer.transposed(index) else "plain"
         self.places[param] = BlobPlace(name, param.shape, kind)

@@ -106,3 +106,30 @@ def test_strict_takes_the_same_shape_and_permissive_the_same_size():
         protonet.compile(tied(share=STRICT))
     with pytest.raises(NetError, match="its own would have the shape 5x4"):
         protonet.compile(tied().replace("num_output: 6", "num_output: 5"))
+
+
+STATISTICS = " ".join(f'param {{ name: "{name}" lr_mult: 0 }}' for name in "mvf")
+SIAMESE = f"""
+input: "x" input_shape {{ dim: 4 dim: 3 }}
+layer {{ name: "a" type: "BatchNorm" bottom: "x" top: "h" {STATISTICS} }}
+layer {{ name: "b" type: "BatchNorm" bottom: "h" top: "y" {STATISTICS} }}
+"""
+
+
+@pytest.mark.parametrize(
+    "move", [torch.nn.Module.double, lambda net: net.to("meta"), copy.deepcopy]
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_shared_statistics_are_one_wherever_the_net_goes(move, inside):
+    net = protonet.compile(SIAMESE, phase="TRAIN")
+    whole = torch.nn.Sequential(net) if inside else net
+    moved = move(whole)
+    net = moved[0] if inside else moved
+    assert all(getattr(net.a, s) is getattr(net.b, s) for s in ("mean", "variance", "factor"))
+    if net.a.mean.device.type == "cpu":
+        net.train()(torch.randn(4, 3, dtype=net.a.mean.dtype))
+        assert net.b.factor == pytest.approx(1.999)  # two batches, the first times 0.999
+
+
+def test_a_net_that_shares_no_statistics_moves_as_any_module():
+    assert "_apply" not in protonet.emit(SIAMESE.replace(STATISTICS, ""))

@@ -8,6 +8,7 @@ import torch
 import protonet
 from protonet import NetError, NetErrors
 from protonet.api import check, graph, phases_without_data
+from protonet.diagnostics import SameNames
 
 DATA = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
 LABELS = 'layer { name: "l" type: "Input" top: "label" input_param { shape { dim: 2 } } }\n'
@@ -152,7 +153,8 @@ def test_one_top_twice_is_refused():
 
 def test_of_two_layers_with_one_name_the_first_is_loaded():
     text = DATA + fc("a", "x") + fc("b", "a").replace('name: "b"', 'name: "a"')
-    net = protonet.compile(text)
+    with pytest.warns(SameNames):
+        net = protonet.compile(text)
     protonet.load_blobs(net, {"a": [torch.zeros(3, 3).numpy(), torch.ones(3).numpy()]})
     assert (net.a.bias == 1).all()
 
