@@ -7,6 +7,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetErrors, SameNames, did_you_mean
@@ -70,14 +71,18 @@ def graph(
     shapes: Shapes | None = None,
     allow_python: bool = False,
 ) -> Graph:
-    """The graph of one phase of a net, with every shape, made without torch."""
+    """The graph of one phase of a net, with every shape, made without torch.
+
+    A data layer that does not state its shapes has those of its data, where they can be read.
+    """
     loaded = read(source)
     selected = select(loaded, _phase(phase), tuple(stages), level)
     raise_all(selected.errors)
     attach_files(selected)
     sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
     away = data_elsewhere(loaded, selected)
-    net = verify(build(selected, _phase(phase), sizes, False, allow_python, away))
+    measure = partial(_shapes_of_data, selected, _phase(phase))
+    net = verify(build(selected, _phase(phase), sizes, False, allow_python, away, measure))
     _warn_of_same_names(net)
     return net
 
@@ -88,6 +93,12 @@ def _warn_of_same_names(net: Graph) -> None:
     for name in (name for name, n in times.items() if n > 1):
         what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
         warnings.warn(f"{what} are loaded into the first only", SameNames, stacklevel=4)
+
+
+def _shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple[int, ...]]:
+    from protonet.data import data_shapes
+
+    return data_shapes(loaded, phase, index)
 
 
 def _phase(phase: str) -> str:

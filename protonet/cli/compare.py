@@ -40,8 +40,12 @@ class _AnyShape(ShapeOption):
         if isinstance(value, tuple):
             return value
         text = str(value)
-        blob, shape = super().convert(text if "=" in text else f"data={text}", param, ctx)
-        return (blob if "=" in text else ""), shape
+        if "=" in text:
+            return super().convert(text, param, ctx)
+        try:
+            return "", super().convert(f"data={text}", None, None)[1]
+        except click.BadParameter:
+            self.fail(f"{text!r} is no shape; write it as 1x3x224x224", param, ctx)
 
 
 @click.command()

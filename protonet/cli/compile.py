@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import net_options, refuse_own_input
 from protonet.cli.weighted import beside, loader, write_with_weights
-from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
 _GRAPH_OPTIONS = ("phase", "stages", "level", "shapes", "allow_python")
@@ -47,7 +45,7 @@ def command(
     if stage_dump:
         click.echo(_dump(net, stage_dump, options))
         return
-    _refuse_own_input(net, output)
+    refuse_own_input(net, output)
     given = weights is not None
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
@@ -77,11 +75,6 @@ def _compiled(net: str, options: dict[str, Any]) -> tuple[Any, str]:
     click.echo(table(graph(net, **only)), err=True)
     made = program(net, **options)
     return made, source(made)
-
-
-def _refuse_own_input(net: str, output: str | None) -> None:
-    if output and Path(output).exists() and Path(net).exists() and Path(output).samefile(net):
-        raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")
 
 
 def _dump(net: str, stage: str, options: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import net_options, refuse_own_input
 from protonet.diagnostics import NetError
 
 
@@ -56,6 +56,7 @@ def command(net: str, output: str | None, shapes: Any, **options: Any) -> None:
 
     if output and (why := _unusable(output, suffix)):
         raise click.UsageError(why)
+    refuse_own_input(net, output)
     drawing = draw(
         net,
         shapes=dict(shapes),

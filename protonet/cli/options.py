@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from protonet.diagnostics import NetError
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -77,3 +80,9 @@ def net_options(command: C) -> C:
     ):
         command = option(command)
     return command
+
+
+def refuse_own_input(net: str, output: str | None) -> None:
+    """NetError where a result would take the place of the net that it is made from."""
+    if output and Path(output).exists() and Path(net).exists() and Path(output).samefile(net):
+        raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")

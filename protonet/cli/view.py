@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import net_options, refuse_own_input
+from protonet.diagnostics import NetError
 
 
 @click.command()
@@ -57,6 +58,7 @@ def _export(net: str, path: str, style: Any, options: dict[str, Any]) -> None:
     from protonet.drawing.drawing import exported
     from protonet.files import write_whole
 
+    refuse_own_input(net, path)
     write_whole(path, exported(net, style, options))
 
 
@@ -64,11 +66,10 @@ def _serve(net: str, port: int, browser: bool, style: Any, options: dict[str, An
     import webbrowser
 
     from protonet.drawing.live import Session
-    from protonet.drawing.server import Server
 
     session = Session(net, options, style)
     session.text()
-    with Server(session, port) as server:
+    with _server(session, port) as server:
         click.echo(f"{server.url}\nCtrl-C ends it", err=True)
         if browser:
             webbrowser.open(server.url)
@@ -76,3 +77,13 @@ def _serve(net: str, port: int, browser: bool, style: Any, options: dict[str, An
             server.serve_forever()
         except KeyboardInterrupt:
             click.echo("", err=True)
+
+
+def _server(session: Any, port: int) -> Any:
+    from protonet.drawing.server import Server
+
+    try:
+        return Server(session, port)
+    except OSError as error:
+        hint = "leave --port out for a free one"
+        raise NetError(f"port {port} can't be had: {error.strerror}", None, hint) from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from protonet.data.definition import Definition, Where, fresh_seed
+from protonet.data.definition import Definition, Shape, Where, fresh_seed
 from protonet.data.feed import SOURCES, Feed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
@@ -91,6 +91,21 @@ def open_feeds(
             feed.close()
         raise
     return feeds
+
+
+def data_shapes(loaded: Loaded, phase: str, index: int) -> dict[str, Shape]:
+    """The shapes of the first batch of the layer at a place of a selected net.
+
+    None where its data can't be read, or it is no data layer.
+    """
+    if loaded.message.layer[index].type not in _HOMES:
+        return {}
+    try:
+        feed = _open_nth(loaded, index, phase, 0, 0, 1)
+    except (NetError, OSError):
+        return {}
+    feed.close()
+    return feed.shapes
 
 
 def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, world: int) -> Feed:

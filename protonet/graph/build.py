@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from protonet.diagnostics import NetError, NetErrors, Span, did_you_mean
@@ -24,10 +24,13 @@ def build(
     lenient: bool = False,
     allow_python: bool = False,
     elsewhere: Collection[str] = (),
+    measure: Callable[[int], Mapping[str, Shape]] | None = None,
 ) -> Graph:
     """Lower a selected net to a graph. ``shapes`` are input shapes that replace the file's.
 
     ``elsewhere`` are the blobs of data layers that the file has for other phases or stages only.
+    ``measure`` gives the shapes of the tops of the data layer at a place in the file, for one that
+    does not state them; none where they can't be told.
 
     With ``lenient`` a data layer whose shape is unknown is passed over, with all below it, and
     so are one that is elsewhere, and one that runs the user's code, which it does only with
@@ -36,6 +39,7 @@ def build(
     """
     builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient, allow_python)
     builder.elsewhere = elsewhere
+    builder.measure = measure
     graph = builder.run()
     if builder.errors:
         raise builder.errors[0] if len(builder.errors) == 1 else NetErrors(builder.errors)
@@ -59,6 +63,7 @@ class _GraphBuilder:
         self.lenient = lenient
         self.allow_python = allow_python
         self.elsewhere: Collection[str] = ()
+        self.measure: Callable[[int], Mapping[str, Shape]] | None = None
         self.errors: list[NetError] = []
         self.broken: set[str] = set()
         self.available: dict[str, Value] = {}
@@ -157,7 +162,7 @@ class _GraphBuilder:
             if node.layer.is_data and any(top in self.shapes for top in message.top):
                 tops = self.data_shapes(node, message)
             else:
-                tops = node.layer.infer(*shapes)
+                tops = self.infer_tops(node, message, shapes)
             node.params = node_params(node, message, shapes, self.shared)
         except LayerError as error:
             if self.lenient and isinstance(error, ShapeUnknown):
@@ -167,6 +172,16 @@ class _GraphBuilder:
             if any(n < 0 for n in shape):
                 raise self.error(node, f"the top {top!r} would have the shape {show(shape)}")
         return tops
+
+    def infer_tops(self, node: Node, message: Any, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """The shapes that the layer states, or those of its data."""
+        try:
+            return node.layer.infer(*shapes)
+        except ShapeUnknown:
+            found = self.measure(int(node.path[1])) if self.measure else {}
+            if not set(message.top) <= set(found):
+                raise
+            return tuple(found[top] for top in message.top)
 
     def check_code(self, node: Node, message: Any) -> None:
         """A prototxt alone never runs code: that takes the user's word."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protonet.diagnostics import Span
-from protonet.layers.base import Layer, Shape, count
+from protonet.layers.base import Layer, Shape, count, show
 
 
 @dataclass(eq=False)
@@ -18,6 +18,9 @@ class Value:
     producer: Node
     uses: int = 0
     needs_gradient: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Value {self.blob!r} {show(self.shape)}>"
 
 
 @dataclass(eq=False)
@@ -32,6 +35,9 @@ class Param:
     lr_mult: float = 1.0
     decay_mult: float = 1.0
     is_statistic: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Param {self.index} of {self.owner.name!r} {show(self.shape)}>"
 
     @property
     def size(self) -> int:
@@ -54,6 +60,9 @@ class Node:
     loss_weights: tuple[float, ...] = ()
     propagate_down: tuple[bool, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Node {self.name!r} {self.type}>"
+
 
 @dataclass(eq=False)
 class Graph:
@@ -70,6 +79,9 @@ class Graph:
     blobs: dict[str, Value] = field(default_factory=dict)
     force_backward: bool = False
     definition: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name!r} {self.phase}, {len(self.nodes)} layers>"
 
     @property
     def params(self) -> list[Param]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import importlib
 import sys
 import types
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, Ref, nn, torch
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+
+    class _Numpy:
+        """numpy, from its first use on: most nets run no class, and start sooner without it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module("numpy"), name)
+
+    np = _Numpy()
 
 MAPPED: dict[str, str] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from protonet.diagnostics import NetError
 from protonet.schema.load import Loaded
@@ -15,20 +16,24 @@ def attach_files(loaded: Loaded) -> None:
     A path is taken from the working directory, as Caffe takes it, else from the definition's own.
     NetError where it can't be read. Source: InfogainLossLayer::LayerSetUp.
     """
-    from protonet.schema.blobs import read_binaryproto, to_blob
-
     for index, layer in enumerate(loaded.message.layer):
         source = layer.infogain_loss_param.source
         if layer.type != "InfogainLoss" or not source or len(layer.bottom) > 2:
             continue
         try:
-            blob = to_blob(read_binaryproto(_found(loaded, source)))
+            blob = _matrix(_found(loaded, source))
         except NetError as error:
             where = loaded.sourcemap.span(("layer", index, "infogain_loss_param", "source"))
             hint = "Caffe takes the path from the working directory"
             what = f"layer {layer.name!r} (InfogainLoss): {error.message}"
             raise NetError(what, where, hint) from None
         layer.blobs.add().CopyFrom(blob)
+
+
+def _matrix(path: Path) -> Any:
+    from protonet.schema.blobs import read_binaryproto, to_blob
+
+    return to_blob(read_binaryproto(path))
 
 
 def _found(loaded: Loaded, source: str) -> Path:

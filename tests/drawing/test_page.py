@@ -30,6 +30,8 @@ COLOUR = """selector => {
   return selector === '#stage' ? style.backgroundColor : style.fill;
 }"""
 
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -43,13 +45,16 @@ def browser():
 
 
 @pytest.fixture
-def opened(browser):
-    """A function that opens an address; at the end no script may have complained."""
+def opened(browser, served):  # noqa: ARG001 (it is to be torn down later)
+    """A function that opens an address; at the end no script may have complained.
+
+    The server outlives the pages: one that asks it for changes must not find it gone.
+    """
     complaints, pages = [], []
 
     def open_page(url, scheme="light"):
         page = browser.new_page(viewport={"width": 1300, "height": 850}, color_scheme=scheme)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)  # the first question for PyTorch imports torch
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
@@ -139,7 +144,7 @@ def test_the_keyboard_alone_is_enough(opened, tmp_path):
     assert page.locator("#panel").is_hidden()
     before = page.locator("#world").get_attribute("transform")
     page.keyboard.press("+")
-    page.wait_for_timeout(100)
+    page.evaluate(DRAWN)
     assert page.locator("#world").get_attribute("transform") != before
     buttons = page.locator("button:visible")
     for index in range(buttons.count()):
@@ -155,14 +160,14 @@ def test_dragging_and_the_wheel_move_the_net(opened, tmp_path):
     page.mouse.down()
     page.mouse.move(960, 740, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(80)
+    page.evaluate(DRAWN)
     moved = card.bounding_box()
     assert moved["x"] - before["x"] == pytest.approx(60, abs=1)
     assert moved["y"] - before["y"] == pytest.approx(40, abs=1)
     page.keyboard.down("Control")
     page.mouse.wheel(0, -120)
     page.keyboard.up("Control")
-    page.wait_for_timeout(80)
+    page.evaluate(DRAWN)
     assert card.bounding_box()["width"] > 1.3 * moved["width"]
     assert page.locator("#panel").is_hidden()
 
@@ -247,6 +252,21 @@ def test_the_editor_shows_errors_and_the_graph_follows(opened, served):
     page.locator(".pytorch").first.wait_for()
     assert "nn.Conv2d(1, 20, 5)" in page.locator(".pytorch").first.inner_text()
     assert {url.partition(server.host)[0] for url in page.requests_made} <= {"http://", "data:,"}
+
+
+def test_pytorch_of_an_earlier_text_is_not_shown(opened, served):
+    server, path = served
+    page = opened(server.url)
+    server.session.torch = lambda _text: begun.set() or (go.wait(30) and {"torch": {}})
+    begun, go = threading.Event(), threading.Event()
+    page.locator(".card .title", has_text="conv1").click()
+    page.locator(".emit").click()
+    assert begun.wait(30)
+    assert page.locator(".emit").inner_text() == "Compiling …"
+    page.locator("#text").fill(path.read_text() + "# more\n")
+    with page.expect_response("**/torch"):
+        go.set()
+    page.locator(".emit:enabled", has_text="Show its PyTorch").wait_for()
 
 
 def test_the_page_follows_the_file_and_keeps_what_one_types(opened, served):

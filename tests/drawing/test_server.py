@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -155,3 +159,31 @@ def test_changes_are_told(served):
     assert answer["version"] != version
     path.unlink()
     assert "can't be read" in session.changes(answer["version"])["error"]
+
+
+def test_a_port_in_use_is_named(served):
+    server, path = served
+    port = str(server.server_port)
+    command = [sys.executable, "-m", "protonet", "view", str(path), "--no-browser", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert f"port {port} can't be had" in done.stderr
+    assert "leave --port out" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_ctrl_c_ends_it_quietly(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(LENET)
+    command = [sys.executable, "-m", "protonet", "view", str(path), "--no-browser"]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stderr.readline().startswith("http://127.0.0.1:")
+        assert started.stderr.readline() == "Ctrl-C ends it\n"
+        started.send_signal(signal.SIGINT)
+        assert started.stderr.read().strip() in ("", "protonet: interrupted")
+        assert started.wait(30) in (0, 130)

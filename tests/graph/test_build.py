@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from protonet import NetError, NetErrors
 from protonet.api import check, graph, phases_without_data
 from protonet.diagnostics import SameNames
 
+ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 DATA = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
 LABELS = 'layer { name: "l" type: "Input" top: "label" input_param { shape { dim: 2 } } }\n'
 
@@ -205,3 +208,23 @@ def test_data_under_a_stage_alone():
     assert check(staged) == []
     assert phases_without_data(staged) == ["TRAIN", "TEST"]
     assert phases_without_data(DATA + fc("a", "x")) == []
+
+
+def test_parts_of_a_graph_show_themselves_in_a_line():
+    net = graph(DATA + "".join(fc(f"f{i}", f"f{i - 1}" if i else "x") for i in range(50)))
+    node = net.nodes[2]
+    assert repr(node) == "<Node 'f1' InnerProduct>"
+    assert repr(node.inputs[0]) == "<Value 'f0' 2x3>"
+    assert repr(node.params[0]) == "<Param 0 of 'f1' 3x3>"
+    assert repr(net) == "<Graph '' TEST, 51 layers>"
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_a_data_layer_without_a_size_has_that_of_its_records(phase, monkeypatch):
+    net = graph(ZOO / "lenet" / "train_val.prototxt", phase)
+    assert [v.shape[1:] for v in net.inputs] == [(1, 28, 28), ()]
+    text = (ZOO / "lenet" / "train_val.prototxt").read_text()
+    assert "the shape of 'data' is not known" in refused(text.replace("_lmdb", "_none"))
+    monkeypatch.chdir(ZOO)
+    given = graph(text, phase, shapes={"data": (5, 1, 30, 30)})
+    assert [v.shape for v in given.inputs] == [(5, 1, 30, 30), (5,)]

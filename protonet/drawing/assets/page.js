@@ -265,7 +265,9 @@ function pytorch(layer) {
   ask.addEventListener("click", async () => {
     ask.disabled = true;
     ask.textContent = "Compiling …";
-    const answer = await send("torch", { text: $("text").value });
+    const compiled = $("text").value;
+    const answer = await send("torch", { text: compiled });
+    if ($("text").value !== compiled) { ask.disabled = false; ask.textContent = "Show its PyTorch"; return; }
     if (answer?.torch) data.torch = answer.torch;
     else { ask.textContent = answer?.error || "It can't be compiled now"; return; }
     if (chosen >= 0) tell(data.boxes[chosen]);

@@ -83,6 +83,13 @@ $ protonet data mean ilsvrc12_train_lmdb -o imagenet_mean.binaryproto --pca
 The last prints a `color_noise` message; put it into the transform_param of the TRAIN phase, and
 every image is shifted along the principal components of the colours with a deviation of 0.1, as in
 section 4.1 of the paper. Random crops of 227 and mirrors are in train_val.prototxt.
+
+The paper's answers are means over ten crops: the corners, the centre, and their mirrors.
+
+```console
+$ protonet run deploy.prototxt --weights NET.caffemodel --image photos/ --ten-crop \\
+    --mean imagenet_mean.binaryproto
+```
 """
 _TRAINING = imagenet(
     256, 227, _THIN, 'crop_size: 227 mean_file: "imagenet_mean.binaryproto"', test_batch=50
