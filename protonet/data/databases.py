@@ -49,7 +49,7 @@ class LmdbReader:
         self._error = need("lmdb", "an LMDB").Error
         self._environment = self._open(path)
         try:
-            _refuse_cut_off(self._environment, path)
+            self._whole = _Whole(self._environment, path)
             self.count: int | None = int(self._environment.stat()["entries"])
             self._transaction = self._environment.begin(buffers=True)
             self._cursor = self._transaction.cursor()
@@ -99,6 +99,7 @@ class LmdbReader:
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
         """LMDB's error of a page that makes no sense, as one of the database's."""
+        self._whole.check()
         try:
             yield
         except self._error as error:
@@ -134,14 +135,26 @@ def _environment(lmdb: Any, path: Path) -> Any:
         raise NetError(f"the LMDB {os.fspath(path)} can't be opened: {error}") from None
 
 
-def _refuse_cut_off(environment: Any, path: Path) -> None:
-    """NetError where the file is shorter than its pages: reading it would end the process."""
-    file = path if path.is_file() else path / "data.mdb"
-    wanted = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    given = file.stat().st_size
-    if given < wanted:
-        what = f"the LMDB {os.fspath(path)} is cut off: {given} bytes of {wanted}"
-        raise NetError(what, None, "copy or make it again")
+class _Whole:
+    """Sees that a file still has all its pages: to read past its end would end the process."""
+
+    def __init__(self, environment: Any, path: Path) -> None:
+        self._path = path
+        self._file = (path if path.is_file() else path / "data.mdb").resolve()
+        self._number = self._file.stat().st_ino
+        self._wanted = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+        self.check()
+
+    def check(self) -> None:
+        """NetError where it is shorter; one that was removed stays whole for who has it open."""
+        try:
+            now = self._file.stat()
+        except FileNotFoundError:
+            return
+        if now.st_ino == self._number and now.st_size < self._wanted:
+            size = f"{now.st_size} bytes of {self._wanted}"
+            what = f"the LMDB {os.fspath(self._path)} is cut off: {size}"
+            raise NetError(what, None, "copy or make it again")
 
 
 def _refuse_empty(path: Path, has_records: bool) -> None:

@@ -169,6 +169,15 @@ def test_broken_databases(feed_of):
     refused(feed_of, "can't be opened", source="raw_lmdb")
 
 
+def test_a_database_cut_off_while_it_is_read(feed_of):
+    feed = feed_of(data_layer(source="raw_lmdb"))
+    next(feed)
+    with Path("raw_lmdb/data.mdb").open("r+b") as file:
+        file.truncate(4096)
+    with pytest.raises(NetError, match="is cut off: 4096 bytes of 12288"):
+        [next(feed) for _ in range(4)]
+
+
 @pytest.mark.parametrize(
     ("record", "words"),
     [
