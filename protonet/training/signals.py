@@ -17,8 +17,8 @@ ACTIONS = ("stop", "snapshot", "none")
 class Signals:
     """What signals ask for, while it is entered; the handlers before are put back after it.
 
-    ``effects`` gives the action of each signal by its name: stop, snapshot or none. The second
-    signal that says stop raises KeyboardInterrupt. Source: SignalHandler.
+    ``effects`` gives the action of each signal by its name: stop, snapshot or none, which passes
+    over it. The second signal that says stop raises KeyboardInterrupt. Source: SignalHandler.
     """
 
     def __init__(self, effects: Mapping[str, str] | None = None) -> None:
@@ -26,7 +26,7 @@ class Signals:
         self.effects = {
             getattr(signal, name): action
             for name, action in given.items()
-            if action != "none" and hasattr(signal, name)
+            if hasattr(signal, name)
         }
         self.stop = False
         self.snapshot = False
@@ -45,8 +45,9 @@ class Signals:
         self._before.clear()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.effects[signal.Signals(number)] == "snapshot":
-            self.snapshot = True
+        action = self.effects[signal.Signals(number)]
+        if action != "stop":
+            self.snapshot = self.snapshot or action == "snapshot"
             return
         if self.stop:
             raise KeyboardInterrupt

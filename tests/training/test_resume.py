@@ -154,6 +154,14 @@ def test_effects_are_the_users(folder):
     assert trained.snapshot == "tiny_iter_4.solverstate"
 
 
+def test_none_passes_over_a_signal(folder):
+    nets.write(folder, "max_iter: 4\nsnapshot_after_train: false\n")
+    said = Said(3, lambda: signal.raise_signal(signal.SIGHUP))
+    trained = protonet.train("solver.prototxt", log=said, effects={"SIGHUP": "none"})
+    assert trained.iteration == 4
+    assert not list(folder.glob("tiny*"))
+
+
 def test_a_run_in_a_thread_takes_no_signals(folder):
     solved.write(folder, "max_iter: 2\n")
     found = []
