@@ -24,9 +24,7 @@ class Signals:
     def __init__(self, effects: Mapping[str, str] | None = None) -> None:
         given = {"SIGINT": "stop", "SIGTERM": "stop", "SIGHUP": "snapshot", **(effects or {})}
         self.effects = {
-            getattr(signal, name): action
-            for name, action in given.items()
-            if hasattr(signal, name)
+            getattr(signal, name): action for name, action in given.items() if hasattr(signal, name)
         }
         self.stop = False
         self.snapshot = False
