@@ -94,9 +94,13 @@ class Run:
         from protonet.training.layerwise import first_bad_layer
 
         what = f"iteration {self.iteration}: the loss is {loss}; "
-        what += first_bad_layer(self.net, batch)
+        return NetError(what + first_bad_layer(self.net, batch), None, self.advice)
+
+    @property
+    def advice(self) -> str:
+        """What to do where the numbers have gone wrong."""
         kept = f"the last snapshot is {self.last_snapshot}; " if self.last_snapshot else ""
-        return NetError(what, None, f"{kept}a lower base_lr or clip_gradients may help")
+        return f"{kept}a lower base_lr or clip_gradients may help"
 
     def agree(self, loss: float) -> None:
         """Average the loss over the processes, and do what a signal to any of them asks for."""
@@ -172,8 +176,21 @@ class Run:
         self.stopping = self.stopping or (self.signals.stop and self.group.size == 1)
         return self.stopping
 
+    def refuse_not_finite(self) -> None:
+        """NetError where a weight is not finite, with its layer."""
+        for weight in self.weights:
+            if not torch.isfinite(weight.tensor.detach()).all():
+                owner = weight.param.owner
+                what = f"iteration {self.iteration}: blob {weight.param.index} of layer "
+                what += f"{owner.name!r} ({owner.type}) is not finite; no snapshot is written"
+                raise NetError(what, None, self.advice)
+
     def snapshot(self) -> None:
-        """Write a snapshot, once for all processes. Source: Solver::Snapshot."""
+        """Write a snapshot, once for all processes. Source: Solver::Snapshot.
+
+        NetError where a weight is no number: a good snapshot is not followed by a useless one.
+        """
+        self.refuse_not_finite()
         positions = self.group.gather(position(self.net, self.tests))
         self.snapshot_asked = False
         if not self.group.is_root:
