@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from protonet import api
 from protonet.codegen import instantiate, source, write
+from protonet.diagnostics import NetError
 from protonet.graph import Node, Value
 from protonet.schema.pool import message
 from protonet.training.log import Log
@@ -33,7 +34,10 @@ class Stage:
 
     def run(self, values: Mapping[Value, Tensor]) -> dict[Value, Tensor]:
         """The layer's tops from the values of its bottoms."""
-        found = self.module(*(values[value] for value in self.bottoms))
+        try:
+            found = self.module(*(values[value] for value in self.bottoms))
+        except (RuntimeError, IndexError) as error:
+            raise _refused(self, values, error) from error
         return {value: found[value.blob] for value in self.node.outputs}
 
 
@@ -99,6 +103,43 @@ def first_bad_layer(net: Net, batch: Mapping[str, Tensor]) -> str:
                     return f"{where}, of {_called(stage.node)}"
             values |= found
     return "a second pass over the same batch was finite in every layer"
+
+
+def failure(net: Net, batch: Mapping[str, Tensor], error: Exception) -> None:
+    """Raise NetError of the layer that can't take a batch, where a pass by layers finds it.
+
+    After an error on a GPU nothing more can be run there, it is left as it is.
+    """
+    if net.device.type == "cuda":
+        return
+    values = first_values(net, batch)
+    with torch.no_grad():
+        for stage in stages(net):
+            values |= stage.run(values)
+    if net.call is not None:
+        reason = _first_line(getattr(error, "inner_exception", error))
+        what = f"torch.compile can't compile the net: {reason}"
+        hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"
+        raise NetError(what, None, hint) from error
+
+
+def _refused(stage: Stage, values: Mapping[Value, Tensor], error: Exception) -> NetError:
+    """What a layer was given when it failed, in words."""
+    given = ", ".join(_described(value.blob, values[value]) for value in stage.bottoms)
+    what = f"{_called(stage.node)} can't take this batch: {_first_line(error)}; it is given {given}"
+    hint = "labels count from 0 and must be below the number of classes"
+    return NetError(what, stage.node.span, hint if len(stage.bottoms) > 1 else None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
+
+
+def _described(blob: str, tensor: Tensor) -> str:
+    size = "x".join(map(str, tensor.shape))
+    if not tensor.numel():
+        return f"{blob!r} ({size})"
+    return f"{blob!r} ({size}, from {float(tensor.min()):g} to {float(tensor.max()):g})"
 
 
 def explained(net: Net, batch: Mapping[str, Tensor], log: Log) -> dict[str, Tensor]:

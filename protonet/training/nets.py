@@ -102,11 +102,18 @@ class Net:
         return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs, and "objective" of a training net."""
+        """The outputs, and "objective" of a training net. NetError of a layer that fails."""
         bf16 = self.precision == "bf16"
+        call = self.module if self.call is None else self.call
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             inputs = [batch[value.blob] for value in self.graph.inputs]
-            result: dict[str, Tensor] = (self.call or self.module)(*inputs)
+            try:
+                result: dict[str, Tensor] = call(*inputs)
+            except (RuntimeError, IndexError) as error:
+                from protonet.training.layerwise import failure
+
+                failure(self, batch, error)
+                raise
         for file in self.files:
             file.add({**batch, **result})
         return result

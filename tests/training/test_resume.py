@@ -155,7 +155,7 @@ def test_effects_are_the_users(folder):
 
 
 def test_none_passes_over_a_signal(folder):
-    nets.write(folder, "max_iter: 4\nsnapshot_after_train: false\n")
+    solved.write(folder, "max_iter: 4\nsnapshot_after_train: false\n")
     said = Said(3, lambda: signal.raise_signal(signal.SIGHUP))
     trained = protonet.train("solver.prototxt", log=said, effects={"SIGHUP": "none"})
     assert trained.iteration == 4

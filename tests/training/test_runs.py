@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -111,6 +112,27 @@ def test_a_loss_that_is_no_number(folder):
         assert Path(found[1]).exists()
 
 
+def test_weights_that_are_no_numbers_are_not_kept(folder):
+    net = solved.NET.replace('top: "loss"', 'top: "loss" loss_weight: 1e30')
+    solved.write(folder, "max_iter: 30\nsnapshot: 1\n", net=net)
+    text = Path("solver.prototxt").read_text()
+    Path("solver.prototxt").write_text(text.replace("base_lr: 0.05", "base_lr: 1e30"))
+    with pytest.raises(NetError, match=r"blob 0 of layer 'ip\d' \(InnerProduct\) is not finite"):
+        protonet.train("solver.prototxt", log="none")
+    assert not list(folder.glob("tiny_iter_*"))
+
+
+def test_a_label_beyond_the_classes_is_an_error_of_its_layer(folder):
+    solved.write(folder, "max_iter: 3\n")
+    text = Path("net.prototxt").read_text().replace("num_output: 3", "num_output: 2")
+    Path("net.prototxt").write_text(text)
+    words = r"layer 'loss' \(SoftmaxWithLoss\) can't take this batch: .*'label' \(.*to 2\)"
+    with pytest.raises(NetError, match=words) as raised:
+        protonet.train("solver.prototxt", log="none")
+    assert "below the number of classes" in raised.value.hint
+    assert raised.value.span is not None
+
+
 def test_a_bad_number_in_the_data_is_named(folder):
     import h5py
 
@@ -212,12 +234,31 @@ def test_a_net_without_data_or_loss(folder):
         protonet.train("solver.prototxt", log="none")
 
 
-def test_bf16_and_compile_are_close(folder):
+def test_bf16_is_close(folder):
     solved.write(folder, "max_iter: 6\n", dropout=0)
     plain = protonet.train("solver.prototxt", log="none")
     half = protonet.train("solver.prototxt", log="none", precision="bf16")
     assert half.loss == pytest.approx(plain.loss, rel=0.05)
     assert half.net.ip1.weight.dtype == torch.float32
+
+
+def test_compile_runs_the_net_through_torch_compile(folder, monkeypatch):
+    solved.write(folder, f"max_iter: 3\n{TESTED}", dropout=0)
+    plain = protonet.train("solver.prototxt", log="none")
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    compiled = protonet.train("solver.prototxt", log="none", compile=True)
+    assert compiled.loss == pytest.approx(plain.loss, rel=1e-6)
+
+
+def test_compile_without_a_compiler(folder, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no working C++ compiler is found")
+
+    solved.write(folder, "max_iter: 1\n")
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=broken))
+    with pytest.raises(NetError, match="no working C") as raised:
+        protonet.train("solver.prototxt", log="none", compile=True)
+    assert "leave --compile out" in raised.value.hint
 
 
 def test_clipping_is_said(folder):
