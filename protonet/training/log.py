@@ -208,6 +208,9 @@ def _named(scores: Sequence[Score]) -> dict[str, float]:
     return named
 
 
+KINDS = ("auto", "caffe", "rich", "json", "none")
+
+
 def open_log(kind: str, board: str | None = None) -> Log:
     """The log that ``--log`` names; ``auto`` is a progress bar on a terminal, lines on a pipe.
 
@@ -216,6 +219,8 @@ def open_log(kind: str, board: str | None = None) -> Log:
     """
     from protonet.training.progress import ProgressLog
 
+    if kind not in KINDS:
+        raise NetError(f"the log {kind!r} is unknown", None, f"it is one of {', '.join(KINDS)}")
     logs: list[Log] = []
     lines = sys.stdout if sys.stderr.isatty() and not sys.stdout.isatty() else sys.stderr
     if kind == "rich" or (kind == "auto" and sys.stderr.isatty()):

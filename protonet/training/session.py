@@ -31,6 +31,8 @@ from protonet.weights.caffemodel import refuse_twins
 from protonet.weights.mapping import load_weights
 from protonet.weights.read import split_paths
 
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("fp32", "bf16")
 _CPU = 0
 
 
@@ -72,6 +74,9 @@ def train(
     if paths and snapshot:
         what = "a snapshot to resume and weights to start from are both given"
         raise NetError(what, None, "give one of them")
+    if precision not in PRECISIONS:
+        hint = f"it is one of {', '.join(PRECISIONS)}"
+        raise NetError(f"the precision {precision!r} is unknown", None, hint)
     options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
     with opened(made, device, log, tensorboard, effects, **options) as run:
         refuse_twins(run.net.message)
@@ -115,6 +120,10 @@ def pick_device(name: str, made: Plan) -> str:
     if name == "auto":
         asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
         return "cuda" if there and not asks_cpu else "cpu"
+    if name not in DEVICES:
+        raise NetError(
+            f"the device {name!r} is unknown", None, f"it is one of {', '.join(DEVICES)}"
+        )
     if name == "cuda" and not there:
         raise NetError("there is no CUDA device here", None, "use --device cpu")
     return name

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from protonet.diagnostics import NetError
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 ACTIONS = ("stop", "snapshot", "none")
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Windows lacks some of them
 
 
 class Signals:
@@ -23,6 +26,7 @@ class Signals:
 
     def __init__(self, effects: Mapping[str, str] | None = None) -> None:
         given = {"SIGINT": "stop", "SIGTERM": "stop", "SIGHUP": "snapshot", **(effects or {})}
+        _refuse_unknown(given)
         self.effects = {
             getattr(signal, name): action for name, action in given.items() if hasattr(signal, name)
         }
@@ -50,3 +54,12 @@ class Signals:
         if self.stop:
             raise KeyboardInterrupt
         self.stop, self.received = True, number
+
+
+def _refuse_unknown(effects: Mapping[str, str]) -> None:
+    for name, action in effects.items():
+        if name not in _NAMES:
+            raise NetError(f"no signal {name!r} is known", None, f"one of {', '.join(_NAMES)}")
+        if action not in ACTIONS:
+            what = f"the effect {action!r} of {name} is unknown"
+            raise NetError(what, None, f"it is one of {', '.join(ACTIONS)}")

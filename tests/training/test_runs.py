@@ -261,6 +261,23 @@ def test_compile_without_a_compiler(folder, monkeypatch):
     assert "leave --compile out" in raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"log": "jsn"}, "the log 'jsn' is unknown"),
+        ({"precision": "fp16"}, "the precision 'fp16' is unknown"),
+        ({"device": "gpu"}, "the device 'gpu' is unknown"),
+        ({"effects": {"SIGINT": "halt"}}, "the effect 'halt' of SIGINT is unknown"),
+        ({"effects": {"INT": "stop"}}, "no signal 'INT' is known"),
+    ],
+)
+def test_unknown_options_are_refused(folder, options, words):
+    solved.write(folder, "max_iter: 1\n")
+    with pytest.raises(NetError, match=words):
+        protonet.train("solver.prototxt", **{"log": "none", **options})
+    assert not list(folder.glob("tiny*"))
+
+
 def test_clipping_is_said(folder):
     solved.write(folder, "max_iter: 1\nclip_gradients: 0.01\n")
     assert any("Gradient clipping: scaling down" in line for line in caffe_lines())
