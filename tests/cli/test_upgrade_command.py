@@ -58,11 +58,11 @@ def test_a_binary_file_keeps_its_numbers(tmp_path):
         arrays = dict(file)
     kept = {layer.name: layer.blobs for layer in new.layer if len(layer.blobs)}
     assert {layer.name for layer in old.layers if len(layer.blobs)} == set(kept)
-    for key in arrays.files:
+    for key, right in arrays.items():
         layer, index = key.rsplit("/", 1)
         blob = kept[layer.removeprefix("param/")][int(index)]
         values = np.array(blob.data, np.float32)
-        np.testing.assert_array_equal(values, arrays[key].ravel())
+        np.testing.assert_array_equal(values, right.ravel())
     definition = tmp_path / "new.prototxt"
     run(target, "-o", definition)
     for layer in new.layer:

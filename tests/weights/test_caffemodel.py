@@ -46,11 +46,11 @@ def test_what_caffe_wrote():
     stored = protonet.read_blobs(GOLDEN / "weights" / "v1_binary.caffemodel")
     with np.load(GOLDEN / "weights" / "v1_binary.npz") as file:
         arrays = dict(file)
-    assert {f"{k}/{i}" for k, v in stored.items() for i in range(len(v))} == set(arrays.files)
-    for key in arrays.files:
+    assert {f"{k}/{i}" for k, v in stored.items() for i in range(len(v))} == set(arrays)
+    for key, values in arrays.items():
         layer, index = key.split("/")
         given = stored[layer][int(index)]
-        np.testing.assert_array_equal(given.reshape(-1), arrays[key].reshape(-1))
+        np.testing.assert_array_equal(given.reshape(-1), values.reshape(-1))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
