@@ -60,7 +60,7 @@ def nested_max(x: torch.Tensor, height: int) -> torch.Tensor:
     Of equal elements the first row by row is taken, which has the gradient in Caffe.
     """
     sides = [n // 2 ** (height - 1) for n in x.shape[2:]]
-    value, place = F.max_pool2d(x, sides, return_indices=True)
+    value, place = F.max_pool2d(x.detach(), sides, return_indices=True)
     places = [place.flatten(2)]
     for _ in range(height - 1):
         side = value.shape[2] // 2

@@ -62,7 +62,7 @@ class YoloDetectionOutput(Layer):
 def _number(value: float) -> float:
     """A whole number as one, else the shortest decimal of single precision."""
     short = single(value)
-    return int(short) if short == int(short) else short
+    return int(short) if short.is_integer() else short
 
 
 def yolo_detections(
