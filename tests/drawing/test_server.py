@@ -177,11 +177,9 @@ def test_ctrl_c_ends_it_quietly(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(LENET)
     command = [sys.executable, "-m", "protonet", "view", str(path), "--no-browser"]
-    with subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as started:
+    # Whoever starts the tests in the background has them ignore Ctrl-C, and so would the command.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **heeding) as started:
         assert started.stderr.readline().startswith("http://127.0.0.1:")
         assert started.stderr.readline() == "Ctrl-C ends it\n"
         started.send_signal(signal.SIGINT)
