@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import statistics
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +18,7 @@ from protonet.training.loop import step
 from protonet.training.plan import plan
 from protonet.training.session import opened
 
+ZOO = Path(__file__).parent.parent / "zoo_prototxt"
 BATCH = 10
 DATA = (
     'layer { name: "data" type: "DummyData" top: "data" top: "label" dummy_data_param { '
@@ -38,29 +42,42 @@ def by_hand():
     return once
 
 
-def compiled(stack: ExitStack, definition: str):
-    """An iteration of protonet train."""
-    layers = re.split(r"^(?=layer \{)", definition, flags=re.MULTILINE)
-    text = layers[0] + DATA + "".join(s for s in layers[1:] if 'type: "Data"' not in s)
+def definition() -> str:
+    """The zoo's AlexNet, its pictures made up."""
+    text = (ZOO / "alexnet" / "train_val.prototxt").read_text(encoding="utf-8")
+    layers = re.split(r"^(?=layer \{)", text, flags=re.MULTILINE)
+    return layers[0] + DATA + "".join(s for s in layers[1:] if 'type: "Data"' not in s)
+
+
+def run_alone(side: str, steps: int) -> None:
+    """Print the seconds of each step; a process of its own has its own malloc."""
     solver = "base_lr: 0.01 lr_policy: 'fixed' momentum: 0.9 weight_decay: 0.0005 max_iter: 1000"
-    made = plan(f"{solver} net_param {{ {text} }} solver_mode: CPU snapshot_after_train: false\n")
-    run = stack.enter_context(opened(made, device="cpu"))
-    return lambda: step(run)
-
-
-def measure(definition: str, rounds: int = 7):
-    """Medians of both in seconds, and of their ratio pair by pair."""
+    made = plan(f"{solver} net_param {{ {definition()} }} snapshot_after_train: false\n")
     with ExitStack() as stack:
-        ours, theirs = compiled(stack, definition), by_hand()
-        ours(), theirs()
-        pairs = []
-        for number in range(rounds):
-            order = (ours, theirs) if number % 2 else (theirs, ours)
-            took = {}
-            for work in order:
-                start = time.perf_counter()
-                work()
-                took[work] = time.perf_counter() - start
-            pairs.append((took[ours], took[theirs]))
+        if side == "ours":
+            run = stack.enter_context(opened(made, device="cpu"))
+        once = (lambda: step(run)) if side == "ours" else by_hand()
+        once()
+        for _ in range(steps):
+            start = time.perf_counter()
+            once()
+            print(time.perf_counter() - start, flush=True)
+
+
+def measure(rounds: int = 5, steps: int = 4):
+    """Medians of both in seconds, and of their ratio round by round, run in turn."""
+    pairs = []
+    for number in range(rounds):
+        sides = ("ours", "by hand") if number % 2 else ("by hand", "ours")
+        took = {}
+        for side in sides:
+            command = [sys.executable, __file__, side, str(steps)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            took[side] = statistics.median(map(float, done.stdout.split()))
+        pairs.append((took["ours"], took["by hand"]))
     median = statistics.median
     return median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs)
+
+
+if __name__ == "__main__":
+    run_alone(sys.argv[1], int(sys.argv[2]))
