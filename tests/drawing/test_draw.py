@@ -200,3 +200,9 @@ def test_draw_starts_without_numpy():
     code = "import sys, protonet; protonet.draw(sys.argv[1]).svg; print('numpy' in sys.modules)"
     command = [sys.executable, "-c", code, str(ZOO / "googlenet" / "deploy.prototxt")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_readmes_picture_is_what_draw_makes():
+    picture = ZOO.parent / "docs" / "lenet.svg"
+    net = protonet.draw(ZOO / "lenet" / "deploy.prototxt", direction="LR")
+    assert picture.read_text(encoding="utf-8") == net.svg
