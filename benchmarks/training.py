@@ -90,14 +90,15 @@ def lenet(paired):
             target = getattr(other.net, layer)
             target.weight.data = torch.from_numpy(weight).clone()
             target.bias.data = torch.from_numpy(bias).clone()
-        step(run), other.step()
-        assert abs(run.losses[-1] - other.loss) < 1e-5, "not the same data and weights"
+        # Later on the last bits, in which a fused update differs, have grown to thousandths.
+        for _ in range(21):
+            step(run), other.step()
+            assert abs(run.losses[-1] - other.loss) < 1e-5, "not the same data or arithmetic"
         ours, theirs, ratio = paired(
             lambda: [step(run) for _ in range(ITERATIONS)],
             lambda: [other.step() for _ in range(ITERATIONS)],
             15,
         )
-        assert abs(run.losses[-1] - other.loss) < 1e-3, "not the same arithmetic"
         os.chdir(ROOT)
     speeds = f"{ITERATIONS / ours:.0f} iterations a second, {ITERATIONS / theirs:.0f} by hand"
     yield (
