@@ -64,7 +64,7 @@ def run_alone(side: str, steps: int) -> None:
             print(time.perf_counter() - start, flush=True)
 
 
-def measure(rounds: int = 5, steps: int = 4):
+def measure(rounds: int = 3, steps: int = 4):
     """Medians of both in seconds, and of their ratio round by round, run in turn."""
     pairs = []
     for number in range(rounds):
