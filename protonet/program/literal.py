@@ -27,3 +27,9 @@ def quoted(value: str) -> str:
     quote = "'" if value.count('"') > value.count("'") else '"'
     body = (c if c in "'\"" else repr(c)[1:-1] for c in value)
     return quote + "".join(f"\\{c}" if c == quote else c for c in body) + quote
+
+
+def number(value: float) -> float:
+    """A whole number as one, else the shortest decimal of single precision."""
+    short = single(value)
+    return int(short) if short.is_integer() else short

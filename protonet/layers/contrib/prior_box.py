@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.program import Builder, Expr, single, torch
+from protonet.program import Builder, Expr, number, single, torch
 
 
 @register("PriorBox")
@@ -51,18 +51,18 @@ class PriorBox(Layer):
             raise LayerError("it has no min_size")
         for index, size in enumerate(least):
             if size < 1:
-                what = f"min_size must be at least 1, not {_number(size)}"
+                what = f"min_size must be at least 1, not {number(size)}"
                 raise LayerError(what, "min_size", index)
         if most and len(most) != len(least):
             what = f"{len(least)} min_size take as many max_size, not {len(most)}"
             raise LayerError(what, "max_size")
         for index, (low, high) in enumerate(zip(least, most, strict=False)):
             if high <= low:
-                what = f"max_size {_number(high)} must be greater than min_size {_number(low)}"
+                what = f"max_size {number(high)} must be greater than min_size {number(low)}"
                 raise LayerError(what, "max_size", index)
         for index, ratio in enumerate(self.p.aspect_ratio):
             if ratio <= 0:
-                what = f"aspect_ratio must be positive, not {_number(ratio)}"
+                what = f"aspect_ratio must be positive, not {number(ratio)}"
                 raise LayerError(what, "aspect_ratio", index)
 
     def check_step(self) -> None:
@@ -97,14 +97,14 @@ class PriorBox(Layer):
                 boxes.append((math.sqrt(size * int(high)),) * 2)
             roots = [math.sqrt(ratio) for ratio in self.ratios()[1:]]
             boxes += [(size * root, size / root) for root in roots]
-        return [(_number(width), _number(height)) for width, height in boxes]
+        return [(number(width), number(height)) for width, height in boxes]
 
     def pair(self, whole: str, high: str, wide: str) -> tuple[float, float] | None:
         """A field for both axes, or one for each, as (height, width); None where not stated."""
         if self.has(whole):
-            return (_number(getattr(self.p, whole)),) * 2
+            return (number(getattr(self.p, whole)),) * 2
         if self.has(high):
-            return _number(getattr(self.p, high)), _number(getattr(self.p, wide))
+            return number(getattr(self.p, high)), number(getattr(self.p, wide))
         return None
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
@@ -119,12 +119,6 @@ class PriorBox(Layer):
             offset=single(self.p.offset),
             clip=self.p.clip,
         )
-
-
-def _number(value: float) -> float:
-    """A whole number as one, else the shortest decimal of single precision."""
-    short = single(value)
-    return int(short) if short == int(short) else short
 
 
 def prior_boxes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.boxes import best_boxes, box_iou, nms
-from protonet.program import Builder, Expr, single, torch
+from protonet.program import Builder, Expr, number, single, torch
 
 
 @register("YoloDetectionOutput")
@@ -48,7 +48,7 @@ class YoloDetectionOutput(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, nms, best_boxes):
             b.helper(helper)
-        biases = [_number(v) for v in self.p.biases[: 2 * self.p.num_box]]
+        biases = [number(v) for v in self.p.biases[: 2 * self.p.num_box]]
         return b.call(
             yolo_detections,
             list(bottoms),
@@ -57,12 +57,6 @@ class YoloDetectionOutput(Layer):
             threshold=single(self.p.confidence_threshold),
             nms_threshold=single(self.p.nms_threshold),
         )
-
-
-def _number(value: float) -> float:
-    """A whole number as one, else the shortest decimal of single precision."""
-    short = single(value)
-    return int(short) if short.is_integer() else short
 
 
 def yolo_detections(

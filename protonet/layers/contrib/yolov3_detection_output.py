@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.boxes import best_boxes, box_iou, nms
-from protonet.program import Builder, Expr, single, torch
+from protonet.program import Builder, Expr, number, single, torch
 
 
 @register("Yolov3DetectionOutput")
@@ -64,7 +64,7 @@ class Yolov3DetectionOutput(Layer):
         for helper in (box_iou, nms, best_boxes):
             b.helper(helper)
         p, step = self.p, len(self.p.mask) // len(bottoms)
-        biases = [_number(v) for v in p.biases]
+        biases = [number(v) for v in p.biases]
         pairs = list(zip(biases[::2], biases[1::2], strict=False))
         masks = [list(p.mask[t * step : t * step + p.num_box]) for t in range(len(bottoms))]
         return b.call(
@@ -76,12 +76,6 @@ class Yolov3DetectionOutput(Layer):
             threshold=single(p.confidence_threshold),
             nms_threshold=single(p.nms_threshold),
         )
-
-
-def _number(value: float) -> float:
-    """A whole number as one, else the shortest decimal of single precision."""
-    short = single(value)
-    return int(short) if short == int(short) else short
 
 
 def yolov3_detections(
