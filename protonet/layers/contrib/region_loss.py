@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.boxes import box_iou
-from protonet.program import Builder, Expr, nn, single, torch
+from protonet.program import Builder, Expr, nn, number, single, torch
 
 
 @register("RegionLoss")
@@ -55,8 +55,7 @@ class RegionLossLayer(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         b.helper(box_iou)
         p = self.p
-        biases = [single(v) for v in p.biases[: 2 * p.num]]
-        biases = [int(v) if v == int(v) else v for v in biases]
+        biases = [number(v) for v in p.biases[: 2 * p.num]]
         return b.module(
             RegionLoss,
             list(zip(biases[::2], biases[1::2], strict=True)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.loss import BATCH_SIZE, NONE, PRE_FIXED, VALID, check_batch, normalization
-from protonet.program import Builder, Expr, F, single
+from protonet.program import Builder, Expr, F, number
 
 
 @register("SmoothL1LossOHEM")
@@ -62,8 +62,7 @@ class SmoothL1LossOHEM(Layer):
         mode = normalization(self.message.loss_param, VALID)
         loss: Expr = each.sum()
         if mode == PRE_FIXED:
-            fixed = max(1, single(self.message.loss_param.pre_fixed_normalizer))
-            loss = loss / (int(fixed) if fixed == int(fixed) else fixed)
+            loss = loss / number(max(1, self.message.loss_param.pre_fixed_normalizer))
         elif mode != NONE:
             loss = loss / x.shape[0]
             for axis in range(2, len(b.bottoms[0]) if mode != BATCH_SIZE else 0):
