@@ -6,8 +6,8 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -42,7 +42,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+@contextmanager
+def replacing_together(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list[Path]]:
+    """The paths of empty files to write, which take the places of ``paths`` at the end, in order.
+
+    As ``replacing``, but all that was written is on the disk before the first takes its place;
+    where the block raises, or the disk is full, none does. The last of ``paths`` stands for the
+    others: one that is replaced goes first, so that it never stands beside what is not its own.
+    """
+    with ExitStack() as stack:
+        last_first = [stack.enter_context(replacing(path)) for path in reversed(paths)]
+        yield last_first[::-1]
+        for path, temporary in zip(reversed(paths), last_first, strict=True):
+            _sync_file(temporary, path)
+        Path(os.path.realpath(paths[-1])).unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike[str], content: str | bytes | memoryview) -> None:
     """Write a text, as UTF-8 and with its line ends as they are, or bytes."""
     with replacing(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -50,13 +66,21 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
 
 def _settle(temporary: Path, target: Path, mode: int) -> None:
     """Bring a finished file to the disk, then to its place."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
+    _sync_file(temporary, temporary)
     temporary.chmod(mode)  # a library may have put a file of its own there
     os.replace(temporary, target)
     if os.name == "posix":
         with suppress(OSError):
             _sync_folder(target.parent)
+
+
+def _sync_file(temporary: Path, target: str | os.PathLike[str]) -> None:
+    """Bring a file to the disk. OSError with the name of ``target`` where it has no room."""
+    try:
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(target)) from None
 
 
 def _sync_folder(folder: Path) -> None:
@@ -66,16 +90,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def require_room(path: str | os.PathLike[str], size: int) -> None:
-    """OSError where the disk has no ``size`` bytes left for a file.
-
-    For libraries that can't cope with a full disk: HDF5 crashes while it closes its file.
-    """
-    target = os.path.realpath(path)
-    if shutil.disk_usage(os.path.dirname(target)).free < size:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
 
 
 def write_folder(path: str | os.PathLike[str], texts: Mapping[str, str]) -> None:

@@ -128,11 +128,23 @@ def _environment(lmdb: Any, path: Path) -> Any:
             os.fspath(path), readonly=True, lock=False, readahead=False, subdir=not is_file
         )
     except lmdb.Error as error:
-        if "already open in this process" in str(error):
-            what = f"the LMDB {os.fspath(path)} is open elsewhere in this process"
-            hint = "close that environment: LMDB may be opened once in a process"
-            raise NetError(what, None, hint) from None
-        raise NetError(f"the LMDB {os.fspath(path)} can't be opened: {error}") from None
+        raise _unopened(path, error) from None
+
+
+def _unopened(path: Path, error: Exception) -> NetError:
+    """Why LMDB does not open a database, in words."""
+    name = os.fspath(path)
+    if "already open in this process" in str(error):
+        hint = "close that environment: LMDB may be opened once in a process"
+        return NetError(f"the LMDB {name} is open elsewhere in this process", None, hint)
+    file = path if path.is_file() else path / "data.mdb"
+    size, hint = file.stat().st_size, "copy or make it again"
+    if not size:
+        return NetError(f"{os.fspath(file)} is an empty file, no LMDB", None, hint)
+    if type(error).__name__ == "InvalidError":
+        what = f"{os.fspath(file)} is no LMDB, or its beginning is damaged: it has {size:,} bytes"
+        return NetError(what, None, hint)
+    return NetError(f"the LMDB {name} can't be opened: {str(error).removeprefix(f'{name}: ')}")
 
 
 class _Whole:

@@ -12,7 +12,9 @@ from protonet.schema.bind import bind
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import SourceMap
 from protonet.text.parse import parse
-from protonet.text.tree import Tree
+from protonet.text.tree import Block, Field, Scalar, Tree
+
+_NETS = ("net", "train_net")
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,7 @@ def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Lo
     if hasattr(source, "DESCRIPTOR"):
         return _from_message(source, kind)
     tree = parse(open_source(source))
-    if kind == "NetParameter" and _kind(tree) == "SolverParameter":
-        hint = "compile the net that it names; `protonet check` and `fmt` take solvers"
-        first = tree.span(tree.items[0])
-        raise NetError("this file is a solver, not a net", first, hint)
+    _refuse_other(tree, kind)
     return _bound(tree, kind)
 
 
@@ -43,15 +42,40 @@ def load_any(path: str | os.PathLike[str]) -> Loaded:
     return _bound(tree, _kind(tree))
 
 
+def _refuse_other(tree: Tree, kind: str) -> None:
+    """NetError where a text is a solver in a net's place, or a net in a solver's."""
+    known = _known(tree)
+    if kind not in known or known[kind] >= max(known.values()):
+        return
+    first = tree.span(tree.items[0])
+    if kind == "SolverParameter":
+        hint = 'give the solver, whose net: "..." names this file; `protonet test` takes nets'
+        raise NetError("this file is a net, not a solver", first, hint)
+    named = [value for item in tree.items if item.name in _NETS for value in _texts(item)]
+    net = f"its net, {named[0]}" if named else "the net that it names"
+    hint = f"give {net}; `protonet train`, `check` and `fmt` take solvers"
+    raise NetError("this file is a solver, not a net", first, hint)
+
+
+def _texts(item: Field | Block) -> list[str]:
+    values = item.values if isinstance(item, Field) else ()
+    return [value.parts[0][1:-1] for value in values if isinstance(value, Scalar)]
+
+
 def _kind(tree: Tree) -> str:
     """What a text holds: the message that knows more of its fields."""
+    known = _known(tree)
+    is_solver = known["SolverParameter"] > known["NetParameter"]
+    return "SolverParameter" if is_solver else "NetParameter"
+
+
+def _known(tree: Tree) -> dict[str, int]:
+    """How many of a text's fields a net knows, and a solver."""
     names = [item.name for item in tree.items]
-    known = {
+    return {
         kind: sum(name in message(kind).DESCRIPTOR.fields_by_name for name in names)
         for kind in ("NetParameter", "SolverParameter")
     }
-    is_solver = known["SolverParameter"] > known["NetParameter"]
-    return "SolverParameter" if is_solver else "NetParameter"
 
 
 def open_source(source: str | os.PathLike[str]) -> Source:

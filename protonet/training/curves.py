@@ -19,6 +19,7 @@ _RATE = re.compile(rf"\blr = {_NUMBER}")
 _OUTPUT = re.compile(rf"(Train|Test) net output #\d+: (\S+) = {_NUMBER}( \(\*)?")
 _NET = re.compile(r"Testing net \(#(\d+)\)")
 
+FORMATS = (".png", ".svg", ".pdf", ".jpg")
 Curve = list[tuple[int, float]]
 
 
@@ -98,7 +99,7 @@ def _read_json(lines: Sequence[str], curves: Curves) -> None:
 def draw(logs: Mapping[str, Curves], path: str | os.PathLike[str]) -> None:
     """Draw losses, other outputs and the rate over iterations; the suffix tells the format.
 
-    NetError where matplotlib is missing or does not know the format.
+    NetError where matplotlib is missing or the suffix is none of FORMATS.
     """
     try:
         import matplotlib as mpl
@@ -124,14 +125,20 @@ def draw(logs: Mapping[str, Curves], path: str | os.PathLike[str]) -> None:
         _panel(axis, title, curves, many=len(logs) > 1)
     axes[-1, 0].set_xlabel("iteration")
     figure.tight_layout()
-    suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
     try:
         with replacing(path) as temporary:
-            figure.savefig(temporary, dpi=120, format=suffix)
-    except ValueError as error:
-        raise NetError(str(error).partition("\n")[0].lower()) from None
+            figure.savefig(temporary, dpi=120, format=_format(path))
     finally:
         plt.close(figure)
+
+
+def _format(path: str | os.PathLike[str]) -> str:
+    """The format that a path's suffix names, PNG without one. NetError where it is unknown."""
+    suffix = os.path.splitext(os.fspath(path))[1]
+    if suffix and suffix.lower() not in FORMATS:
+        what = f"{os.fspath(path)}: no picture is drawn under the suffix {suffix!r}"
+        raise NetError(what, None, f"the suffixes are {', '.join(FORMATS)}")
+    return suffix.lower().lstrip(".") or "png"
 
 
 def _panel(axis: Any, title: str, logs: Mapping[str, dict[str, Curve]], many: bool) -> None:

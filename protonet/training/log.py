@@ -166,6 +166,9 @@ class BoardLog(Log):
         except ImportError:
             hint = 'pip install "protonet[board]"'
             raise NetError("--tensorboard needs the package tensorboard", None, hint) from None
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            hint = "name a folder; it is made where it is not there"
+            raise NetError(f"--tensorboard {folder}: this is a file", None, hint)
         self.writer = SummaryWriter(folder)  # type: ignore[no-untyped-call,unused-ignore]
 
     def trained(

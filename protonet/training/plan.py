@@ -201,7 +201,10 @@ def check_prefix(plan: Plan) -> None:
 
 
 def _notices(solver: Any) -> Iterator[str]:
-    """What a fork's file asks for that makes no difference here, said rather than passed over."""
+    """What a file asks for that makes no difference, said rather than passed over."""
+    nets = len(solver.test_iter) + len(solver.test_net) + len(solver.test_net_param)
+    if solver.test_interval and not nets:
+        yield "test_interval is set, but no net is tested: test_iter says over how many batches"
     if solver.larc_turbo:
         yield "larc_turbo is left out: NVCaffe has it in its SAG solver only"
     if solver.HasField("solver_data_type"):

@@ -160,6 +160,8 @@ class Run:
             return
         for number, net in enumerate(self.tests):
             self.log.testing(self.iteration, number)
+            if not net.plan.iterations:  # as Caffe, which averages over no batch then
+                continue
             found = evaluate(net, net.plan.iterations, self.interrupted)
             if found is None:
                 self.log.said("Test interrupted.")
@@ -167,6 +169,15 @@ class Run:
             loss = found.loss if self.plan.solver.test_compute_loss else None
             self.tested[number] = found.scores
             self.log.tested(self.iteration, number, found.scores, loss)
+
+    def not_written(self, error: OSError) -> NetError:
+        """The error of a snapshot that the disk does not take."""
+        reason = f"{error.filename or self.plan.prefix}: {error.strerror or error}"
+        what = f"the snapshot of iteration {self.iteration} can't be written: {reason}"
+        kept = "nothing of it is left; "
+        if self.last_snapshot:
+            kept += f"go on from the last one: --snapshot {self.last_snapshot}"
+        return NetError(what, None, kept.removesuffix("; "))
 
     def interrupted(self) -> bool:
         """Whether a signal came while a net is tested; a snapshot it asks for is made at once."""
@@ -197,7 +208,7 @@ class Run:
             return
         from protonet.training.snapshot import names
 
-        model, path, _ = names(self.plan, self.iteration)
+        model, _, path = names(self.plan, self.iteration)
         history = read_history(self.optimizer, self.weights)
         state = SolverState(self.iteration, model, history, self.progress.current_step)
         more = {
@@ -207,5 +218,8 @@ class Run:
         }
         kept = "binary proto" if not path.endswith(".h5") else "HDF5"
         self.log.said(f"Snapshotting to {kept} file {model}")
-        self.last_snapshot = write_snapshot(self.plan, self.net, state, positions, more)
+        try:
+            self.last_snapshot = write_snapshot(self.plan, self.net, state, positions, more)
+        except OSError as error:
+            raise self.not_written(error) from None
         self.log.said(f"Snapshotting solver state to {kept} file {path}")

@@ -73,8 +73,8 @@ def _tests(solver: Any) -> Iterator[Problem]:
         what = f"test_state is given {len(solver.test_state)} times for {total} test nets"
         yield what, ("test_state", 0), "give it once for each test net, or not at all"
     for index, count in enumerate(solver.test_iter):
-        if count < 1:
-            yield f"test_iter must be above 0, not {count}", ("test_iter", index), None
+        if count < 0:
+            yield f"test_iter can't be below 0, it is {count}", ("test_iter", index), None
 
 
 def _method(solver: Any) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Snapshots: Caffe's caffemodel and solverstate, and beside them where the data stood.
 
-A snapshot is three files. The solver state is written last, so that what can be resumed is whole;
-each file comes under its name only when all of it is on the disk.
+A snapshot is three files. They come under their names only when all of them are on the disk, the
+solver state last, so that what can be resumed is whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protonet.diagnostics import NetError
-from protonet.files import write_whole
+from protonet.files import replacing_together, write_whole
 from protonet.schema.pool import message
 from protonet.training.nets import Net
 from protonet.training.plan import Plan, found_path
@@ -32,10 +32,10 @@ _BINARYPROTO = 1
 
 
 def names(plan: Plan, iteration: int) -> tuple[str, str, str]:
-    """The files of a snapshot: weights, solver state, position. Solver::SnapshotFilename."""
+    """The files of a snapshot: weights, position, solver state. Solver::SnapshotFilename."""
     suffix = "" if plan.solver.snapshot_format == _BINARYPROTO else ".h5"
     stem = f"{plan.prefix}_iter_{iteration}"
-    return f"{stem}.caffemodel{suffix}", f"{stem}.solverstate{suffix}", f"{stem}.position.json"
+    return f"{stem}.caffemodel{suffix}", f"{stem}.position.json", f"{stem}.solverstate{suffix}"
 
 
 def write_snapshot(
@@ -44,21 +44,22 @@ def write_snapshot(
     """Write a snapshot; the path of its solver state.
 
     ``positions`` is what each process of the run gave by ``position``. OSError where the disk is
-    full; earlier snapshots stay as they are.
+    full; nothing of the snapshot is left then, earlier ones stay as they are.
     """
-    model_path, state_path, position_path = names(plan, state.iteration)
+    paths = names(plan, state.iteration)
     diffs = dump_blobs(net.module, diff=True) if plan.solver.snapshot_diff else None
-    write = write_hdf5 if model_path.endswith(".h5") else write_caffemodel
-    write(model_path, _definition(net), dump_blobs(net.module), diffs)
+    write = write_hdf5 if paths[0].endswith(".h5") else write_caffemodel
     position = {
         "iteration": state.iteration,
         "history_crc32": fingerprint(state.history),
         "ranks": list(positions),
         **more,
     }
-    write_whole(position_path, json.dumps(position) + "\n")
-    write_solver_state(state_path, state)
-    return state_path
+    with replacing_together(paths) as (model, place, kept):
+        write(model, _definition(net), dump_blobs(net.module), diffs)
+        write_whole(place, json.dumps(position) + "\n")
+        write_solver_state(kept, state)
+    return paths[-1]
 
 
 def read_snapshot(path: str) -> tuple[SolverState, dict[str, Any] | None]:

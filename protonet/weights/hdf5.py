@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
-from protonet.files import replacing, require_room
+from protonet.files import write_whole
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import Array, Blob, LazyBlob, StoredLayer, StoredNet
 
@@ -20,8 +21,6 @@ _DEEPEST = 32
 # No filter of HDF5's packs tighter: deflate's limit is 1032.
 _MOST_PACKED = 1100
 _SLACK = 1 << 16
-# More than a group's heap and tree, or a dataset's header, take.
-_AROUND = 4096
 
 
 def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
@@ -123,19 +122,12 @@ def write_hdf5(
     refuse_unknown(net, blobs)
     library = need("h5py", "an HDF5 file")
     shared = _shared(net)
-    with replacing(path) as temporary:
-        require_room(temporary, _room(blobs) + _room(diffs or {}))
-        with library.File(temporary, "w") as file, _names_checked():
-            _write_group(file.create_group("data"), net, blobs, shared)
-            if diffs is not None:
-                _write_group(file.create_group("diff"), net, diffs, None)
-
-
-def _room(blobs: Mapping[str, Sequence[Array | None]]) -> int:
-    """Bytes that suffice for blobs and what HDF5 has around them."""
-    held = [np.asarray(b) for given in blobs.values() for b in given if b is not None]
-    numbers = sum(b.size * (8 if b.dtype == np.float64 else 4) for b in held)
-    return numbers + _AROUND * (len(held) + len(blobs) + 1)
+    memory = BytesIO()  # where the disk is full, HDF5 ends the process while it closes its file
+    with library.File(memory, "w") as file, _names_checked():
+        _write_group(file.create_group("data"), net, blobs, shared)
+        if diffs is not None:
+            _write_group(file.create_group("diff"), net, diffs, None)
+    write_whole(path, memory.getbuffer())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
-from protonet.files import replacing, require_room
+from protonet.files import replacing, write_whole
 from protonet.schema.blobs import blob_bytes, open_content, stored_blob
 from protonet.schema.wire import BYTES, VARINT, WireError, fields, header, signed, to_varint
 
@@ -61,19 +62,18 @@ def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None
 
     Source: SGDSolver::SnapshotSolverStateToBinaryProto, SnapshotSolverStateToHDF5.
     """
-    with replacing(path) as temporary:
-        if os.fspath(path).endswith(".h5"):
-            _write_hdf5(temporary, state)
-            return
-        with temporary.open("wb") as file:
-            file.write(b"\x08" + to_varint(state.iteration))
-            learned = state.learned_net.encode()
-            file.write(header(_LEARNED_NET, len(learned)) + learned)
-            for blob in state.history:
-                parts = blob_bytes(blob)
-                file.write(header(_HISTORY, sum(len(part) for part in parts)))
-                file.writelines(parts)
-            file.write(b"\x20" + to_varint(state.current_step))
+    if os.fspath(path).endswith(".h5"):
+        write_whole(path, _hdf5(state))
+        return
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(b"\x08" + to_varint(state.iteration))
+        learned = state.learned_net.encode()
+        file.write(header(_LEARNED_NET, len(learned)) + learned)
+        for blob in state.history:
+            parts = blob_bytes(blob)
+            file.write(header(_HISTORY, sum(len(part) for part in parts)))
+            file.writelines(parts)
+        file.write(b"\x20" + to_varint(state.current_step))
 
 
 def _read_hdf5(name: str) -> SolverState:
@@ -94,13 +94,15 @@ def _read_hdf5(name: str) -> SolverState:
         raise NetError(f"{name} is no solver state: {reason.lower()}") from None
 
 
-def _write_hdf5(path: Any, state: SolverState) -> None:
+def _hdf5(state: SolverState) -> memoryview:
+    """The bytes of the file, made in memory: HDF5 can't cope with a full disk."""
     library = need("h5py", "an HDF5 snapshot")
-    require_room(path, sum(4 * blob.size + 4096 for blob in state.history) + 4 * 4096)
-    with library.File(path, "w") as file:
+    memory = BytesIO()
+    with library.File(memory, "w") as file:
         file.create_dataset("iter", data=np.array([state.iteration], np.int32))
         file.create_dataset("learned_net", data=np.bytes_(state.learned_net.encode() + b"\0"))
         file.create_dataset("current_step", data=np.array([state.current_step], np.int32))
         history = file.create_group("history")
         for index, blob in enumerate(state.history):
             history.create_dataset(str(index), data=np.asarray(blob, np.float32))
+    return memory.getbuffer()

@@ -166,7 +166,11 @@ def test_broken_databases(feed_of):
     data.write_bytes(whole[:-4096])
     refused(feed_of, "is cut off: 8192 bytes of 12288", source="raw_lmdb")
     data.write_bytes(b"nonsense")
-    refused(feed_of, "can't be opened", source="raw_lmdb")
+    refused(feed_of, "raw_lmdb/data.mdb is no LMDB", "it has 8 bytes", source="raw_lmdb")
+    data.write_bytes(whole[:100])
+    refused(feed_of, "or its beginning is damaged: it has 100 bytes", source="raw_lmdb")
+    data.write_bytes(b"")
+    refused(feed_of, "raw_lmdb/data.mdb is an empty file, no LMDB", source="raw_lmdb")
 
 
 def test_a_database_cut_off_while_it_is_read(feed_of):

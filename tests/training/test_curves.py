@@ -57,7 +57,8 @@ def test_both_of_our_logs_give_the_same_curves(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "starts"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+    ("suffix", "starts"),
+    [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("JPG", b"\xff\xd8")],
 )
 def test_pictures(tmp_path, suffix, starts):
     (tmp_path / "caffe.log").write_text(CAFFE)
@@ -73,6 +74,7 @@ def test_what_is_no_log(tmp_path):
     with pytest.raises(NetError, match="no such file"):
         read_log(tmp_path / "none.log")
     (tmp_path / "caffe.log").write_text(CAFFE)
-    with pytest.raises(NetError, match="format 'xyz' is not supported"):
+    with pytest.raises(NetError, match=r"under the suffix '\.xyz'") as raised:
         draw({"a": read_log(tmp_path / "caffe.log")}, tmp_path / "loss.xyz")
+    assert raised.value.hint == "the suffixes are .png, .svg, .pdf, .jpg"
     assert not (tmp_path / "loss.xyz").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protonet.diagnostics import NetError, NetErrors
-from protonet.training.plan import check_prefix, plan
+from protonet.training.plan import check_prefix, net_plan, plan
 
 NET = """name: "tiny"
 layer { name: "data" type: "DummyData" top: "x" top: "t" include { phase: TRAIN }
@@ -50,7 +50,7 @@ def problems(text):
         (GOOD + "average_loss: 0\n", 5, "average_loss must be at least 1"),
         (GOOD + "iter_size: 0\n", 5, "iter_size must be at least 1"),
         (GOOD + "test_iter: 3\n", 1, "test_interval is not above 0"),
-        (GOOD + "test_iter: 0\ntest_interval: 1\n", 5, "test_iter must be above 0"),
+        (GOOD + "test_iter: -1\ntest_interval: 1\n", 5, "test_iter can't be below 0"),
         (GOOD + 'test_net: "a"\ntest_interval: 1\n', 5, "test_iter is given 0 times for 1"),
         (
             GOOD + "test_iter: 1\ntest_interval: 1\ntest_state {}\ntest_state {}\n",
@@ -133,3 +133,31 @@ def test_the_prefix_of_snapshots():
 def test_a_plan_needs_no_torch():
     code = "import sys, protonet.training.plan\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_net_in_the_solvers_place():
+    with pytest.raises(NetError, match="this file is a net, not a solver") as raised:
+        plan("net.prototxt")
+    assert raised.value.span.line == 1
+    assert 'whose net: "..." names this file' in raised.value.hint
+
+
+def test_a_solver_in_the_nets_place():
+    Path("solver.prototxt").write_text(GOOD)
+    with pytest.raises(NetError, match="this file is a solver, not a net") as raised:
+        net_plan("solver.prototxt", "TEST")
+    assert "give its net, net.prototxt" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("test_interval: 2\n", True),  # which Caffe's InitTestNets lets pass, and tests nothing
+        ("test_interval: 2\ntest_iter: 1\n", False),
+        ("", False),
+    ],
+)
+def test_an_interval_at_which_nothing_is_tested_is_said(more, said):
+    Path("solver.prototxt").write_text(GOOD + more)
+    notices = [line for line in plan("solver.prototxt").notices if "no net is tested" in line]
+    assert bool(notices) == said

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
+import os
 import re
 import shutil
 import signal
@@ -19,7 +19,6 @@ import torch
 
 import protonet
 from protonet.diagnostics import NetError
-from protonet.training import snapshot as snapshots
 from protonet.training.log import Log
 from protonet.weights.solver_state import read_solver_state
 
@@ -173,23 +172,69 @@ def test_a_run_in_a_thread_takes_no_signals(folder):
     assert found[0].iteration == 2
 
 
-def test_a_full_disk_keeps_the_last_snapshot(folder, monkeypatch):
-    solved.write(folder, "max_iter: 9\nsnapshot: 3\n")
-    write = snapshots.write_solver_state
+FULL = """
+import resource, sys
+from pathlib import Path
+import protonet
+from protonet.training.log import Log
 
-    def full(path, state):
-        if state.iteration == 6:
-            raise OSError(errno.ENOSPC, "No space left on device", path)
-        write(path, state)
+class Filling(Log):
+    def stepped(self, iteration, loss, rate, items):
+        if iteration == 4:
+            files = sorted(Path().glob("tiny_iter_3.*"), key=lambda file: file.stat().st_size)
+            limit = files[int(sys.argv[1])].stat().st_size - 1
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-    monkeypatch.setattr(snapshots, "write_solver_state", full)
-    with pytest.raises(OSError, match="No space left"):
+protonet.train("solver.prototxt", log=Filling())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_a_file_that_does_not_fit_leaves_nothing_of_its_snapshot(folder, which, form):
+    # Of three files of different sizes, the system takes those that are smaller than one of them.
+    solved.write(folder, f"max_iter: 9\nsnapshot: 3\nsnapshot_format: {form}\n")
+    script = [sys.executable, "-c", FULL, str(which)]
+    done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1, done.stderr
+    ends = r"tiny_iter_6\.(caffemodel|position\.json|solverstate)(\.h5)?: File too large"
+    words = (
+        rf"error: the snapshot of iteration 6 can't be written: {ends}\n.*--snapshot tiny_iter_3"
+    )
+    assert re.search(words, done.stderr), done.stderr
+    left = sorted(path.name for path in folder.iterdir() if "tiny" in path.name)
+    suffix = ".h5" if form == "HDF5" else ""
+    ends = [f"caffemodel{suffix}", "position.json", f"solverstate{suffix}"]
+    assert left == [f"tiny_iter_3.{end}" for end in ends]
+    snapshot = f"tiny_iter_3.solverstate{suffix}"
+    assert protonet.train("solver.prototxt", snapshot=snapshot, log="none").iteration == 9
+
+
+@pytest.mark.parametrize("stop", ["the weights", "the position", "the state"])
+def test_a_snapshot_that_is_overwritten_never_mixes_with_the_old_one(folder, monkeypatch, stop):
+    # As where the process is killed between the renames of a run that comes by here again.
+    solved.write(folder, "max_iter: 3\n")
+    protonet.train("solver.prototxt", log="none")
+    old = {p.name: p.read_bytes() for p in folder.glob("tiny*")}
+    text = Path("solver.prototxt").read_text()
+    Path("solver.prototxt").write_text(text.replace("random_seed: 7", "random_seed: 8"))
+    done, allowed = [], ["the weights", "the position", "the state"].index(stop)
+    replace = os.replace
+
+    def killed(source, target):
+        if str(target).startswith(str(folder / "tiny")):
+            if len(done) == allowed:
+                raise KeyboardInterrupt
+            done.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
         protonet.train("solver.prototxt", log="none")
-    assert not Path("tiny_iter_6.solverstate").exists()
-    monkeypatch.undo()
-    monkeypatch.chdir(folder)
-    trained = protonet.train("solver.prototxt", snapshot="tiny_iter_3.solverstate", log="none")
-    assert trained.iteration == 9
+    left = {p.name: p.read_bytes() for p in folder.glob("tiny*")}
+    assert "tiny_iter_3.solverstate" not in left
+    assert len([name for name in left if left[name] != old[name]]) == allowed
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,19 @@ def test_tensorboard(folder):
     assert [e.step for e in events.Scalars("test0/accuracy")] == [0, 3]
 
 
+def test_a_board_that_is_a_file(folder):
+    solved.write(folder, "max_iter: 1\n")
+    with pytest.raises(NetError, match=r"--tensorboard net\.prototxt: this is a file"):
+        protonet.train("solver.prototxt", log="none", tensorboard="net.prototxt")
+
+
+def test_a_net_tested_over_no_batch_has_no_scores(folder):
+    solved.write(folder, "max_iter: 2\ntest_iter: 0\ntest_interval: 1\n")
+    lines = caffe_lines()
+    assert sum("Testing net (#0)" in line for line in lines) == 3
+    assert not any("Test net output" in line for line in lines)
+
+
 def test_a_loss_that_is_no_number(folder):
     solved.write(folder, "max_iter: 30\nsnapshot: 2\n", dropout=0)
     text = Path("solver.prototxt").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import h5py
@@ -148,28 +147,31 @@ def test_names_that_hdf5_cannot_hold(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_told_before_hdf5_meets_it(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path):
+    resource = pytest.importorskip("resource")  # which Windows has not
     net = graph(
         'input: "x" input_shape { dim: 1 dim: 1 } '
         'layer { name: "a" type: "Scale" bottom: "x" top: "y" }'
     )
     blobs = {"a": [np.ones(1, np.float32)]}
-    needed = len(_written(tmp_path / "a.h5", net.definition, blobs))
-    usage = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-    for write in (
-        lambda: write_hdf5(tmp_path / "b.h5", net.definition, blobs),
-        lambda: write_solver_state(tmp_path / "b.h5", SolverState(1, "a", blobs["a"], 0)),
-    ):
-        with pytest.raises(OSError, match="No space left") as caught:
-            write()
-        assert caught.value.filename == str(tmp_path / "b.h5")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]
-
-
-def _written(path, net, blobs):
-    write_hdf5(path, net, blobs)
-    return path.read_bytes()
+    path = tmp_path / "b.h5"
+    writes = (
+        lambda: write_hdf5(path, net.definition, blobs),
+        lambda: write_solver_state(path, SolverState(1, "a", blobs["a"], 0)),
+    )
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for write in writes:
+        write()
+        needed = path.stat().st_size
+        path.unlink()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (needed - 1, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large") as caught:
+                write()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
