@@ -52,6 +52,17 @@ def command(solver: str | None, stated: str | None, gpu: str | None, **options: 
     come Caffe's log lines, for parse_log.py and `protonet plot`.
     """
     path = _solver(solver, stated)
+    from protonet.training.parallel import summarised
+
+    with summarised():
+        stopped = _train(path, gpu, **options)
+    if stopped:
+        raise click.exceptions.Exit(128 + stopped)
+
+
+def _train(path: str, gpu: str | None, **options: Any) -> int:
+    """Train; the number of the signal that stopped it, or 0."""
+    from protonet.training.parallel import told_once
     from protonet.training.plan import plan
     from protonet.training.session import train
 
@@ -61,16 +72,17 @@ def command(solver: str | None, stated: str | None, gpu: str | None, **options: 
     stages = options.pop("stages")
     effects = {f"SIG{name.upper()}": options.pop(f"sig{name}") for name in ("int", "hup", "term")}
     weights = options.pop("weights")
+    with told_once():
+        made = plan(path, stages.split(",") if stages else (), options.pop("level") or 0)
     trained = train(
-        plan(path, stages.split(",") if stages else (), options.pop("level") or 0),
+        made,
         weights=() if weights is None else weights,
         device=device,
         compile=options.pop("compiled"),
         effects=effects,
         **options,
     )
-    if trained.signal:
-        raise click.exceptions.Exit(128 + trained.signal)
+    return trained.signal
 
 
 def _solver(solver: str | None, stated: str | None) -> str:

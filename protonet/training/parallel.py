@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +23,8 @@ from protonet.diagnostics import NetError
 
 # The others wait while the first process tests; one that has died is noticed at once.
 _PATIENCE = timedelta(days=1)
+_TURN = 0.5
+_LOG = logging.getLogger("protonet")
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,52 @@ def _peers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0][:200]
-        what = f"another process of this run has ended: {reason}"
-        raise NetError(what, None, "its own error says why") from None
+        _LOG.debug("%s", error)
+        time.sleep(_TURN)  # the other one's error comes first
+        what = "another process of this run has ended"
+        hint = "its own error says why; one that the system killed has none"
+        raise PeerError(what, None, hint) from None
+
+
+class PeerError(NetError):
+    """A process ends because another one did."""
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Leave an error of all processes to the first: torchrun then ends the others.
+
+    For what each of them reads before they train. An error of one alone is said a moment later.
+    """
+    try:
+        yield
+    except NetError:
+        if is_joined() and int(os.environ["RANK"]):
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            time.sleep(4 * _TURN)
+        raise
+
+
+@contextmanager
+def summarised() -> Iterator[None]:
+    """Under torchrun, say an error and leave it for the summary, which a user sees last; end.
+
+    At once, for threads of gloo may wait for a process that is gone. Source:
+    torch.distributed.elastic.multiprocessing.errors, which documents the file.
+    """
+    try:
+        yield
+    except NetError as error:
+        if not is_joined():
+            raise
+        path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+        if path and not isinstance(error, PeerError):
+            since = {"timestamp": str(int(time.time()))}
+            content = {"message": {"message": str(error), "extraInfo": since}}
+            Path(path).write_text(json.dumps(content), encoding="utf-8")
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def is_joined() -> bool:
@@ -100,7 +151,10 @@ def launch_command(processes: int, arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def joined(device: str) -> Iterator[Group]:
-    """The group that torchrun's environment describes; a group of one without it."""
+    """The group that torchrun's environment describes; a group of one without it.
+
+    It stands until the process ends where the block raises.
+    """
     if not is_joined():
         yield Group()
         return
@@ -110,7 +164,6 @@ def joined(device: str) -> Iterator[Group]:
     with _peers():
         backend = "nccl" if device == "cuda" else "gloo"
         torch.distributed.init_process_group(backend, timeout=_PATIENCE)
-    try:
-        yield Group(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
-    finally:
-        torch.distributed.destroy_process_group()
+    yield Group(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+    # Not after an error: it waits for sums to which a process that is gone adds nothing.
+    torch.distributed.destroy_process_group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from protonet.training.loop import solve
 from protonet.training.memory import keep_memory
 from protonet.training.nets import Net, open_net, share_weights
 from protonet.training.optimizer import optimizer, write_history
-from protonet.training.parallel import Group, joined
+from protonet.training.parallel import Group, is_joined, joined, told_once
 from protonet.training.plan import Plan, check_prefix, found_path, plan
 from protonet.training.random import seed_random
 from protonet.training.run import Run
@@ -34,6 +34,7 @@ from protonet.weights.read import split_paths
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16")
 _CPU = 0
+_ECHO = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ def train(
         raise NetError(f"the precision {precision!r} is unknown", None, hint)
     options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
     with opened(made, device, log, tensorboard, effects, **options) as run:
-        refuse_twins(run.net.message)
-        _start(run, paths, snapshot)
+        with told_once():
+            refuse_twins(run.net.message)
+            _start(run, paths, snapshot)
         solve(run)
         return _result(run)
 
@@ -98,10 +100,13 @@ def opened(
     kind = pick_device(device, made)
     if kind == "cpu":
         keep_memory()
-    with joined(kind) as group, Signals(effects) as signals:
+    # torchrun passes on a Ctrl-C that each process has from the terminal already.
+    with Signals(effects, echo=_ECHO if is_joined() else 0.0) as signals, joined(kind) as group:
         writes = _log(log, board, group)
         try:
-            with _nets(made, group, kind, **options) as nets:
+            with ExitStack() as stack:
+                with told_once():
+                    nets = stack.enter_context(_nets(made, group, kind, **options))
                 yield _run(made, group, nets, writes, signals)
         finally:
             writes.close()

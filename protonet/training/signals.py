@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,11 @@ class Signals:
     """What signals ask for, while it is entered; the handlers before are put back after it.
 
     ``effects`` gives the action of each signal by its name: stop, snapshot or none, which passes
-    over it. The second signal that says stop raises KeyboardInterrupt. Source: SignalHandler.
+    over it. The second signal that says stop raises KeyboardInterrupt, unless it is an ``echo``,
+    seconds within which a launcher passes on what the terminal has sent. Source: SignalHandler.
     """
 
-    def __init__(self, effects: Mapping[str, str] | None = None) -> None:
+    def __init__(self, effects: Mapping[str, str] | None = None, echo: float = 0.0) -> None:
         given = {"SIGINT": "stop", "SIGTERM": "stop", "SIGHUP": "snapshot", **(effects or {})}
         _refuse_unknown(given)
         self.effects = {
@@ -33,6 +35,8 @@ class Signals:
         self.stop = False
         self.snapshot = False
         self.received = 0
+        self.echo = echo
+        self._since = 0.0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -51,9 +55,11 @@ class Signals:
         if action != "stop":
             self.snapshot = self.snapshot or action == "snapshot"
             return
-        if self.stop:
+        now = time.monotonic()
+        if not self.stop:
+            self.stop, self.received, self._since = True, number, now
+        elif now - self._since > self.echo:
             raise KeyboardInterrupt
-        self.stop, self.received = True, number
 
 
 def _refuse_unknown(effects: Mapping[str, str]) -> None:

@@ -79,5 +79,19 @@ def test_a_process_that_dies_ends_the_run_with_its_error(tmp_path):
     done = torchrun(tmp_path, "--log", "none")
     assert time.monotonic() - start < 100
     assert done.returncode != 0
-    assert "the data blob 'data' itself is not finite" in done.stderr
+    ours, _, summary = done.stderr.partition("Root Cause")
+    words = "error: iteration 1: the loss is nan; the data blob 'data' itself is not finite"
+    assert ours.startswith(words)
+    assert f"traceback : {words}" in summary
     assert not list(tmp_path.glob("tiny*"))
+
+
+def test_what_all_processes_find_wrong_is_said_once(tmp_path):
+    solved.write(tmp_path, "max_iter: 4\n")
+    (tmp_path / "train_list.txt").unlink()
+    done = torchrun(tmp_path)
+    assert done.returncode != 0
+    ours, _, summary = done.stderr.partition("Root Cause")
+    words = "error: layer 'data' (HDF5Data): there is no file or folder 'train_list.txt'"
+    assert ours.startswith(f"net.prototxt:3:21: {words}")
+    assert ours.count(words) == summary.count(words) == 1

@@ -20,6 +20,7 @@ import torch
 import protonet
 from protonet.diagnostics import NetError
 from protonet.training.log import Log
+from protonet.training.signals import Signals
 from protonet.weights.solver_state import read_solver_state
 
 FILES = ("caffemodel", "solverstate", "position.json")
@@ -136,6 +137,16 @@ def test_a_second_signal_stops_at_once(folder):
     assert not list(folder.glob("tiny*"))
 
 
+def test_a_launchers_echo_is_no_second_signal():
+    with Signals(echo=60.0) as signals:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert signals.stop
+        signals.echo = 0.0
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_hangup_snapshots_and_goes_on(folder):
     solved.write(folder, "max_iter: 8\nsnapshot_after_train: false\n")
     said = Said(3, lambda: signal.raise_signal(signal.SIGHUP))
@@ -177,6 +188,7 @@ import resource, sys
 from pathlib import Path
 import protonet
 from protonet.training.log import Log
+from protonet.training.signals import Signals
 
 class Filling(Log):
     def stepped(self, iteration, loss, rate, items):
