@@ -243,7 +243,7 @@ def test_the_editor_shows_errors_and_the_graph_follows(opened, served):
     assert page.locator("#stale").is_hidden()
     assert 'name: "hidden"' not in path.read_text()
     page.keyboard.press("Control+s")
-    page.wait_for_function("document.querySelector('#state').textContent === 'saved'")
+    page.locator("#state", has_text=re.compile("^saved$")).wait_for()
     assert 'name: "hidden"' in path.read_text()
     text.fill(path.read_text() + " ")
     text.fill(path.read_text())
