@@ -208,11 +208,23 @@ def _compiled(
     program = write(graph, None if training else list(given), False, plan.title)
     module = instantiate(program, source(program)).to(device)
     module.train(training)
+    _lay_out(module, device)
     files = [
         OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
         for node in sinks
     ]
     return Net(plan, message, graph, module, feeds, outputs, device, files=files)
+
+
+def _lay_out(module: nn.Module, device: torch.device) -> None:
+    """Have convolutions of one plane give their channels side by side, on a CPU.
+
+    oneDNN's way to planes apart takes twice the time there, pooling behind it included: a step of
+    LeNet a third less. For more planes and on a GPU nothing was gained.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d) and part.in_channels == 1 and device.type == "cpu":
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _outputs(graph: Graph) -> list[Output]:
