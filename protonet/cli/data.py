@@ -247,7 +247,7 @@ def _draw(database: Path, backend: str, sheet: Path, count: int) -> None:
 
     reader = open_reader(database, backend)
     try:
-        values = [value for _, value in islice(all_records(reader), count)]
+        values = [record.value for record in islice(all_records(reader), count)]
         write_sheet(sheet, [parse_datum(value) for value in values])
     except ValueError as error:
         raise NetError(f"{database} has an image that can't be drawn: {error}") from None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from protonet.data.buffers import new_array
-from protonet.data.databases import open_reader
-from protonet.data.datum import Bytes, Datum, parse_datum, pixels
+from protonet.data.databases import Record, open_reader
+from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.random import Mark
@@ -20,13 +20,6 @@ _KNOWN = {
     *("source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"),
     *("cache", "threads", "parser_threads"),  # of forks: how they read, not what
 }
-
-
-@dataclass(frozen=True)
-class _Record:
-    number: int
-    key: bytes
-    value: Bytes
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class DatabaseFeed(Feed):
         except NetError as error:
             place = ("data_param", "source")
             raise definition.error(error.message, *place, hint=error.hint) from None
-        self._number = self._offset = 0
+        self._offset = 0
         try:
             self._skip_at_random(seeds)
             self._infer()
@@ -82,13 +75,13 @@ class DatabaseFeed(Feed):
         if self._reader.count is not None and skip >= self._reader.count:
             what = f"rand_skip would skip {skip} records of {self._reader.count}"
             raise self.definition.error(what, "data_param", "rand_skip")
-        for _ in range(skip):
-            self._advance()
-        self._offset = 0
+        self._reader.take(skip)
 
     def _infer(self) -> None:
         """Shapes from the first record, as DataTransformer::InferBlobShape."""
-        first = _Record(self._number, *self._reader.item())
+        start = self._reader.key()
+        (first,) = self._reader.take(1)
+        self._reader.seek(start, first.number)
         datum = self._parsed(first)
         try:
             size = self._transform.size(*pixels(datum, self._color).shape)
@@ -97,38 +90,29 @@ class DatabaseFeed(Feed):
         self.shapes = {self.definition.tops[0]: (self._batch, *size)}
         self.shapes.update(dict.fromkeys(self.definition.tops[1:], (self._batch,)))
 
-    def _broken(self, record: _Record, error: Exception) -> NetError:
-        key = record.key.decode("utf-8", "backslashreplace")
+    def _broken(self, record: Record, error: Exception) -> NetError:
         name = self.definition.layer.data_param.source
-        what = f"record {record.number} (key {key!r}) of {name} can't be taken: {error}"
+        what = (
+            f"record {record.number} (key {record.shown_key!r}) of {name} can't be taken: {error}"
+        )
         return self.definition.error(what, "data_param", "source")
 
-    def _parsed(self, record: _Record) -> Datum:
+    def _parsed(self, record: Record) -> Datum:
         try:
             return parse_datum(record.value)
         except ValueError as error:
             raise self._broken(record, error) from None
 
-    def plan(self) -> tuple[list[_Record], Draws]:
-        records = []
-        for _ in range(self._batch):
-            while self._is_anothers():
-                self._advance()
-            records.append(_Record(self._number, *self._reader.item()))
-            self._advance()
-        return records, self._transform.draw(self._batch)
-
-    def _is_anothers(self) -> bool:
-        """Whether the record belongs to another process. Source: DataLayer::Skip."""
+    def plan(self) -> tuple[list[Record], Draws]:
+        """Of several processes each has every so manieth record. Source: DataLayer::Skip."""
         definition = self.definition
-        return definition.training and self._offset % definition.world != definition.rank
+        world = definition.world if definition.training else 1
+        others = (definition.rank - self._offset) % world
+        count = others + (self._batch - 1) * world + 1
+        self._offset += count
+        return self._reader.take(count)[others::world], self._transform.draw(self._batch)
 
-    def _advance(self) -> None:
-        """Source: DataLayer::Next."""
-        self._offset += 1
-        self._number = 0 if self._reader.advance() else self._number + 1
-
-    def make(self, planned: tuple[list[_Record], Draws], new: Allocate = new_array) -> Batch:
+    def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:
         records, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         labels = np.zeros(len(records), np.float32)
@@ -149,8 +133,8 @@ class DatabaseFeed(Feed):
         return dict(zip(self.definition.tops, (images, labels), strict=False))
 
     def mark(self) -> _Mark:
-        key, _ = self._reader.item()
-        return _Mark(key, self._number, self._offset, self._transform.random.mark())
+        reader = self._reader
+        return _Mark(reader.key(), reader.number, self._offset, self._transform.random.mark())
 
     def marked(self, mark: _Mark) -> dict[str, Any]:
         return {
@@ -162,10 +146,10 @@ class DatabaseFeed(Feed):
 
     def go_to(self, state: dict[str, Any]) -> None:
         key = bytes.fromhex(state["key"])
-        if not self._reader.seek(key):
+        if not self._reader.seek(key, int(state["number"])):
             shown = key.decode("utf-8", "backslashreplace")
             raise ValueError(f"the database has no key {shown!r} any more")
-        self._number, self._offset = int(state["number"]), int(state["offset"])
+        self._offset = int(state["offset"])
         self._transform.random.back_to(Mark.of(state["random"]))
 
     def close(self) -> None:

@@ -6,31 +6,47 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from protonet.data.datum import Bytes
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
 
 
+class Record(NamedTuple):
+    """One record and its number, from 0; an LMDB's is a view, good until the reader closes."""
+
+    number: int
+    key: Bytes
+    value: Bytes
+
+    @property
+    def shown_key(self) -> str:
+        """The key as text, whatever bytes it has."""
+        return bytes(self.key).decode("utf-8", "backslashreplace")
+
+    def __str__(self) -> str:
+        return f"record {self.number} (key {self.shown_key!r})"
+
+
 class Reader(Protocol):
-    """A cursor over a database's records, which begins at the first."""
+    """A cursor over a database's records, which begins at the first, number 0."""
 
     count: int | None
+    number: int
 
-    def item(self) -> tuple[bytes, Bytes]:
-        """Key and value where it stands; a view of an LMDB's is good until the reader closes."""
+    def take(self, count: int) -> list[Record]:
+        """So many records from where it stands on, the first following the last."""
         ...
 
-    def advance(self) -> bool:
-        """Go one record on, after the last to the first; whether it did that."""
+    def key(self) -> bytes:
+        """The key where it stands."""
         ...
 
-    def seek(self, key: bytes) -> bool:
-        """Stand at a key; whether the database has it."""
+    def seek(self, key: bytes, number: int) -> bool:
+        """Stand at a key, which has that number; whether the database has it."""
         ...
 
     def close(self) -> None:
@@ -46,14 +62,14 @@ class LmdbReader:
 
     def __init__(self, path: Path) -> None:
         self._key = os.path.realpath(path)
-        self._error = need("lmdb", "an LMDB").Error
+        self.number = 0
         self._environment = self._open(path)
+        self._whole = _Whole(self._environment, path)
         try:
-            self._whole = _Whole(self._environment, path)
             self.count: int | None = int(self._environment.stat()["entries"])
-            self._transaction = self._environment.begin(buffers=True)
-            self._cursor = self._transaction.cursor()
-            with self._clear_errors():
+            with self._whole:
+                self._transaction = self._environment.begin(buffers=True)
+                self._cursor = self._transaction.cursor()
                 has_records = self._cursor.first()
             _refuse_empty(path, has_records)
         except BaseException:
@@ -70,6 +86,7 @@ class LmdbReader:
         return environment
 
     def _release(self) -> None:
+        self._whole.close()
         with self._lock:
             environment, users = self._shared.pop(self._key)
             if users > 1:
@@ -77,33 +94,29 @@ class LmdbReader:
             else:
                 environment.close()
 
-    def item(self) -> tuple[bytes, Bytes]:
-        """The record where it stands, a view into the file."""
-        with self._clear_errors():
-            key, value = self._cursor.item()
-            return bytes(key), value
+    def take(self, count: int) -> list[Record]:
+        """Views into the file, read on without a call for each."""
+        records: list[Record] = []
+        with self._whole:
+            while (wanted := count - len(records)) > 0:
+                rows = list(islice(self._cursor.iternext(), wanted))
+                records += [Record(n, *row) for n, row in enumerate(rows, self.number)]
+                self.number += len(rows)
+                if len(rows) < wanted or not self._cursor.next():
+                    self._cursor.first()
+                    self.number = 0
+        return records
 
-    def advance(self) -> bool:
-        """Go on; the last record is followed by the first."""
-        with self._clear_errors():
-            if self._cursor.next():
-                return False
-            self._cursor.first()
-            return True
+    def key(self) -> bytes:
+        """A copy of the key."""
+        with self._whole:
+            return bytes(self._cursor.key())
 
-    def seek(self, key: bytes) -> bool:
+    def seek(self, key: bytes, number: int) -> bool:
         """Stand at a key."""
-        with self._clear_errors():
+        self.number = number
+        with self._whole:
             return bool(self._cursor.set_key(key))
-
-    @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        """LMDB's error of a page that makes no sense, as one of the database's."""
-        self._whole.check()
-        try:
-            yield
-        except self._error as error:
-            raise NetError(f"the LMDB {self._key} can't be read: {error}") from None
 
     def close(self) -> None:
         """End the transaction; the last reader closes the environment."""
@@ -148,25 +161,30 @@ def _unopened(path: Path, error: Exception) -> NetError:
 
 
 class _Whole:
-    """Sees that a file still has all its pages: to read past its end would end the process."""
+    """Entered to read: the file still has all its pages, and LMDB's errors are the database's.
+
+    To read past the end of a file would end the process; one that was removed or replaced stays
+    whole for who has it open.
+    """
 
     def __init__(self, environment: Any, path: Path) -> None:
-        self._path = path
-        self._file = (path if path.is_file() else path / "data.mdb").resolve()
-        self._number = self._file.stat().st_ino
+        self._path = os.fspath(path)
+        self._error = need("lmdb", "an LMDB").Error
         self._wanted = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-        self.check()
+        self._file = os.open(path if path.is_file() else path / "data.mdb", os.O_RDONLY)
 
-    def check(self) -> None:
-        """NetError where it is shorter; one that was removed stays whole for who has it open."""
-        try:
-            now = self._file.stat()
-        except FileNotFoundError:
-            return
-        if now.st_ino == self._number and now.st_size < self._wanted:
-            size = f"{now.st_size} bytes of {self._wanted}"
-            what = f"the LMDB {os.fspath(self._path)} is cut off: {size}"
+    def __enter__(self) -> None:
+        size = os.fstat(self._file).st_size
+        if size < self._wanted:
+            what = f"the LMDB {self._path} is cut off: {size} bytes of {self._wanted}"
             raise NetError(what, None, "copy or make it again")
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, self._error):
+            raise NetError(f"the LMDB {self._path} can't be read: {error}") from None
+
+    def close(self) -> None:
+        os.close(self._file)
 
 
 def _refuse_empty(path: Path, has_records: bool) -> None:
@@ -190,6 +208,7 @@ class LevelReader:
             raise NetError(f"{os.fspath(path)} is no LevelDB", None, hint)
         self._path = path
         self.count: int | None = None
+        self.number = 0
         self._folder = tempfile.TemporaryDirectory(prefix="protonet-leveldb-")
         _link(path, Path(self._folder.name))
         try:
@@ -207,25 +226,30 @@ class LevelReader:
             self.close()
             raise
 
-    def item(self) -> tuple[bytes, Bytes]:
-        """The record where it stands."""
+    def take(self, count: int) -> list[Record]:
+        """Copies of the records."""
+        return [self._next() for _ in range(count)]
+
+    def _next(self) -> Record:
         try:
-            key, value = self._iterator.item()
+            record = Record(self.number, *self._iterator.item())
+            self._iterator.next()
         except self._errors as error:
             what = f"the LevelDB {os.fspath(self._path)} can't be read: {error}"
             raise NetError(what) from None
-        return key, value
+        self.number += 1
+        if not self._iterator.valid():
+            self._iterator.seek_to_first()
+            self.number = 0
+        return record
 
-    def advance(self) -> bool:
-        """Go on; the last record is followed by the first."""
-        self._iterator.next()
-        if self._iterator.valid():
-            return False
-        self._iterator.seek_to_first()
-        return True
+    def key(self) -> bytes:
+        """The key where it stands."""
+        return bytes(self._iterator.key())
 
-    def seek(self, key: bytes) -> bool:
+    def seek(self, key: bytes, number: int) -> bool:
         """Stand at a key."""
+        self.number = number
         self._iterator.seek(key)
         return bool(self._iterator.valid() and self._iterator.key() == key)
 

@@ -1,29 +1,28 @@
-"""One record of a database: a Datum's fields without a copy, and its image."""
+"""One record of a database: a Datum's fields, and its image."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from protonet.data.extras import need
-from protonet.schema.pool import message
+from protonet.schema.pool import message, message_class
 
 Bytes = bytes | memoryview
 Image = NDArray[Any]
-_CHANNELS, _HEIGHT, _WIDTH, _DATA, _LABEL, _FLOATS, _ENCODED = range(1, 8)
-_FIXED = {1: 8, 5: 4}
-_FLOAT_TAG = _FLOATS << 3 | 5
+_NO_FLOATS = np.empty(0, np.float32)
 
 
 class Datum(NamedTuple):
-    """The fields of a Datum; ``data`` is a view of the record, ``label`` None where it has none."""
+    """The fields of a Datum; ``label`` is None where it has none."""
 
     channels: int
     height: int
     width: int
-    data: Bytes
+    data: bytes
     label: int | None
     floats: NDArray[np.float32]
     encoded: bool
@@ -31,83 +30,19 @@ class Datum(NamedTuple):
 
 def parse_datum(record: Bytes) -> Datum:
     """The fields of a serialized Datum. ValueError where the record is none."""
-    numbers: dict[int, int] = {}
-    data: Bytes = b""
-    floats: list[NDArray[np.float32]] = []
-    at, end = 0, len(record)
-    while at < end:
-        tag, at = _varint(record, at)
-        field, wire = tag >> 3, tag & 7
-        if wire == 0:
-            numbers[field], at = _varint(record, at)
-        elif wire == 2:
-            size, at = _varint(record, at)
-            value, at = _slice(record, at, size)
-            if field == _DATA:
-                data = value
-            elif field == _FLOATS:
-                floats.append(_as_floats(value))
-        elif tag == _FLOAT_TAG:
-            run, at = _unpacked_floats(record, at - 1)
-            floats.append(run)
-        else:
-            _, at = _slice(record, at, _fixed(wire))
-    channels, height, width = (numbers.get(f, 0) for f in (_CHANNELS, _HEIGHT, _WIDTH))
-    label = _signed(numbers[_LABEL]) if _LABEL in numbers else None
-    joined = np.concatenate(floats) if floats else np.empty(0, np.float32)
-    encoded = bool(numbers.get(_ENCODED))
-    return Datum(channels, height, width, data, label, joined, encoded)
-
-
-def _varint(record: Bytes, at: int) -> tuple[int, int]:
-    if at < len(record) and record[at] < 0x80:
-        return record[at], at + 1
-    value = shift = 0
-    while shift < 64:
-        if at >= len(record):
-            raise ValueError("it ends within a number")
-        byte = record[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise ValueError("it is no Datum message")
-
-
-def _slice(record: Bytes, at: int, size: int) -> tuple[Bytes, int]:
-    if at + size > len(record):
-        raise ValueError(f"it ends {at + size - len(record)} bytes too early")
-    return record[at : at + size], at + size
-
-
-def _fixed(wire: int) -> int:
-    if wire not in _FIXED:
-        raise ValueError("it is no Datum message")
-    return _FIXED[wire]
-
-
-def _as_floats(value: Bytes) -> NDArray[np.float32]:
-    if len(value) % 4:
-        raise ValueError("its float_data is cut off")
-    return np.frombuffer(value, dtype="<f4")
-
-
-def _unpacked_floats(record: Bytes, at: int) -> tuple[NDArray[np.float32], int]:
-    """A run of float_data written one by one, five bytes each, from the first tag on."""
-    whole = (len(record) - at) // 5
-    rows = np.frombuffer(record, np.uint8, whole * 5, at).reshape(whole, 5)
-    others = np.flatnonzero(rows[:, 0] != _FLOAT_TAG)
-    count = int(others[0]) if others.size else whole
-    if not count:
-        raise ValueError("it ends within a number")
-    values = np.ascontiguousarray(rows[:count, 1:]).view("<f4").reshape(count)
-    return values, at + 5 * count
-
-
-def _signed(value: int) -> int:
-    """An int32 from its varint, which is that of 64 bits."""
-    return value - (1 << 64) if value >= 1 << 63 else value
+    try:
+        given = message_class("Datum").FromString(record)
+    except DecodeError:
+        raise ValueError("it is no Datum message, or it is cut off") from None
+    return Datum(
+        given.channels,
+        given.height,
+        given.width,
+        given.data,
+        given.label if given.HasField("label") else None,
+        np.array(given.float_data, np.float32) if given.float_data else _NO_FLOATS,
+        given.encoded,
+    )
 
 
 def pixels(datum: Datum, color: bool | None) -> Image:
@@ -120,14 +55,14 @@ def pixels(datum: Datum, color: bool | None) -> Image:
         return decoded(datum.data, color)
     shape = (datum.channels, datum.height, datum.width)
     size = shape[0] * shape[1] * shape[2]
-    values = np.frombuffer(datum.data, np.uint8) if len(datum.data) else datum.floats
+    values = np.frombuffer(datum.data, np.uint8) if datum.data else datum.floats
     if min(shape) < 1 or len(values) != size:
         shown = "x".join(str(n) for n in shape)
         raise ValueError(f"it states {shown} = {size} values, and has {len(values)}")
     return values.reshape(shape)
 
 
-def decoded(data: Bytes, color: bool | None) -> Image:
+def decoded(data: bytes, color: bool | None) -> Image:
     """An encoded image as (channels, height, width), uint8, BGR where it is of colour."""
     cv2 = need("cv2", "an encoded image")
     flags = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}

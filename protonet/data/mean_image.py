@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.cores import available_cores
-from protonet.data.databases import Reader
-from protonet.data.datum import Bytes, Image, parse_datum, pixels
+from protonet.data.databases import Reader, Record
+from protonet.data.datum import Image, parse_datum, pixels
 from protonet.data.ordered import in_order
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
@@ -46,35 +46,32 @@ class Mean:
         return [float(value) for value in self.image.mean((1, 2), dtype=np.float64)]
 
 
-def all_records(reader: Reader) -> Iterator[tuple[bytes, Bytes]]:
+def all_records(reader: Reader) -> Iterator[Record]:
     """Each record of a database once, from where the reader stands to the last."""
     while True:
-        yield reader.item()
-        if reader.advance():
+        yield from reader.take(1)
+        if reader.number == 0:
             return
 
 
-def images_of(records: Iterable[tuple[bytes, Bytes]], path: Path) -> Iterator[tuple[bytes, Image]]:
-    """The key and image of each record. NetError, with number and key, where one has none."""
+def images_of(records: Iterable[Record], path: Path) -> Iterator[tuple[Record, Image]]:
+    """Each record and its image. NetError, with number and key, where one has none."""
 
-    def image(numbered: tuple[int, tuple[bytes, Bytes]]) -> tuple[bytes, Image]:
-        number, (key, value) = numbered
+    def image(record: Record) -> tuple[Record, Image]:
         try:
-            return key, pixels(parse_datum(value), None)
+            return record, pixels(parse_datum(record.value), None)
         except ValueError as error:
-            raise broken(path, number, key, error) from None
+            raise broken(path, record, error) from None
 
-    return in_order(image, enumerate(records), available_cores())
+    return in_order(image, records, available_cores())
 
 
-def broken(path: Path, number: int, key: bytes, error: Exception) -> NetError:
+def broken(path: Path, record: Record, error: Exception) -> NetError:
     """The error of a record that can't be taken."""
-    shown = key.decode("utf-8", "backslashreplace")
-    what = f"record {number} (key {shown!r}) of {os.fspath(path)} can't be taken: {error}"
-    return NetError(what)
+    return NetError(f"{record} of {os.fspath(path)} can't be taken: {error}")
 
 
-def mean_of(images: Iterable[tuple[bytes, Image]], path: Path, pca: bool) -> Mean:
+def mean_of(images: Iterable[tuple[Record, Image]], path: Path, pca: bool) -> Mean:
     """The mean of images that all have one size, and with ``pca`` their colours' components.
 
     The sum is in single precision, image by image, as Caffe's. NetError where sizes differ, or
@@ -83,12 +80,12 @@ def mean_of(images: Iterable[tuple[bytes, Image]], path: Path, pca: bool) -> Mea
     total: NDArray[np.float32] | None = None
     colors = _Colors() if pca else None
     count = 0
-    for number, (key, image) in enumerate(images):
+    for record, image in images:
         if total is None:
             total = np.zeros(image.shape, np.float32)
         if image.shape != total.shape:
             what = f"it is {image.shape}, and the first image is {total.shape}"
-            raise broken(path, number, key, ValueError(what))
+            raise broken(path, record, ValueError(what))
         total += image
         if colors is not None:
             _refuse_gray(image, path)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from protonet.data.datum import Bytes, Datum, parse_datum, pixels
+from protonet.data.databases import Record
+from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.mean_image import broken
 
 _KINDS = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"BM", "bmp"), (b"RIFF", "webp"))
@@ -36,21 +37,21 @@ class Survey:
     first: list[First] = field(default_factory=list)
 
 
-def survey(records: Iterable[tuple[bytes, Bytes]], path: Path, first: int) -> Survey:
+def survey(records: Iterable[Record], path: Path, first: int) -> Survey:
     """Count all records, and look into the first few. NetError where one is no Datum."""
     found = Survey()
-    for key, value in records:
+    for record in records:
         try:
-            _count(found, key, value, first)
+            _count(found, record, first)
         except ValueError as error:
-            raise broken(path, found.count, key, error) from None
+            raise broken(path, record, error) from None
         found.count += 1
-        found.values += len(value)
+        found.values += len(record.value)
     return found
 
 
-def _count(found: Survey, key: bytes, value: Bytes, first: int) -> None:
-    datum = parse_datum(value)
+def _count(found: Survey, record: Record, first: int) -> None:
+    datum = parse_datum(record.value)
     kind = _kind(datum)
     states = datum.channels * datum.height * datum.width
     shape = f"{datum.channels}x{datum.height}x{datum.width}" if states else "size not stated"
@@ -59,7 +60,7 @@ def _count(found: Survey, key: bytes, value: Bytes, first: int) -> None:
         image = pixels(datum, None)
         shape = "x".join(str(n) for n in image.shape)
     if found.count < first:
-        name = key.decode("utf-8", "backslashreplace")
+        name = record.shown_key
         found.first.append(First(name, shape, kind, datum.label, float(image.mean())))
     found.shapes[shape, kind] += 1
     found.labels[datum.label] += 1
@@ -68,6 +69,5 @@ def _count(found: Survey, key: bytes, value: Bytes, first: int) -> None:
 def _kind(datum: Datum) -> str:
     """How the record holds its image."""
     if not datum.encoded:
-        return "raw" if len(datum.data) else "float"
-    start = bytes(datum.data[:8])
-    return next((kind for mark, kind in _KINDS if start.startswith(mark)), "encoded")
+        return "raw" if datum.data else "float"
+    return next((kind for mark, kind in _KINDS if datum.data.startswith(mark)), "encoded")
