@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import warnings
 from typing import Any
@@ -93,8 +94,22 @@ def _warn_once(
         print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
 
 
+def _unwind(number: int, _frame: Any) -> None:
+    """End as an exception does, so that what is half written is taken away."""
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(128 + number)
+
+
+def _take_signals() -> None:
+    for name in ("SIGTERM", "SIGHUP"):  # Windows lacks the second
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _unwind)
+
+
 def main() -> None:
     """Run the command; a user's mistake is one clear error and exit code 1."""
+    _take_signals()
     warnings.simplefilter("always", NetWarning)
     warnings.showwarning = _warn_once  # type: ignore[assignment]
     try:

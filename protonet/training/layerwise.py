@@ -6,7 +6,7 @@ output is no number, the time of each layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,8 @@ from protonet.codegen import instantiate, source, write
 from protonet.diagnostics import NetError
 from protonet.graph import Node, Value
 from protonet.schema.pool import message
-from protonet.training.log import Log
-from protonet.training.nets import Net, share_weights
+from protonet.training.nets import Net
+from protonet.training.sharing import lend_weights
 
 Values = dict[Value, Tensor]
 
@@ -52,7 +52,7 @@ def stages(net: Net, allow_python: bool = True) -> list[Stage]:
             program = write(graph, [value.blob for value in node.outputs], False, node.name)
             module = instantiate(program, source(program)).to(net.device)
             module.train(net.module.training)
-            share_weights(module, net.module)
+            lend_weights(module, net.module)
             made.append(Stage(node, module, bottoms))
     return made
 
@@ -140,76 +140,6 @@ def _described(blob: str, tensor: Tensor) -> str:
     if not tensor.numel():
         return f"{blob!r} ({size})"
     return f"{blob!r} ({size}, from {float(tensor.min()):g} to {float(tensor.max()):g})"
-
-
-def explained(net: Net, batch: Mapping[str, Tensor], log: Log) -> dict[str, Tensor]:
-    """A forward and backward pass that prints the mean of every blob and gradient.
-
-    Source: Net::ForwardDebugInfo, BackwardDebugInfo.
-    """
-    made = stages(net)
-    values = first_values(net, batch)
-    results: dict[str, Tensor] = {}
-    for stage in made:
-        found = stage.run(values)
-        values |= found
-        results |= {value.blob: tensor for value, tensor in found.items()}
-        for line in _forward_lines(stage, found):
-            log.said(line)
-    for tensor in values.values():
-        if tensor.requires_grad:
-            tensor.retain_grad()
-    results["objective"] = objective(values, made)
-    results["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
-    for stage in reversed(made):
-        for line in _backward_lines(stage, values):
-            log.said(line)
-    log.said(_norms(net))
-    return results
-
-
-def update_lines(net: Net) -> Iterator[str]:
-    """The mean of every parameter and of what was taken off it. Net::UpdateDebugInfo."""
-    for weight in net.weights():
-        layer, index = weight.param.owner.name, weight.param.index
-        grad = weight.tensor.grad
-        diff = 0.0 if grad is None else _mean(grad)
-        data = _mean(weight.tensor)
-        yield f"    [Update] Layer {layer}, param {index} data: {data:g}; diff: {diff:g}"
-
-
-def _forward_lines(stage: Stage, found: Mapping[Value, Tensor]) -> Iterator[str]:
-    start = f"    [Forward] Layer {stage.node.name}"
-    for value, tensor in found.items():
-        yield f"{start}, top blob {value.blob} data: {_mean(tensor):g}"
-    for index, parameter in enumerate(stage.module.state_dict().values()):
-        yield f"{start}, param blob {index} data: {_mean(parameter):g}"
-
-
-def _backward_lines(stage: Stage, values: Mapping[Value, Tensor]) -> Iterator[str]:
-    start = f"    [Backward] Layer {stage.node.name}"
-    for value in stage.bottoms:
-        grad = values[value].grad if values[value].requires_grad else None
-        if grad is not None:
-            yield f"{start}, bottom blob {value.blob} diff: {_mean(grad):g}"
-    for index, parameter in enumerate(stage.module.parameters()):
-        if parameter.grad is not None:
-            yield f"{start}, param blob {index} diff: {_mean(parameter.grad):g}"
-
-
-def _norms(net: Net) -> str:
-    tensors = [weight.tensor.detach() for weight in net.weights()]
-    grads = [w.tensor.grad for w in net.weights() if w.tensor.grad is not None]
-    (one, one_diff), (two, two_diff) = (
-        [sum(float(t.norm(p)) ** p for t in some) ** (1 / p) for some in (tensors, grads)]
-        for p in (1, 2)
-    )
-    norms = f"L1 norm = ({one:g}, {one_diff:g}); L2 norm = ({two:g}, {two_diff:g})"
-    return f"    [Backward] All net params (data, diff): {norms}"
-
-
-def _mean(tensor: Tensor) -> float:
-    return float(tensor.detach().float().abs().mean()) if tensor.numel() else 0.0
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -18,10 +18,10 @@ from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError
 from protonet.graph import Graph, Param
-from protonet.layers.base import show
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.training.plan import NetPlan
+from protonet.training.sharing import held
 
 Array = npt.NDArray[Any]
 
@@ -124,7 +124,7 @@ class Net:
         made = []
         for param in self.graph.params:
             place = places[param.owner.name][param.index]
-            tensor = _attribute(self.module, place.name)
+            tensor = held(self.module, place.name)
             made.append(Weight(param, tensor, place.kind == "transposed"))
         return made
 
@@ -236,31 +236,3 @@ def _outputs(graph: Graph) -> list[Output]:
     }
     ends = [value for value in graph.outputs if not value.producer.layer.is_data]
     return sorted((Output(v.blob, weights[v.blob]) for v in ends), key=lambda o: o.blob.encode())
-
-
-def share_weights(target: nn.Module, owner: nn.Module) -> None:
-    """Let a net hold the very blobs of another, layer by layer of one name.
-
-    NetError where a layer's blobs don't fit. Source: Net::ShareTrainedLayersWith.
-    """
-    ours, theirs = (vars(type(net))["protonet_blobs"] for net in (target, owner))
-    for layer, places in ours.items():
-        for index, (own, other) in enumerate(zip(places, theirs.get(layer, ()), strict=False)):
-            if own.shape != other.shape or own.kind != other.kind:
-                raise NetError(
-                    f"blob {index} of layer {layer!r} is {show(own.shape)} in one net, "
-                    f"{show(other.shape)} in the other",
-                    None,
-                    "layers of one name share their blobs; rename one of the two",
-                )
-            module, _, leaf = own.name.rpartition(".")
-            held, tensor = _attribute(target, own.name), _attribute(owner, other.name)
-            if held.shape != tensor.shape:  # shared under another shape, seen on its own
-                tensor = nn.Parameter(tensor.detach().view(held.shape))
-            setattr(_attribute(target, module), leaf, tensor)
-
-
-def _attribute(net: Any, name: str) -> Any:
-    for part in name.split(".") if name else ():
-        net = getattr(net, part)
-    return net

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from protonet.diagnostics import NetError
+from protonet.training.debug import explained, mean, update_lines
 from protonet.training.evaluate import Score, evaluate, scores
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, Speed
@@ -76,12 +77,11 @@ class Run:
         batch = self.net.next_batch()
         before = torch.get_rng_state()
         if detailed:
-            from protonet.training.layerwise import explained
-
             found = explained(self.net, batch, self.log)
         else:
             found = self.net.forward(batch)
-            found["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
+            if found["objective"].requires_grad:
+                found["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
         loss = float(found["objective"].detach())
         if not math.isfinite(loss):
             torch.set_rng_state(before)
@@ -142,17 +142,16 @@ class Run:
         """Apply the gradients."""
         if shown:
             self.log.rated(self.iteration, rate)
+        detailed = shown and self.plan.solver.debug_info
+        before = [mean(weight.tensor) for weight in self.weights] if detailed else []
         self.optimizer.step()
         if self.optimizer.clipped:
             norm, scale = self.optimizer.clipped
             limit = self.plan.solver.clip_gradients
             text = f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) "
             self.log.said(f"{text}by scale factor {scale:g}")
-        if shown and self.plan.solver.debug_info:
-            from protonet.training.layerwise import update_lines
-
-            for line in update_lines(self.net):
-                self.log.said(line)
+        for line in update_lines(self.weights, before) if detailed else ():
+            self.log.said(line)
 
     def test(self) -> None:
         """Run every test net, on the first process. Source: Solver::TestAll."""

@@ -14,17 +14,19 @@ from torch import nn
 
 from protonet.data.definition import fresh_seed
 from protonet.diagnostics import NetError
+from protonet.training.debug import Told
 from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, open_log
 from protonet.training.loop import solve
 from protonet.training.memory import keep_memory
-from protonet.training.nets import Net, open_net, share_weights
+from protonet.training.nets import Net, open_net
 from protonet.training.optimizer import optimizer, write_history
 from protonet.training.parallel import Group, is_joined, joined, told_once
 from protonet.training.plan import Plan, check_prefix, found_path, plan
 from protonet.training.random import seed_random
 from protonet.training.run import Run
+from protonet.training.sharing import share_weights
 from protonet.training.signals import Signals
 from protonet.training.snapshot import learned_net, read_snapshot, restore_position
 from protonet.weights.caffemodel import refuse_twins
@@ -168,8 +170,15 @@ def _common_seed(group: Group) -> int:
 def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) -> Run:
     net = nets[0]
     weights = net.weights()
-    gradients = Gradients([w.tensor for w in weights], group, made.solver.layer_wise_reduce)
+    for weight in weights:  # Caffe computes no gradient either: param_propagate_down
+        if isinstance(weight.tensor, nn.Parameter) and not weight.param.lr_mult:
+            weight.tensor.requires_grad_(False)
+    # By layers, as debug_info has it, a shared gradient comes in parts.
+    layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info
+    gradients = Gradients([w.tensor for w in weights], group, layer_wise)
     chosen = optimizer(made.method, made.solver, weights)
+    for test in nets[1:] if made.solver.debug_info else ():
+        test.call = Told(test, log)
     chosen.keep_updates = made.solver.snapshot_diff or made.solver.debug_info
     return Run(made, group, net, nets[1:], weights, chosen, gradients, log, signals)
 
@@ -208,7 +217,7 @@ def _resume(run: Run, path: str) -> None:
 
 
 def _result(run: Run) -> Trained:
-    run.net.module.eval()
+    run.net.module.eval().requires_grad_(True)
     loss = run.progress.smoothed_loss
     received = run.signals.received if run.stopping else 0
     return Trained(

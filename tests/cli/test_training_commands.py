@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,51 @@ def test_a_pipe_gets_caffes_lines_and_a_plot_is_made_of_them():
     assert "Iteration 2, lr = " in Path("train.log").read_text()
     run("plot", "train.log", "-o", "loss.png")
     assert Path("loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def rows(log, which):
+    """The table that parse_log.py makes of a log's lines: iteration, seconds, rate, outputs."""
+    iteration, rate, start, table = None, None, None, {}
+    for line in log.splitlines():
+        day, clock = line.split()[:2]
+        now = datetime.strptime(f"2028{day[1:]} {clock}", "%Y%m%d %H:%M:%S.%f")  # noqa: DTZ007
+        start = now if "Solving" in line and start is None else start
+        found = re.search(r"Iteration (\d+)", line)
+        iteration = int(found[1]) if found else iteration
+        found = re.search(r"lr = ([-+]?[0-9]*\.?[0-9]+([eE]?[-+]?[0-9]+)?)", line)
+        rate = float(found[1]) if found else rate
+        found = re.search(which + r" net output #(\d+): (\S+) = ([\.\deE+-]+)", line)
+        if found:
+            seconds = (now - start).total_seconds()
+            row = table.setdefault(iteration, {"seconds": seconds, "rate": rate})
+            row[found[2]] = float(found[3])
+    return table
+
+
+def test_parse_log_finds_the_numbers_of_the_run():
+    solved.write(Path(), "max_iter: 6\ndisplay: 2\ntest_iter: 2\ntest_interval: 3\n")
+    command = [sys.executable, "-m", "protonet", "train", "solver.prototxt", "--log"]
+    log, told = (
+        subprocess.run([*command, kind], capture_output=True, text=True, check=True)
+        for kind in ("caffe", "json")
+    )
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    train, test = rows(log.stderr, "Train"), rows(log.stderr, "Test")
+    for table, kind in ((train, "train"), (test, "test")):
+        wanted = {e["iteration"]: e["outputs"] for e in events if e["event"] == kind}
+        wanted = {iteration: outputs for iteration, outputs in wanted.items() if outputs}
+        found = {i: {k: row[k] for k in wanted[i]} for i, row in table.items()}
+        assert list(found) == list(wanted)
+        for iteration, outputs in wanted.items():
+            assert found[iteration] == pytest.approx(outputs, rel=1e-5)
+        seconds = [row["seconds"] for row in table.values()]
+        assert seconds == sorted(seconds)
+        assert 0 <= seconds[0] <= seconds[-1] < 60
+    # As of Caffe's own logs: the rate of a row is the one said before it.
+    rates = [0.05 * (1 + 0.1 * iteration) ** -0.75 for iteration in (0, 2)]
+    none, *said = (row["rate"] for row in train.values())
+    assert none is None
+    assert said == pytest.approx(rates, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -189,3 +193,19 @@ def test_show():
             run("show", name)
     with pytest.raises(NetError, match="no kind of image"):
         run("show", "raw_lmdb", "--sheet", "sheet.what")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a word")
+@pytest.mark.parametrize("backend", ["lmdb", "leveldb"])
+def test_a_command_that_is_ended_leaves_nothing(tmp_path, backend):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((200, 200, 3), np.uint8))
+    (tmp_path / "list.txt").write_text("a.png 0\n" * 100_000)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    command = [sys.executable, "-m", "protonet", "data", "images", ".", "list.txt", "-o", "db"]
+    process = subprocess.Popen([*command, "--backend", backend], cwd=tmp_path)
+    while not list(tmp_path.glob(".db.*/*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert sorted(p.name for p in tmp_path.iterdir()) == before

@@ -296,6 +296,37 @@ def test_clipping_is_said(folder):
     assert any("Gradient clipping: scaling down" in line for line in caffe_lines())
 
 
+def test_what_does_not_learn_counts_in_no_norm(folder):
+    # Caffe computes no gradient under lr_mult 0 (param_propagate_down): it can't be clipped by it.
+    frozen = 'bottom: "data" top: "ip1" param {{ lr_mult: 0 }} param {{ lr_mult: 0 }}'
+    net = solved.NET.replace('bottom: "data" top: "ip1"', frozen)
+    solved.write(folder, "max_iter: 1\nclip_gradients: 1e-6\n", net=net, shuffle=False, dropout=0)
+    trained = protonet.train("solver.prototxt", log="none")
+    assert all(parameter.requires_grad for parameter in trained.net.parameters())
+    lines = caffe_lines()
+    (line,) = (line for line in lines if "Gradient clipping" in line)
+    found = float(re.search(r"L2 norm ([\d.e-]+) >", line)[1])
+    solved.write(
+        folder, "max_iter: 1\nmomentum: 0\nweight_decay: 0\n", net=net, shuffle=False, dropout=0
+    )
+    text = Path("solver.prototxt").read_text()
+    text = text.replace("momentum: 0.9\n", "", 1).replace("weight_decay: 0.001\n", "", 1)
+    Path("solver.prototxt").write_text(text + "snapshot_diff: true\n")
+    protonet.train("solver.prototxt", log="none")
+    net = message("NetParameter")
+    net.ParseFromString(Path("tiny_iter_1.caffemodel").read_bytes())
+    diffs = [np.array(b.diff) for la in net.layer if la.name == "ip2" for b in la.blobs]
+    assert found == pytest.approx(np.linalg.norm(np.concatenate(diffs)) / 0.05, rel=1e-4)
+    assert not any(np.any(b.diff) for la in net.layer if la.name == "ip1" for b in la.blobs)
+
+
+def test_a_net_in_which_nothing_learns_runs_to_its_end(folder):
+    frozen = " param {{ lr_mult: 0 }} param {{ lr_mult: 0 }} inner_product_param"
+    net = solved.NET.replace(" inner_product_param", frozen)
+    solved.write(folder, "max_iter: 2\n", net=net)
+    assert protonet.train("solver.prototxt", log="none").iteration == 2
+
+
 def test_the_default_log_hears_everything(folder):
     solved.write(folder, "max_iter: 1\n")
     assert protonet.train("solver.prototxt", log=Log()).iteration == 1
