@@ -11,7 +11,7 @@ from protonet.zoo.entry import net_text
 
 # A size that is small and that the architecture takes, where it takes more than its own.
 SIZES = {
-    "lenet5": (1, 28, 28),
+    "lenet5": (1, 26, 26),
     "lenet": (1, 28, 28),
     "alexnet": (3, 227, 227),
     "googlenet": (3, 224, 224),

@@ -37,8 +37,9 @@ def _subsampled(net: Net, name: str, bottom: str) -> str:
 
 
 def _lenet5(net: Net) -> None:
-    # The digits of the database are 28x28; the paper has them in a blank frame of 2 pixels.
-    pad = 2 if net.training else 0
+    # The digits of the database are 28x28, the paper's in a blank frame of 2 pixels. Training
+    # crops 26x26 at random, inside a blank of 3: every digit moves by up to a pixel.
+    pad = 3 if net.training else 0
     x = _squash(net, net.conv("C1", "data", 6, 5, pad=pad))
     x = _subsampled(net, "S2", x)
     maps = [f"S2_{i}" for i in range(6)]
@@ -65,22 +66,22 @@ ENTRIES = (
         training=Training(
             ("../data/mnist_train_lmdb", "../data/mnist_test_lmdb"),
             (32, 100),
-            "scale: 0.005",
-            "scale: 0.005",
+            "scale: 0.005 crop_size: 26",
+            "scale: 0.005 crop_size: 26",
             'type: "xavier"',
         ),
         solver=Solver(
             (
-                "base_lr: 0.01",
-                'lr_policy: "multistep" gamma: 0.1 stepvalue: 1800',
+                "base_lr: 0.02",
+                'lr_policy: "multistep" gamma: 0.1 stepvalue: 1500',
                 "momentum: 0.9",
                 "weight_decay: 0.0001",
                 "random_seed: 1",
             ),
             test_iter=10,
             test_interval=500,
-            max_iter=2300,
-            snapshot=2300,
+            max_iter=2000,
+            snapshot=2000,
         ),
         published="60,850",
         source="the paper's 60,000 (C1 156, S2 12, C3 1,516, S4 32, C5 48,120, F6 10,164) and "
@@ -89,15 +90,20 @@ ENTRIES = (
         "turn, then layers that see everything, all of it trained by gradient descent from the "
         "pixels on. Every map of C3 sees only some maps of S2, after the paper's table I: that "
         "breaks the symmetry and keeps the number of connections down.",
-        recipe="Plain SGD with momentum here; the paper goes through the 60,000 digits 20 times "
-        "with a stochastic diagonal Levenberg-Marquardt method, which gives each weight a rate "
-        "of its own. Weights start evenly between ±sqrt(3 / inputs of the unit); the paper's "
-        "±2.4 / inputs is smaller and waits for those rates.",
+        recipe="SGD with momentum 0.9 and batches of 32; the rate is 0.02, and a tenth of it from "
+        "iteration 1,500 to 2,000: 16 times through the 4,000 digits that are shipped. The paper "
+        "goes 20 times through all 60,000 with a stochastic diagonal Levenberg-Marquardt method, "
+        "which gives each weight a rate of its own. So few digits would be learned by heart, so "
+        "each is shifted at random by up to a pixel, the least of the distortions that the paper "
+        "tries: measured with four seeds, 97.4 to 98.5 % of 1,000 other digits are then read. "
+        "Weights start evenly between ±sqrt(3 / inputs of the unit); the paper's ±2.4 / inputs is "
+        "smaller and waits for those rates.",
         differs="The paper's output layer is a distance to ten fixed drawings of 7x12 pixels; "
         "here it is an inner product with a softmax. S2 and S4 add four inputs before the "
         "learned coefficient; here they are averaged, so the coefficient is four times as "
-        "large. Training pads the digits of 28x28 by 2 blank pixels inside C1, where the blank "
-        "is 0 (the paper shifts it to -0.1); deploy.prototxt takes the framed 32x32.",
+        "large. Training crops digits of 28x28 to 26x26, at random, and C1 pads them by 3 blank "
+        "pixels, where the blank is 0 (the paper shifts it to -0.1); deploy.prototxt takes the "
+        "framed 32x32.",
     ),
     Entry(
         name="lenet",
