@@ -45,6 +45,11 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--raw-scale", default=255.0, show_default=True, help="What white is before it.")
 @click.option("--rgb", is_flag=True, help="Colours as RGB; Caffe's nets take BGR.")
 @click.option("--resize", type=SizeOption(), help="Bring images to this, then take the centre.")
+@click.option(
+    "--short-side",
+    type=click.IntRange(1),
+    help="Bring the shorter side to this, then take the centre.",
+)
 @click.option("--ten-crop", is_flag=True, help="Mean over corners, centre and their mirrors.")
 @click.option("--labels", type=click.Path(), help="A text with the name of a class on each line.")
 @click.option(
@@ -62,7 +67,8 @@ def command(net: str, images: tuple[str, ...], **options: Any) -> None:
 
     Images are prepared as Caffe's classification tools do it: BGR, planes first, brought to the
     net's size, the mean taken away. With --ten-crop they are brought to --resize first (256x256),
-    and the net's answers to ten crops are averaged.
+    or by --short-side 256 to that square without stretching, and the net's answers to ten crops
+    are averaged. A mean image of that size is taken away before the crops, as in training.
 
     \b
     protonet run deploy.prototxt --weights net.caffemodel --image cat.jpg --mean 104,117,123
@@ -72,6 +78,8 @@ def command(net: str, images: tuple[str, ...], **options: Any) -> None:
     """
     from protonet.data.classification import image_paths
 
+    if options["resize"] and options["short_side"]:
+        raise click.UsageError("--resize and --short-side don't go together")
     if options["out"] and not options["out"].endswith(".npy"):
         raise click.UsageError(f"--out writes an .npy file, not {options['out']}")
     paths = image_paths(images)
@@ -115,18 +123,24 @@ def _input(net: str, options: dict[str, Any]) -> tuple[str, tuple[int, ...]]:
 
 def _preparation(shape: tuple[int, ...], options: dict[str, Any]) -> Preparation:
     from protonet.data.classification import Preparation
+    from protonet.data.image_files import Size
 
     _, channels, height, width = shape
-    resize = options["resize"] or ((256, 256) if options["ten_crop"] else None)
-    if resize and (resize[0] < height or resize[1] < width):
-        what = f"images of {resize[0]}x{resize[1]} are smaller than the net's {height}x{width}"
-        raise NetError(what, None, f"give --resize {height}x{width} or more")
-    mean = _mean(options["mean"], channels, height, width)
+    short = options["short_side"]
+    frame = (short, short) if short else options["resize"]
+    frame = frame or ((256, 256) if options["ten_crop"] else (height, width))
+    if frame[0] < height or frame[1] < width:
+        what = f"images of {frame[0]}x{frame[1]} are smaller than the net's {height}x{width}"
+        option = "--short-side" if short else "--resize"
+        least = max(height, width) if short else f"{height}x{width}"
+        raise NetError(what, None, f"give {option} {least} or more")
+    size = Size(short_side=short, center=short) if short else Size(*frame)
+    mean = _mean(options["mean"], channels, [(height, width), frame])
     chosen = {key: options[key] for key in ("scale", "raw_scale", "rgb", "ten_crop")}
-    return Preparation(channels, height, width, resize, mean, **chosen)
+    return Preparation(channels, height, width, size, mean, **chosen)
 
 
-def _mean(given: str | None, channels: int, height: int, width: int) -> Array | None:
+def _mean(given: str | None, channels: int, sizes: list[tuple[int, int]]) -> Array | None:
     """The values of --mean, or its file's."""
     import numpy as np
 
@@ -138,8 +152,8 @@ def _mean(given: str | None, channels: int, height: int, width: int) -> Array | 
     try:
         values = np.array([float(value) for value in given.split(",")])
     except ValueError:
-        return fitted_mean(read_mean(given), channels, height, width, given)
-    return fitted_mean(values, channels, height, width, f"--mean {given}")
+        return fitted_mean(read_mean(given), channels, sizes, given)
+    return fitted_mean(values, channels, sizes, f"--mean {given}")
 
 
 def _values(

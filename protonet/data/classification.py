@@ -25,16 +25,17 @@ _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 class Preparation:
     """What is done to an image before the net sees it.
 
-    ``height`` and ``width`` are the net's. With ``resize`` (height, width) the image is brought to
-    that, and its centre or ten crops are cut out; else it is brought to the net's size itself.
-    Values are 0 to ``raw_scale``; the ``mean`` is (c,), or (c, h, w) of the net's size; the
-    difference is multiplied by ``scale``. Colours are BGR unless ``rgb``.
+    ``height`` and ``width`` are the net's. With ``resize`` the image is brought to that, and its
+    centre or ten crops are cut out; else it is brought to the net's size itself. Values are 0 to
+    ``raw_scale``; the ``mean`` is (c,), or (c, h, w) of the net's size or of what images are
+    brought to: then each crop loses the mean of its own place, as in training. The difference is
+    multiplied by ``scale``. Colours are BGR unless ``rgb``.
     """
 
     channels: int
     height: int
     width: int
-    resize: tuple[int, int] | None = None
+    resize: Size | None = None
     mean: Array | None = None
     scale: float = 1.0
     raw_scale: float = 255.0
@@ -48,22 +49,34 @@ class Preparation:
 
     def __call__(self, path: Path) -> Array:
         """An image file as (views, c, h, w) in single precision. NetError where it is no image."""
-        size = self.resize or (self.height, self.width)
+        size = self.resize or Size(self.height, self.width)
         try:
-            image = resized(decode(content(path), self.channels == 3), Size(*size))
+            image = resized(decode(content(path), self.channels == 3), size)
         except ValueError as error:
             raise NetError(f"{path} is no image that can be read: {error}") from None
-        image = image.reshape(*image.shape[:2], -1)
-        crops = oversample if self.ten_crop else center
-        views = crops(image, self.height, self.width).transpose(0, 3, 1, 2)
+        views = self._views(image.reshape(*image.shape[:2], -1))
         planes = views[:, ::-1] if self.rgb else views
         values: Array = planes.astype(np.float32)
         if self.raw_scale != 255:
             values *= np.float32(self.raw_scale / 255)
         if self.mean is not None:
-            values -= self.mean if self.mean.ndim == 3 else self.mean[:, None, None]
+            values -= self._mean_of_views(self.mean)
         values *= np.float32(self.scale)
         return values
+
+    def _views(self, image: Array) -> Array:
+        """The crops of a (h, w, c) image, (views, c, height, width)."""
+        crops = oversample if self.ten_crop else center
+        views: Array = crops(image, self.height, self.width).transpose(0, 3, 1, 2)
+        return views
+
+    def _mean_of_views(self, mean: Array) -> Array:
+        """What the crops lose. Source: DataTransformer, whose mean lies where the crop lay."""
+        if mean.ndim == 1:
+            return mean[:, None, None]
+        if mean.shape[1:] == (self.height, self.width):
+            return mean
+        return self._views(mean.transpose(1, 2, 0))
 
 
 def center(image: Array, height: int, width: int) -> Array:
@@ -88,15 +101,15 @@ def _middle(whole: int, part: int) -> int:
     return int(whole / 2.0 - part / 2.0)
 
 
-def fitted_mean(mean: Array, channels: int, height: int, width: int, name: str) -> Array:
-    """A mean for images of this size: (c, h, w) as it is, of another size its channels' means.
+def fitted_mean(mean: Array, channels: int, sizes: Sequence[tuple[int, int]], name: str) -> Array:
+    """A mean for images: (c, h, w) of one of these sizes as it is, else its channels' means.
 
     NetError where it has other channels. Source: Classifier::SetMean of cpp_classification.
     """
     values = np.asarray(mean, np.float32)
     while values.ndim > 3 and values.shape[0] == 1:
         values = values[0]
-    if values.shape == (channels, height, width):
+    if values.shape in [(channels, *size) for size in sizes]:
         return values
     if values.ndim not in (1, 3) or values.shape[0] not in (1, channels):
         given = "x".join(map(str, mean.shape)) or "a number"

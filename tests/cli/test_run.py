@@ -96,6 +96,18 @@ def test_ten_crops_are_averaged(folder):
     assert done.stdout.splitlines()[1] == f"  {scores.max():.4f}  class {scores.argmax()}"
 
 
+def test_crops_of_the_centre_lose_the_mean_of_their_place(folder):
+    mean = np.random.default_rng(4).uniform(0, 255, (3, 8, 8)).astype(np.float32)
+    np.save("mean.npy", mean)
+    done = run("--image", "photos/1.png", "--short-side", "8", "--ten-crop", "--mean", "mean.npy",
+               "--top", "1")  # fmt: skip
+    image = cv2.resize(cv2.imread("photos/1.png"), (12, 8))[:, 2:10]  # 9x13 before
+    image = image - mean.transpose(1, 2, 0)
+    crops = [image[y : y + 4, x : x + 6] for y in (0, 4) for x in (0, 2)] + [image[2:6, 1:7]]
+    scores = np.mean([wanted(crop, folder) for crop in crops * 2], axis=0)
+    assert done.stdout.splitlines()[1] == f"  {scores.max():.4f}  class {scores.argmax()}"
+
+
 def test_the_order_of_the_crops():
     image = np.arange(8 * 9 * 3).reshape(8, 9, 3)
     crops = oversample(image, 4, 6)
@@ -124,12 +136,12 @@ def test_a_mean_file_of_another_size_gives_the_channels_means():
     write_binaryproto("mean.binaryproto", mean)
     np.save("mean.npy", mean[0])
     values = mean.mean((0, 2, 3))
-    np.testing.assert_allclose(fitted_mean(mean, 3, 4, 6, "m"), values, rtol=1e-6)
+    np.testing.assert_allclose(fitted_mean(mean, 3, [(4, 6)], "m"), values, rtol=1e-6)
     plain = ",".join(str(v) for v in values)
     given = [run("--image", "photos/0.png", "--mean", m).stdout
              for m in ("mean.binaryproto", "mean.npy", plain)]  # fmt: skip
     assert given[0] == given[1] == given[2]
-    exact = fitted_mean(mean[:, :, :4, :6], 3, 4, 6, "m")
+    exact = fitted_mean(mean[:, :, :4, :6], 3, [(4, 6)], "m")
     np.testing.assert_array_equal(exact, mean[0, :, :4, :6])
 
 
@@ -145,6 +157,7 @@ def test_a_mean_file_of_another_size_gives_the_channels_means():
         (["--image", "photos", "--blob", "fc8"], "no blob 'fc8'"),
         (["--image", "photos", "--labels", "photos/list.txt"], "1 lines, but the net has 7"),
         (["--image", "photos", "--resize", "3", "--ten-crop"], "smaller than the net's 4x6"),
+        (["--image", "photos", "--short-side", "5"], "5x5 are smaller than the net's 4x6"),
     ],
 )
 def test_what_is_wrong_is_told(arguments, message):
@@ -156,4 +169,5 @@ def test_what_is_wrong_is_told(arguments, message):
 def test_a_wrong_command_is_told():
     assert run("--image", "photos", "--out", "features.txt").exit_code == 2
     assert run("--image", "photos", "--resize", "0x3").exit_code == 2
+    assert run("--image", "photos", "--resize", "9", "--short-side", "9").exit_code == 2
     assert run().exit_code == 2

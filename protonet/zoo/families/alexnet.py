@@ -84,11 +84,12 @@ The last prints a `color_noise` message; put it into the transform_param of the 
 every image is shifted along the principal components of the colours with a deviation of 0.1, as in
 section 4.1 of the paper. Random crops of 227 and mirrors are in train_val.prototxt.
 
-The paper's answers are means over ten crops: the corners, the centre, and their mirrors.
+The paper's answers are means over ten crops: the corners, the centre, and their mirrors, of images
+that are brought to 256x256 as the training images were and lose the mean image.
 
 ```console
-$ protonet run deploy.prototxt --weights NET.caffemodel --image photos/ --ten-crop \\
-    --mean imagenet_mean.binaryproto
+$ protonet run deploy.prototxt --weights NET.caffemodel --image photos/ --short-side 256 \\
+    --ten-crop --mean imagenet_mean.binaryproto
 ```
 """
 _TRAINING = imagenet(
