@@ -19,8 +19,10 @@ from protonet.zoo.generate import nets, pages
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 NETS = sorted(ENTRIES)
-# 8,000 nodes: in the quick tests its smaller relatives stand for it.
-QUICK = [name for name in NETS if not ENTRIES[name].on_demand]
+# 8,000 nodes take a minute: in the quick tests its smaller relatives stand for it.
+WHOLE = [
+    pytest.param(name, marks=[pytest.mark.slow] if ENTRIES[name].on_demand else []) for name in NETS
+]
 # What a database of digits would tell; LeNet-5's recipe crops them.
 DIGITS = {"lenet5": {"data": (32, 1, 26, 26)}, "lenet": {"data": (32, 1, 28, 28)}}
 
@@ -55,7 +57,7 @@ def test_every_folder_is_a_net():
     assert folder() == ZOO
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", WHOLE)
 def test_the_figures_are_those_of_the_definition(name):
     found, kept = count(loaded(name, "deploy.prototxt")), figures()[name]
     for field in ("parameters", "statistics", "multiply_adds", "activations", "file", "depth"):
@@ -89,7 +91,7 @@ def test_a_net_is_as_deep_as_its_name_says(name):
     assert figures()[name]["depth"] == wanted
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", WHOLE)
 def test_it_compiles_in_both_phases(name):
     for phase in ("TRAIN", "TEST"):
         deployed = built(name, "deploy.prototxt", phase)
@@ -103,7 +105,7 @@ def test_it_compiles_in_both_phases(name):
     assert sum(p.size for p in weights) == train.parameter_count
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", WHOLE)
 def test_every_weight_starts_from_a_filler(name):
     """Without one a Caffe blob starts as zeros, and a net of zeros learns nothing."""
     for param in built(name, "train_val.prototxt", "TRAIN").params:
@@ -111,9 +113,11 @@ def test_every_weight_starts_from_a_filler(name):
             assert param.filler.type != "constant", param.owner.name
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_the_solver_is_right(name):
-    path = ZOO / name / "solver.prototxt"
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_solver_is_right(name, tmp_path):
+    for file, text in files(name).items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    path = tmp_path / "solver.prototxt"
     assert check_any(str(path)) == []
     assert 'net: "train_val.prototxt"' in path.read_text(encoding="utf-8")
 

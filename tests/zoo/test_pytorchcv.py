@@ -1,4 +1,13 @@
-"""The zoo against pytorchcv's nets: the same weights give the same scores, and as many of them."""
+"""The zoo against pytorchcv's nets: the same weights give the same scores, and as many of them.
+
+No package that installs without a torch of its own has the others: torchvision's operators are
+compiled for one torch and timm imports torchvision; PyPI's GoogLeNets normalise batches and have
+3x3 windows for 5x5, its LeNet-5s rectify, pool by maxima and join all maps; no AlexNet has two
+groups, no VGG of pytorchcv normalises responses (vgg11_lrn) or has 1x1 windows (vgg16_1), no
+residual net pads its shortcuts (the resnets of CIFAR are compared with projections) or is plain, no
+Xception swaps its orders, and DeepLabv3 stands on another ResNet-50 (its pyramid is compared).
+Those are held by the papers' counts and sizes, in test_definitions.py.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +104,19 @@ def same(source, other, size, tolerance=1e-9, dtype=torch.float64, channels=3):
     torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance * wanted.abs().max())
 
 
+# As the first of their families, but deeper and wider: half a minute together.
+DEEPER = [
+    ("resnet34", "resnet.resnet34"),
+    ("resnet101", "resnet.resnet101"),
+    ("resnet152", "resnet.resnet152"),
+    ("resnext101_32x4d", "resnext.resnext101_32x4d"),
+    ("resnext101_64x4d", "resnext.resnext101_64x4d"),
+    ("densenet161", "densenet.densenet161"),
+    ("densenet169", "densenet.densenet169"),
+    ("densenet201", "densenet.densenet201"),
+]
+
+
 def averaged(net):
     net.features.final_pool = nn.AdaptiveAvgPool2d(1)
     return net
@@ -112,6 +134,7 @@ def pooled_up(net):
         ("resnet50", "resnet.resnet50"),
         ("resnext50_32x4d", "resnext.resnext50_32x4d"),
         ("densenet121", "densenet.densenet121"),
+        *(pytest.param(*names, marks=pytest.mark.slow) for names in DEEPER),
     ],
 )
 def test_nets_that_begin_with_a_pooling(name, path):
@@ -149,8 +172,12 @@ def test_alexnet_in_one_tower():
     same(text, reference("alexnet.alexnet"), (224, 224), **SINGLE)
 
 
-def test_vgg16():
-    same(deploy("vgg16"), reference("vgg.vgg16"), (224, 224), **SINGLE)
+@pytest.mark.parametrize(
+    "name",
+    ["vgg16", *(pytest.param(n, marks=pytest.mark.slow) for n in ("vgg11", "vgg13", "vgg19"))],
+)
+def test_vgg(name):
+    same(deploy(name), reference(f"vgg.{name}"), (224, 224), **SINGLE)
 
 
 def test_cifar_resnet_with_projections():

@@ -36,7 +36,15 @@ FAMILIES = [
     "deeplabv3_os16",
 ]
 # Large: hundreds of megabytes, or minutes on one core.
-LARGE = ["alexnet_single", "vgg11", "inception_v3", "xception_swapped", "resnet50", "densenet169"]
+LARGE = [
+    "alexnet_single",
+    "vgg11",
+    "inception_v3",
+    "xception_swapped",
+    "resnet50",
+    "densenet169",
+    "resnet1202_cifar",
+]
 
 
 def size(name):
@@ -49,10 +57,12 @@ def a_step(name):
     # BatchNorm over a 1x1 map needs more than one image to say anything.
     batch = 4
     image, classes = size(name), 10 if "cifar" in name or "lenet" in name else 21
-    path = folder() / name / "train_val.prototxt"
+    net = folder() / name / "train_val.prototxt"
+    if ENTRIES[name].on_demand:
+        net = net_text(ENTRIES[name], train=True)
     labels = (batch, 1, *image[1:]) if "deeplab" in name else (batch,)
     shapes = {"data": (batch, *image), "label": labels}
-    net = protonet.compile(path, phase="TRAIN", shapes=shapes)
+    net = protonet.compile(net, phase="TRAIN", shapes=shapes)
     x, label = torch.randn(batch, *image), torch.randint(classes, labels).float()
     if "deeplab" in name:
         label[:, :, :9] = 255
