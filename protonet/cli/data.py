@@ -77,19 +77,21 @@ def mnist(images: Path, labels: Path, output: Path, backend: str, force: bool) -
 @command.command()
 @click.argument("files", type=_FILE, nargs=-1, required=True)
 @_output_options
-def cifar(files: tuple[Path, ...], output: Path, backend: str, force: bool) -> None:
+@click.option("--pad", type=click.IntRange(0), default=0, help="Black pixels around every image.")
+def cifar(files: tuple[Path, ...], output: Path, backend: str, force: bool, pad: int) -> None:
     """Make a database of CIFAR-10's binary batches, FILES in their order.
 
-    A folder stands for its data_batch_1.bin to data_batch_5.bin, the training set.
+    A folder stands for its data_batch_1.bin to data_batch_5.bin, the training set. With --pad 4,
+    random crops of 32 (crop_size) move the images by up to 4 pixels, as ResNet's recipe does.
 
     \b
-    protonet data cifar cifar-10-batches-bin -o cifar10_train_lmdb
+    protonet data cifar cifar-10-batches-bin -o cifar10_train_lmdb --pad 4
     protonet data cifar cifar-10-batches-bin/test_batch.bin -o cifar10_test_lmdb
     """
     from protonet.data.digits import cifar_records
 
     batches = [batch for file in files for batch in _batches(file)]
-    _write(output, *cifar_records(batches), backend, force)
+    _write(output, *cifar_records(batches, pad), backend, force)
 
 
 def _batches(file: Path) -> list[Path]:

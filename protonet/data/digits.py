@@ -65,17 +65,21 @@ def _content(path: Path) -> bytes:
         raise NetError(f"{os.fspath(path)} can't be read: {reason.lower()}") from None
 
 
-def cifar_records(files: Sequence[Path]) -> tuple[int, Iterator[Record]]:
+def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Record]]:
     """The number of images in CIFAR-10's binary batches, and their records in order.
 
-    A record is a raw 3x32x32 Datum, red plane first, under a five-digit key. NetError where a
-    file is not whole. Source: convert_cifar_data.
+    A record is a raw 3x32x32 Datum, red plane first, under a five-digit key; ``pad`` frames it
+    with as many black pixels on each side. NetError where a file is not whole. Source:
+    convert_cifar_data.
     """
     batches = [_cifar(path) for path in files]
     rows = np.concatenate(batches)
+    frame = ((0, 0), (pad, pad), (pad, pad))
     records = (
-        (b"%05d" % number, datum_of(row[1:].reshape(3, 32, 32), int(row[0])).SerializeToString())
-        for number, row in enumerate(rows)
+        (b"%05d" % number, datum_of(np.pad(image, frame), int(label)).SerializeToString())
+        for number, (label, image) in enumerate(
+            zip(rows[:, 0], rows[:, 1:].reshape(-1, 3, 32, 32), strict=True)
+        )
     )
     return len(rows), records
 

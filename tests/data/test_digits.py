@@ -81,6 +81,20 @@ def test_cifar(tmp_path):
     assert [d.data for d in datums] == [row[1:].tobytes() for row in rows]
 
 
+def test_cifar_in_a_frame(tmp_path):
+    rows = np.random.RandomState(0).randint(0, 256, (3, 3073)).astype(np.uint8)
+    rows[:, 0] %= 10
+    (tmp_path / "batch.bin").write_bytes(rows.tobytes())
+    assert run("cifar", tmp_path / "batch.bin", "-o", tmp_path / "db", "--pad", "4").exit_code == 0
+    for (_, value), row in zip(records(tmp_path / "db"), rows, strict=True):
+        datum = message_class("Datum").FromString(value)
+        assert (datum.channels, datum.height, datum.width, datum.label) == (3, 40, 40, row[0])
+        framed = np.frombuffer(datum.data, np.uint8).reshape(3, 40, 40).copy()
+        assert framed[:, 4:-4, 4:-4].tobytes() == row[1:].tobytes()
+        framed[:, 4:-4, 4:-4] = 0
+        assert not framed.any()
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

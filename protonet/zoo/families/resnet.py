@@ -46,7 +46,7 @@ _SOLVER = Solver(
 _RECIPE = (
     "SGD with momentum 0.9 and weight decay 0.0001, batches of 256 (eight times 32 here, by "
     "iter_size; BatchNorm then sees 32, as on one of the paper's GPUs); the rate starts at 0.1 "
-    "and falls to a tenth when the error stops to fall, 600,000 iterations in all. Short sides "
+    "and falls to a tenth when the error stops falling, 600,000 iterations in all. Short sides "
     "between 256 and 480, crops of 224, mirrors, no dropout. Weights start after He et al. (msra)."
 )
 _NEW = (

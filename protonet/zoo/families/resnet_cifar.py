@@ -35,9 +35,18 @@ _SOLVER = Solver(steps(32000, 48000, rate="0.1"), 100, 1000, 64000, 16000)
 _RECIPE = (
     "SGD with momentum 0.9, weight decay 0.0001, batches of 128; the rate is 0.1, a tenth of it "
     "from iteration 32,000 and a hundredth from 48,000, to 64,000. Images are mirrored, and "
-    "cropped from a frame of 4 pixels: the training database has to hold the framed 40x40, "
-    "since Caffe's crop cuts but does not pad."
+    "cropped from a frame of 4 black pixels, which the training database holds: Caffe's crop "
+    "cuts but does not pad."
 )
+_DATA = """## Its data
+
+From CIFAR-10's binary version, the training images in their frame:
+
+```console
+$ protonet data cifar cifar-10-batches-bin -o cifar10_train_lmdb --pad 4
+$ protonet data cifar cifar-10-batches-bin/test_batch.bin -o cifar10_test_lmdb
+```
+"""
 _WARM = (
     " Of this depth the paper first trains 400 iterations at a rate of 0.01, until the training "
     "error is below 80 %."
@@ -68,6 +77,7 @@ def _entry(depth: int, published: str) -> Entry:
             else ""
         ),
         on_demand=depth > 1000,
+        more=_DATA,
     )
 
 
@@ -84,6 +94,7 @@ def _plain(depth: int, published: str) -> Entry:
         source=f"ResNet-{depth}'s count in table 6: its shortcuts have no weights",
         new=f"ResNet-{depth} without its shortcuts, to train beside it.",
         recipe=_RECIPE,
+        more=_DATA,
     )
 
 

@@ -47,7 +47,7 @@ _NEW = (
 )
 _RECIPE = (
     "SGD with momentum 0.9, weight decay 0.0005, batches of 256 and dropout 0.5; the rate starts "
-    "at 0.01 and falls to a tenth three times, when the validation accuracy stops to rise, "
+    "at 0.01 and falls to a tenth three times, when the validation accuracy stops rising, "
     "within 370,000 iterations (74 epochs). The images' short side is 256, or drawn between 256 "
     "and 512. The paper starts the deep columns from column A; the file starts them by Glorot's "
     "rule, which the paper found to do as well."
