@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from protonet.data.feed import Batch, Feed
-from protonet.data.opening import data_shapes, open_feed, open_feeds
+from protonet.data.opening import READ, data_shapes, open_feed, open_feeds
 
-__all__ = ["Batch", "Feed", "data_shapes", "open_feed", "open_feeds"]
+__all__ = ["READ", "Batch", "Feed", "data_shapes", "open_feed", "open_feeds"]

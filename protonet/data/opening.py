@@ -22,6 +22,7 @@ _HOMES = {
     "MemoryData": "memory_feed",
     "WindowData": "window_feed",
 }
+READ = tuple(_HOMES)
 _SEED_OF_A_LATER_LAYER = 0x9E3779B1
 
 

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from protonet import api
 from protonet.codegen import instantiate, source, write
-from protonet.data import Feed, open_feeds
+from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError
 from protonet.graph import Graph, Param
+from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.training.plan import NetPlan
@@ -163,7 +164,7 @@ def open_net(
     """Open the data of a net and compile it for the shapes that the data has."""
     selected = select(plan.loaded, plan.phase)
     api.raise_all(selected.errors)
-    _refuse_inputs(selected, plan.phase)
+    _refuse_unread(selected, plan.phase)
     feeds = open_feeds(selected, plan.phase, seed=seed, rank=rank, world=world)
     try:
         shapes = {top: shape for feed in feeds for top, shape in feed.shapes.items()}
@@ -177,12 +178,21 @@ def open_net(
     return net
 
 
-def _refuse_inputs(selected: Loaded, phase: str) -> None:
+def _refuse_unread(selected: Loaded, phase: str) -> None:
+    """NetError where a layer is an input that nothing here reads."""
     for index, layer in enumerate(selected.message.layer):
+        cls = layer_class(layer)
+        if cls is None or not cls.is_data or layer.type in READ:
+            continue
+        where = selected.sourcemap.span(("layer", index))
         if layer.type == "Input":
             what = f"layer {layer.name!r} (Input): nothing gives the {phase} net its data"
-            hint = "name a Data, HDF5Data, ImageData or other data layer"
-            raise NetError(what, selected.sourcemap.span(("layer", index)), hint)
+            raise NetError(what, where, "name a Data, HDF5Data, ImageData or other data layer")
+        what = f"layer {layer.name!r} ({layer.type}): its data can't be read here"
+        hint = (
+            f"these can: {', '.join(READ)}; protonet.compile makes the net for a loop of your own"
+        )
+        raise NetError(what, where, hint)
 
 
 def _compiled(

@@ -247,6 +247,17 @@ def test_a_net_without_data_or_loss(folder):
         protonet.train("solver.prototxt", log="none")
 
 
+@pytest.mark.parametrize("kind", ["AnnotatedData", "ImageSegData"])
+def test_data_that_only_a_fork_reads(folder, kind):
+    solved.write(folder, "max_iter: 1\n", net=solved.NET.replace('"HDF5Data"', f'"{kind}"'))
+    with pytest.raises(
+        NetError, match=rf"layer 'data' \({kind}\): its data can't be read"
+    ) as raised:
+        protonet.train("solver.prototxt", log="none")
+    assert raised.value.span.line == 2
+    assert "these can: Data, DummyData, HDF5Data" in raised.value.hint
+
+
 def test_bf16_is_close(folder):
     solved.write(folder, "max_iter: 6\n", dropout=0)
     plain = protonet.train("solver.prototxt", log="none")
