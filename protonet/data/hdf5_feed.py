@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ class HDF5Feed(Feed):
             with h5py.File(self._path(name), "r") as file:
                 rows = {top: self._read(file, name, top) for top in self.definition.tops}
         except OSError as error:
-            what = f"the HDF5 file {name!r} (line {index + 1} of the list) can't be read: {error}"
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            what = f"the HDF5 file {name!r} (line {index + 1} of the list) can't be read: {reason}"
             raise self.definition.error(what, "hdf5_data_param", "source") from None
         self._check(name, rows)
         self._data = rows

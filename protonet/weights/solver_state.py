@@ -54,7 +54,9 @@ def read_solver_state(path: str | os.PathLike[str]) -> SolverState:
         reason = f"{error.message} (byte {error.at:,})"
     except (TypeError, UnicodeDecodeError):
         reason = "it names no iteration"
-    raise NetError(f"{name} is no solver state: {reason}", None, "is it the right file?")
+    weights = name.endswith(".caffemodel")
+    hint = "these are weights; give the .solverstate beside them" if weights else None
+    raise NetError(f"{name} is no solver state: {reason}", None, hint or "is it the right file?")
 
 
 def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None:

@@ -266,6 +266,14 @@ def test_a_damaged_state(folder, change, words):
         protonet.train("solver.prototxt", snapshot=str(path), log="none")
 
 
+def test_weights_in_the_states_place(folder):
+    solved.write(folder, "max_iter: 2\n")
+    protonet.train("solver.prototxt", log="none")
+    with pytest.raises(NetError, match="is no solver state") as raised:
+        protonet.train("solver.prototxt", snapshot="tiny_iter_2.caffemodel", log="none")
+    assert raised.value.hint == "these are weights; give the .solverstate beside them"
+
+
 def test_a_state_of_another_solver_or_net(folder):
     solved.write(folder, "max_iter: 2\n")
     protonet.train("solver.prototxt", log="none")
