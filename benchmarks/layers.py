@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 IMAGE = (8, 64, 56, 56)
-ROWS = (64, 1024)
+ROWS = (256, 1000)  # AlexNet's batch and classes
 
 
 @dataclass
@@ -104,7 +104,7 @@ CASES = [
     case("LRN", "lrn_param { local_size: 5 }", [(16, 256, 27, 27)],
          lambda x: F.local_response_norm(x, 5, alpha=1)),
     case("LRN", "lrn_param { local_size: 5 norm_region: WITHIN_CHANNEL }", [IMAGE], within),
-    case("InnerProduct", "inner_product_param { num_output: 1024 }", [ROWS], nn.Linear(1024, 1024)),
+    case("InnerProduct", "inner_product_param { num_output: 1024 }", [ROWS], nn.Linear(1000, 1024)),
     case("ReLU", "", [IMAGE], F.relu),
     case("PReLU", "", [IMAGE], nn.PReLU(64)),
     case("Sigmoid", "", [IMAGE], torch.sigmoid),
@@ -132,17 +132,17 @@ CASES = [
     case("Scale", "scale_param { bias_term: true }", [IMAGE], scaled),
     case("Bias", "", [IMAGE], lambda x: x + BIAS[:, None, None]),
     case("Softmax", "", [IMAGE], lambda x: x.softmax(1)),
-    case("SoftmaxWithLoss", "", [ROWS, (64,)],
-         lambda x, label: F.cross_entropy(x, label.long()), 1024),
+    case("SoftmaxWithLoss", "", [ROWS, (256,)],
+         lambda x, label: F.cross_entropy(x, label.long()), 1000),
     case("SoftmaxWithLoss", "loss_param { ignore_label: 7 }", [(2, 21, 160, 160), (2, 1, 160, 160)],
          lambda x, label: F.cross_entropy(x, label[:, 0].long(), ignore_index=7), 21),
     case("EuclideanLoss", "", [ROWS, ROWS], lambda a, b: (a - b).square().sum() / (2 * len(a))),
     case("SigmoidCrossEntropyLoss", "", [ROWS, ROWS], lambda x, t:
          F.binary_cross_entropy_with_logits(x, t.sigmoid(), reduction="sum") / len(x)),
-    case("HingeLoss", "", [ROWS, (64,)], hinge, 1024),
-    case("ContrastiveLoss", "", [ROWS, ROWS, (64,)], contrastive, 2),
-    case("Accuracy", "", [ROWS, (64,)],
-         lambda x, label: (x.topk(1)[1][:, 0] == label).float().mean(), 1024),
+    case("HingeLoss", "", [ROWS, (256,)], hinge, 1000),
+    case("ContrastiveLoss", "", [ROWS, ROWS, (256,)], contrastive, 2),
+    case("Accuracy", "", [ROWS, (256,)],
+         lambda x, label: (x.topk(1)[1][:, 0] == label).float().mean(), 1000),
     case("ArgMax", "argmax_param { axis: 1 }", [ROWS], lambda x: x.topk(1)[1].float()),
     case("Crop", "crop_param { axis: 2 offset: 4 }", [IMAGE, (8, 64, 48, 48)],
          lambda x, s: x[:, :, 4 : 4 + s.shape[2], 4 : 4 + s.shape[3]]),
@@ -158,8 +158,8 @@ CASES = [
          lambda x: F.unfold(x, 3, padding=1).unflatten(2, x.shape[2:])),
     case("MVN", "", [IMAGE], normalised),
     case("SPP", "spp_param { pyramid_height: 3 }", [IMAGE], spatial_pyramid),
-    case("MultinomialLogisticLoss", "", [ROWS, (64,)], lambda p, label:
-         F.nll_loss(p.log(), label.long()), 1024),
+    case("MultinomialLogisticLoss", "", [ROWS, (256,)], lambda p, label:
+         F.nll_loss(p.log(), label.long()), 1000),
     case("LSTMUnit", "", [(1, 64, 256), (1, 64, 1024), (1, 64)], unit, 2),
     case("LSTM", "recurrent_param { num_output: 128 }", [(20, 16, 128), (20, 16)],
          recurrent(nn.LSTMCell(128, 128)), 2),

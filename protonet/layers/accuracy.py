@@ -46,9 +46,16 @@ class Accuracy(Layer):
         options: dict[str, Any] = {"top_k": self.p.top_k, "axis": axis}
         if self.p.HasField("ignore_label"):
             options["ignore_label"] = self.p.ignore_label
+        b.helper(rank)
         if len(b.tops) == 2:
             return b.call(top_k_accuracy_by_class, scores, target, **options)
         return b.call(top_k_accuracy, scores, target, **options)
+
+
+def rank(scores: torch.Tensor, labels: torch.Tensor, axis: int) -> torch.Tensor:
+    """How many scores are as large as the label's, its own among them."""
+    own = scores.gather(axis, labels.unsqueeze(axis))
+    return (scores >= own).sum(axis, dtype=torch.int32)
 
 
 def top_k_accuracy(
@@ -60,11 +67,9 @@ def top_k_accuracy(
 ) -> torch.Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
     if ignore_label is None:
-        own = scores.gather(axis, labels.unsqueeze(axis))
-        return ((scores >= own).sum(axis) <= top_k).to(scores.dtype).mean()
+        return (rank(scores, labels, axis) <= top_k).to(scores.dtype).mean()
     kept = (labels != ignore_label).long()
-    own = scores.gather(axis, (labels * kept).unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) <= top_k) * kept
+    hit = (rank(scores, labels * kept, axis) <= top_k) * kept
     return hit.sum().to(scores.dtype) / kept.sum().clamp(min=1)
 
 
@@ -80,8 +85,7 @@ def top_k_accuracy_by_class(
     if ignore_label is not None:
         kept = (labels != ignore_label).long()
     label = labels * kept
-    own = scores.gather(axis, label.unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) <= top_k) * kept
+    hit = (rank(scores, label, axis) <= top_k) * kept
     zeros = torch.zeros(scores.shape[axis], dtype=kept.dtype, device=scores.device)
     hits = zeros.index_add(0, label.flatten(), hit.flatten())
     seen = zeros.index_add(0, label.flatten(), kept.flatten())

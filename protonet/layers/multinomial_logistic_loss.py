@@ -43,7 +43,6 @@ def multinomial_logistic_loss(
 ) -> torch.Tensor:
     """Minus the mean logarithm of each label's probability, which counts as at least 1e-20."""
     own = probabilities.flatten(1).gather(1, labels.reshape(-1, 1).long())
-    value = own.detach()
-    bounded = value.clamp(min=1e-20)
     # The gradient is minus one over the bounded probability, also where the bound holds.
-    return ((value - own) / bounded - bounded.log()).mean()
+    own.detach().clamp_(min=1e-20)
+    return -own.log().mean()

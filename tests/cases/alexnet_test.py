@@ -21,6 +21,12 @@ def local_response_norm(
     return x * (k + alpha / size * energy) ** -beta
 
 
+def rank(scores: torch.Tensor, labels: torch.Tensor, axis: int) -> torch.Tensor:
+    """How many scores are as large as the label's, its own among them."""
+    own = scores.gather(axis, labels.unsqueeze(axis))
+    return (scores >= own).sum(axis, dtype=torch.int32)
+
+
 def top_k_accuracy(
     scores: torch.Tensor,
     labels: torch.Tensor,
@@ -30,22 +36,10 @@ def top_k_accuracy(
 ) -> torch.Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
     if ignore_label is None:
-        own = scores.gather(axis, labels.unsqueeze(axis))
-        return ((scores >= own).sum(axis) <= top_k).to(scores.dtype).mean()
+        return (rank(scores, labels, axis) <= top_k).to(scores.dtype).mean()
     kept = (labels != ignore_label).long()
-    own = scores.gather(axis, (labels * kept).unsqueeze(axis))
-    hit = ((scores >= own).sum(axis) <= top_k) * kept
+    hit = (rank(scores, labels * kept, axis) <= top_k) * kept
     return hit.sum().to(scores.dtype) / kept.sum().clamp(min=1)
-
-
-def none_below(x: torch.Tensor, bound: float) -> bool:
-    """Whether no element is below a bound, where that can be asked at once: not in a trace."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
-        return False
-    try:
-        return x.min().item() >= bound
-    except RuntimeError:
-        return False  # inside vmap, or of no elements
 
 
 def softmax_loss(
@@ -56,21 +50,8 @@ def softmax_loss(
     weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
-    log = F.log_softmax(scores, dim=1)
-    loss = F.nll_loss(
-        log,
-        labels,
-        weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-    )
-    if none_below(log.detach(), -87.33654475):
-        return loss
-    # Infinity has no difference from itself, and this many below the largest is as good as it.
-    least = -(torch.finfo(scores.dtype).max ** 0.5)
-    log = F.log_softmax(scores.masked_fill(scores.isneginf(), least), dim=1)
-    own = F.nll_loss(log, labels, ignore_index=ignore_index, reduction="none")
-    own = own.detach().clamp(max=87.33654475) + (own - own.detach())
+    own = F.cross_entropy(scores, labels, ignore_index=ignore_index, reduction="none")
+    own.detach().clamp_(max=87.33654475)
     if weight is not None:
         own = own * weight[labels.clamp(0, len(weight) - 1)]
     return own.sum() / max(1, own.numel()) if reduction == "mean" else own.sum()

@@ -59,16 +59,6 @@ def cross_channel_norm(
     return normed
 
 
-def none_below(x: torch.Tensor, bound: float) -> bool:
-    """Whether no element is below a bound, where that can be asked at once: not in a trace."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
-        return False
-    try:
-        return x.min().item() >= bound
-    except RuntimeError:
-        return False  # inside vmap, or of no elements
-
-
 def softmax_loss(
     scores: torch.Tensor,
     labels: torch.Tensor,
@@ -77,21 +67,8 @@ def softmax_loss(
     weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
-    log = F.log_softmax(scores, dim=1)
-    loss = F.nll_loss(
-        log,
-        labels,
-        weight,
-        ignore_index=ignore_index,
-        reduction=reduction,
-    )
-    if none_below(log.detach(), -87.33654475):
-        return loss
-    # Infinity has no difference from itself, and this many below the largest is as good as it.
-    least = -(torch.finfo(scores.dtype).max ** 0.5)
-    log = F.log_softmax(scores.masked_fill(scores.isneginf(), least), dim=1)
-    own = F.nll_loss(log, labels, ignore_index=ignore_index, reduction="none")
-    own = own.detach().clamp(max=87.33654475) + (own - own.detach())
+    own = F.cross_entropy(scores, labels, ignore_index=ignore_index, reduction="none")
+    own.detach().clamp_(max=87.33654475)
     if weight is not None:
         own = own * weight[labels.clamp(0, len(weight) - 1)]
     return own.sum() / max(1, own.numel()) if reduction == "mean" else own.sum()

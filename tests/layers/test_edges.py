@@ -47,8 +47,8 @@ def test_a_label_whose_score_is_minus_infinity():
     own = np.maximum(p[[0, 1, 2], [0, 2, 1]], np.finfo(np.float32).tiny)
     np.testing.assert_allclose(value, -np.log(own).mean(), rtol=1e-6)
     wanted = p.copy()
-    wanted[[1, 2], [2, 1]] -= 1
-    np.testing.assert_allclose(grad, wanted / 3, atol=1e-9)  # but for what can't move, [0, 0]
+    wanted[[0, 1, 2], [0, 2, 1]] -= 1  # SoftmaxWithLossLayer::Backward_cpu
+    np.testing.assert_allclose(grad, wanted / 3, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1)])
