@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
@@ -19,6 +20,14 @@ from protonet.zoo.figures import figures
 
 ROOT = Path(__file__).parents[2]
 ZOO = ROOT / "zoo_prototxt"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def counted_once():
+    """Several tests look at the same large nets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("protonet.zoo.compare.figures", functools.cache(figures))
+        yield
 
 
 def run(*arguments, cwd=None):

@@ -35,16 +35,8 @@ FAMILIES = [
     "xception",
     "deeplabv3_os16",
 ]
-# Large: hundreds of megabytes, or minutes on one core.
-LARGE = [
-    "alexnet_single",
-    "vgg11",
-    "inception_v3",
-    "xception_swapped",
-    "resnet50",
-    "densenet169",
-    "resnet1202_cifar",
-]
+# Deeper, wider or a variant: hundreds of megabytes, or minutes together.
+OTHERS = sorted(set(ENTRIES) - set(FAMILIES))
 
 
 def size(name):
@@ -90,8 +82,8 @@ def test_a_step_makes_the_loss_smaller(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LARGE)
-def test_a_step_of_a_large_net(name):
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_step_of_the_others(name):
     first, second = a_step(name)
     assert second < first
 
@@ -107,7 +99,7 @@ def test_a_forward_pass_gives_probabilities(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(ENTRIES) - set(FAMILIES)))
+@pytest.mark.parametrize("name", OTHERS)
 def test_the_others_compile_and_run(name):
     entry = ENTRIES[name]
     net = protonet.compile(net_text(entry, train=False) if entry.build else deploy(name))
