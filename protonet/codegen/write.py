@@ -158,12 +158,13 @@ class _Writer:
         shapes = tuple(v.shape for v in node.inputs)
         attribute = self.attributes[node.name]
         if attribute in self.attributes_used:
-            attribute = identifiers(
-                [attribute], {*MODULE_ATTRIBUTES, *self.attributes_used, *self.attributes.values()}
-            )[attribute]
+            taken = {*MODULE_ATTRIBUTES, *self.attributes_used, *self.attributes.values()}
+            attribute = identifiers([attribute], taken)[attribute]
         b = Builder(attribute, shapes, tuple(v.shape for v in node.outputs))
         b.taken = self.taken
         b.views = self.views(node)
+        if node.layer.needs_elements and 0 in shapes[0][1:]:
+            return b, tuple(bottoms[0].new_zeros(shape) for shape in b.tops)
         result = node.layer.lower(b, *bottoms)
         return b, result if isinstance(result, tuple) else (result,)
 

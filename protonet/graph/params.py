@@ -11,7 +11,10 @@ from protonet.layers.base import LayerError, Shape, count, show
 def node_params(
     node: Node, message: Any, bottoms: tuple[Shape, ...], shared: dict[str, Param]
 ) -> tuple[Param, ...]:
-    """Make or find the Param of each blob. LayerError where a share does not fit."""
+    """Make or find the Param of each blob. LayerError where a share does not fit.
+
+    Nor has a blob with a filler no elements. Source: Filler::Fill.
+    """
     shapes = node.layer.blob_shapes(*bottoms)
     if len(message.param) > len(shapes):
         raise LayerError(
@@ -22,6 +25,8 @@ def node_params(
     fillers = node.layer.fillers() or (None,) * len(shapes)
     made = []
     for index, shape in enumerate(shapes):
+        if fillers[index] is not None and not count(shape):
+            raise LayerError(f"its parameter blob {index} would be {show(shape)}, without elements")
         param = Param(node, index, shape, fillers[index], is_statistic=node.layer.frozen(index))
         if index < len(message.param):
             param = _specified(param, message.param[index], shared)

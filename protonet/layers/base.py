@@ -70,7 +70,8 @@ class Layer:
     ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
     backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
     ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
-    Caffe reshapes it to before it has seen them. ``honours`` are fields of forks that this type
+    Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
+    without any, where Caffe has nothing to do. ``honours`` are fields of forks that this type
     knows and others that share its message do not.
     """
 
@@ -89,6 +90,7 @@ class Layer:
     keeps: ClassVar[tuple[str, ...]] = ("bottoms",)
     is_view: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
+    needs_elements: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:

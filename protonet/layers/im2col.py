@@ -25,6 +25,7 @@ class Im2col(Layer):
 
     param = "convolution_param"
     keeps = ()
+    needs_elements = True
     examples = (
         Example(
             'layer { name: "l" type: "Im2col" bottom: "x" top: "y" '

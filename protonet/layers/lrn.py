@@ -17,6 +17,7 @@ class LRN(Layer):
     """
 
     param = "lrn_param"
+    needs_elements = True
     examples = (
         Example(
             'layer { name: "norm1" type: "LRN" bottom: "x" top: "y" '

@@ -22,6 +22,7 @@ class Pooling(Layer):
 
     param = "pooling_param"
     tops = (1, 2)
+    needs_elements = True
     examples = (
         Example(
             'layer { name: "pool1" type: "Pooling" bottom: "x" top: "y" '

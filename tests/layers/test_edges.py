@@ -7,7 +7,6 @@ import pytest
 import torch
 from test_reference import compiled
 
-import protonet
 from protonet import NetError
 
 INF = float("inf")
@@ -78,11 +77,31 @@ def test_there_is_nothing_to_pool_in_an_image_of_no_size(pool):
         compiled("Pooling", f"pooling_param {{ {pool} }}", [(2, 3, 0, 0)])
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-@pytest.mark.parametrize("kind", ["xavier", "msra"])
-@pytest.mark.parametrize("norm", ["FAN_IN", "FAN_OUT", "AVERAGE"])
-def test_a_filler_of_no_elements(kind, norm):
-    filler = f'weight_filler {{ type: "{kind}" variance_norm: {norm} }}'
-    net = compiled("InnerProduct", f"inner_product_param {{ num_output: 4 {filler} }}", [(2, 0)])
-    assert protonet.dump_blobs(net)["l"][0].shape == (4, 0)
-    assert net(torch.zeros(2, 0, dtype=torch.float64))["t0"].shape == (2, 4)
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("InnerProduct", 'inner_product_param { num_output: 4 weight_filler { type: "xavier" } }'),
+        ("Convolution", "convolution_param { num_output: 4 kernel_size: 1 }"),
+        ("Deconvolution", "convolution_param { num_output: 4 kernel_size: 1 }"),
+        ("PReLU", ""),
+    ],
+)
+def test_a_filler_needs_elements(kind, fields):
+    """Every Fill of Caffe's begins with CHECK(blob->count())."""
+    with pytest.raises(NetError, match="without elements"):
+        compiled(kind, fields, [(2, 0, 1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "top"),
+    [
+        ("Pooling", "pooling_param { kernel_size: 2 }", (2, 0, 3, 3)),
+        ("Pooling", "pooling_param { pool: AVE kernel_size: 3 stride: 2 }", (2, 0, 2, 2)),
+        ("SPP", "spp_param { pyramid_height: 2 }", (2, 0)),
+        ("Im2col", "convolution_param { kernel_size: 2 }", (2, 0, 3, 3)),
+        ("LRN", "lrn_param { norm_region: WITHIN_CHANNEL }", (2, 0, 4, 4)),
+    ],
+)
+def test_items_of_no_channels_have_nothing_to_compute(kind, fields, top):
+    """The loops of Caffe's layer run over nothing, and its top has its shape."""
+    assert compiled(kind, fields, [(2, 0, 4, 4)])(torch.zeros(2, 0, 4, 4))["t0"].shape == top
