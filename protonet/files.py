@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _settle(temporary, target, mode & 0o7777)
     except OSError as error:
-        own = error.filename == str(temporary) or (error.filename is None and error.errno in _FULL)
+        own = error.filename == str(temporary) or (error.filename is None and error.errno in FULL)
         if not own:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None

@@ -47,8 +47,10 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
         tell(load_weights(made.module, options["weights"]))
         with bar(plan.title, options["iterations"]) as advance:
             _run(made, options["iterations"], options["batches"], advance)
-    finally:
-        made.close()
+    except BaseException:
+        made.close(whole=False)
+        raise
+    made.close()
 
 
 def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from io import FileIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,41 @@ from protonet.files import replacing
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class _Discarded(Exception):
+    """The file is not wanted."""
+
+
+class _Sink(FileIO):
+    """A file that keeps its first error, where HDF5 would end the process by one."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all bytes, or none from the first error on."""
+        left = memoryview(data).cast("B")
+        count = len(left)
+        try:
+            while len(left) and self.error is None:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.error = error
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Make the file this long."""
+        try:
+            return super().truncate(size) if self.error is None else size or 0
+        except OSError as error:
+            self.error = error
+        return size or 0
+
+    def check(self) -> None:
+        """OSError with the file's name where something could not be written."""
+        if self.error is not None:
+            number = self.error.errno or 0
+            raise OSError(number, os.strerror(number), self.name)
 
 
 class HDF5Writer:
@@ -32,14 +68,21 @@ class HDF5Writer:
         h5py = need("h5py", "an HDF5Output layer")
         try:
             temporary = self._stack.enter_context(replacing(path))
-            self._file: Any = self._stack.enter_context(h5py.File(temporary, "w"))
+            self._sink = self._stack.enter_context(_Sink(os.fspath(temporary), "w+"))
+            self._stack.push(self._finish)
+            self._file: Any = self._stack.enter_context(h5py.File(self._sink, "w"))
         except OSError as error:
             self._stack.close()
             reason = (error.strerror or str(error)).lower()
             raise NetError(f"{self._path} can't be written: {reason}") from None
 
     def add(self, data: ArrayLike, label: ArrayLike) -> None:
-        """Add a batch. NetError where the numbers of items or the shapes don't agree."""
+        """Add a batch.
+
+        NetError where the numbers of items or the shapes don't agree, OSError where the disk is
+        full.
+        """
+        self._refuse_full()
         blobs = {"data": self._blob("data", data), "label": self._blob("label", label)}
         counts = [len(blob) for blob in blobs.values()]
         if counts[0] != counts[1]:
@@ -62,9 +105,25 @@ class HDF5Writer:
             raise NetError(f"HDF5Output takes at most 4 axes, and {name} has {blob.ndim}")
         return blob.reshape(blob.shape + (1,) * (4 - blob.ndim))
 
+    def _refuse_full(self) -> None:
+        try:
+            self._sink.check()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from None
+
+    def _finish(self, kind: type[BaseException] | None, *_more: object) -> None:
+        """Refuse the file of which a part is not on the disk, once HDF5 has closed it."""
+        if kind is None:
+            self._refuse_full()
+
     def close(self) -> None:
-        """Put the file into its place."""
+        """Put the file into its place. OSError where the disk is full; then nothing is left."""
         self._stack.close()
+
+    def discard(self) -> None:
+        """Leave the file out."""
+        with suppress(_Discarded), self._stack:
+            raise _Discarded
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from protonet.diagnostics import NetError
+from protonet.files import FULL
 from protonet.training.evaluate import Score
 
 
@@ -121,8 +122,7 @@ class CaffeLog(Log):
         day = time.strftime("%m%d %H:%M:%S", time.localtime(now))
         micros = int(now % 1 * 1e6)
         prefix = f"I{day}.{micros:06d} {os.getpid():5d} solver.py:1]"
-        self.stream.write(f"{prefix} {text}\n")
-        self.stream.flush()
+        _write(self.stream, f"{prefix} {text}\n")
 
 
 class JsonLog(Log):
@@ -153,8 +153,17 @@ class JsonLog(Log):
         self._write(event="test", iteration=iteration, net=number, **_outputs(scores), **more)
 
     def _write(self, **event: Any) -> None:
-        self.stream.write(json.dumps({**event, "time": round(time.time(), 3)}) + "\n")
-        self.stream.flush()
+        _write(self.stream, json.dumps({**event, "time": round(time.time(), 3)}) + "\n")
+
+
+def _write(stream: IO[str], line: str) -> None:
+    """Write a line at once; on a full disk the training goes on without it, as glog's does."""
+    try:
+        stream.write(line)
+        stream.flush()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
 
 
 class BoardLog(Log):

@@ -140,14 +140,16 @@ class Net:
         for feed, one in zip(self.feeds, state, strict=True):
             feed.restore(one)
 
-    def close(self) -> None:
-        """Stop reading ahead and close the files."""
-        for file in self.files:
-            file.writer.close()
-        if self.batches is not None:
-            self.batches.close()
-        for feed in self.feeds:
-            feed.close()
+    def close(self, whole: bool = True) -> None:
+        """Stop reading ahead and close the files; they are left out where not ``whole``."""
+        try:
+            for file in self.files:
+                (file.writer.close if whole else file.writer.discard)()
+        finally:
+            if self.batches is not None:
+                self.batches.close()
+            for feed in self.feeds:
+                feed.close()
 
 
 def open_net(

@@ -147,6 +147,7 @@ def _nets(
     index = torch.cuda.current_device() if kind == "cuda" else None
     device = torch.device(kind, index) if index is not None else torch.device(kind)
     nets: list[Net] = []
+    whole = False
     options["seed"] = seed
     try:
         first = open_net(
@@ -157,9 +158,10 @@ def _nets(
             nets.append(open_net(test, device, **options))
             share_weights(nets[-1].module, first.module)
         yield nets
+        whole = True
     finally:
         for net in nets:
-            net.close()
+            net.close(whole)
 
 
 def _common_seed(group: Group) -> int:

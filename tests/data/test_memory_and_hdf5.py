@@ -185,3 +185,33 @@ def test_hdf5_output_is_whole_or_not_there(tmp_path, pairs, words):
     assert not list(tmp_path.iterdir())
     with pytest.raises(NetError, match="can't be written: no such file"):
         add(tmp_path / "none" / "out.h5")
+
+
+def test_output_on_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource")  # which Windows has not
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer = HDF5Writer(tmp_path / "out.h5")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            _fill(writer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(tmp_path / "out.h5")
+    writer.discard()
+    assert not list(tmp_path.iterdir())
+
+
+def _fill(writer):
+    for _ in range(100):
+        writer.add(np.ones((10, 30)), np.ones(10))
+    writer.close()
+
+
+def test_output_of_a_run_that_failed_is_left_out(tmp_path):
+    (tmp_path / "out.h5").write_text("before")
+    writer = HDF5Writer(tmp_path / "out.h5")
+    writer.add(np.ones((10, 30)), np.ones(10))
+    writer.discard()
+    assert [p.name for p in tmp_path.iterdir()] == ["out.h5"]
+    assert (tmp_path / "out.h5").read_text() == "before"

@@ -338,6 +338,17 @@ def test_a_net_in_which_nothing_learns_runs_to_its_end(folder):
     assert protonet.train("solver.prototxt", log="none").iteration == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("kind", [CaffeLog, JsonLog])
+def test_a_log_on_a_full_disk_ends_no_training(folder, kind):
+    solved.write(folder, "max_iter: 300\ndisplay: 1\n")
+    stream = Path("/dev/full").open("w")  # noqa: SIM115 (to close it is to write again)
+    assert protonet.train("solver.prototxt", log=kind(stream)).iteration == 300
+    assert Path("tiny_iter_300.solverstate").exists()
+    with pytest.raises(OSError, match="No space left"):
+        stream.close()
+
+
 def test_the_default_log_hears_everything(folder):
     solved.write(folder, "max_iter: 1\n")
     assert protonet.train("solver.prototxt", log=Log()).iteration == 1
