@@ -76,6 +76,24 @@ def test_json_lines(folder):
     assert events[1]["losses"] == ["loss"]
 
 
+def test_the_loss_is_smoothed_as_caffe_does_it(folder):
+    solved.write(folder, "max_iter: 8\ndisplay: 1\naverage_loss: 3\n")
+    stream = io.StringIO()
+    protonet.train("solver.prototxt", log=JsonLog(stream))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    events = [event for event in events if event["event"] == "train"][:8]
+    losses, smoothed = [], 0.0  # Solver::UpdateSmoothedLoss, a running mean in a ring
+    for number, event in enumerate(events):
+        loss = event["outputs"]["loss"]
+        if len(losses) < 3:
+            losses.append(loss)
+            smoothed = (smoothed * (len(losses) - 1) + loss) / len(losses)
+        else:
+            smoothed += (loss - losses[number % 3]) / 3
+            losses[number % 3] = loss
+        assert event["loss"] == pytest.approx(smoothed, rel=1e-5)
+
+
 def test_the_progress_line(folder):
     solved.write(folder, f"max_iter: 6\n{TESTED}")
     stream = io.StringIO()
