@@ -183,44 +183,58 @@ def test_a_run_in_a_thread_takes_no_signals(folder):
     assert found[0].iteration == 2
 
 
-FULL = """
-import resource, sys
-from pathlib import Path
-import protonet
-from protonet.training.log import Log
-from protonet.training.signals import Signals
-
 class Filling(Log):
+    """From the fourth iteration on, the system takes files below the size of one of a snapshot."""
+
+    def __init__(self, which):
+        self.which = which
+
     def stepped(self, iteration, loss, rate, items):
         if iteration == 4:
-            files = sorted(Path().glob("tiny_iter_3.*"), key=lambda file: file.stat().st_size)
-            limit = files[int(sys.argv[1])].stat().st_size - 1
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-
-protonet.train("solver.prototxt", log=Filling())
-"""
+            sizes = sorted(file.stat().st_size for file in Path().glob("tiny_iter_3.*"))
+            resource = pytest.importorskip("resource")  # which Windows has not
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[self.which] - 1, hard))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+@pytest.fixture
+def file_sizes():
+    """Put the limit of a file's size back after a test."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("file_sizes")
 @pytest.mark.parametrize("which", [0, 1, 2])
 @pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
 def test_a_file_that_does_not_fit_leaves_nothing_of_its_snapshot(folder, which, form):
-    # Of three files of different sizes, the system takes those that are smaller than one of them.
     solved.write(folder, f"max_iter: 9\nsnapshot: 3\nsnapshot_format: {form}\n")
-    script = [sys.executable, "-c", FULL, str(which)]
-    done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 1, done.stderr
-    ends = r"tiny_iter_6\.(caffemodel|position\.json|solverstate)(\.h5)?: File too large"
-    words = (
-        rf"error: the snapshot of iteration 6 can't be written: {ends}\n.*--snapshot tiny_iter_3"
-    )
-    assert re.search(words, done.stderr), done.stderr
-    left = sorted(path.name for path in folder.iterdir() if "tiny" in path.name)
     suffix = ".h5" if form == "HDF5" else ""
+    snapshot = f"tiny_iter_3.solverstate{suffix}"
+    file = r"tiny_iter_6\.(caffemodel|position\.json|solverstate)(\.h5)?: File too large"
+    words = rf"^error: the snapshot of iteration 6 can't be written: {file}\n"
+    with pytest.raises(NetError, match=words) as raised:
+        protonet.train("solver.prototxt", log=Filling(which))
+    assert raised.value.hint.endswith(f"go on from the last one: --snapshot {snapshot}")
+    left = sorted(path.name for path in folder.iterdir() if "tiny" in path.name)
     ends = [f"caffemodel{suffix}", "position.json", f"solverstate{suffix}"]
     assert left == [f"tiny_iter_3.{end}" for end in ends]
+
+
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_a_run_goes_on_from_the_snapshot_before_the_disk_was_full(folder, form):
+    solved.write(folder, f"max_iter: 9\nsnapshot: 3\nsnapshot_format: {form}\n")
+    suffix = ".h5" if form == "HDF5" else ""
+    protonet.train("solver.prototxt", log="none")
+    names = [f"tiny_iter_9.{end}{suffix}" for end in ("caffemodel", "solverstate")]
+    wanted = [Path(name).read_bytes() for name in names]
+    for path in folder.glob("tiny_iter_[69]*"):
+        path.unlink()
     snapshot = f"tiny_iter_3.solverstate{suffix}"
     assert protonet.train("solver.prototxt", snapshot=snapshot, log="none").iteration == 9
+    assert [Path(name).read_bytes() for name in names] == wanted
 
 
 @pytest.mark.parametrize("stop", ["the weights", "the position", "the state"])
