@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from protonet.data.opening import open_feeds
+from protonet.data.opening import READ, open_feeds
 from protonet.diagnostics import NetError, NetErrors
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
@@ -44,7 +44,8 @@ def batches(
     selected = _selected(source, phase.upper(), stages, level)
     feeds = open_feeds(selected, phase.upper(), seed=seed, rank=rank, world=world, memory=memory)
     if not feeds:
-        hint = "a net with Input layers takes its inputs as arguments"
+        known = f"it has none of {', '.join(READ)}"
+        hint = f"{known}; a net with Input layers takes its inputs as arguments"
         where = selected.sourcemap.span(())
         raise NetError(f"the net has no data layer in the phase {phase.upper()}", where, hint)
     return prefetched(feeds, workers=workers, pin=pin)
