@@ -10,6 +10,7 @@ import click
 
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
+from protonet.schema.sniff import foreign, kind_of
 
 
 @click.command()
@@ -27,9 +28,11 @@ def command(file: str, output: str | None) -> None:
     protonet upgrade old.caffemodel -o new.caffemodel
     protonet upgrade old.caffemodel -o definition.prototxt    # without the weights
     """
-    if _is_text(file):
+    head = _head(file)
+    if kind_of(head) == "text" or not head:
+        what, hint = foreign(head) or ("a text", None)
         if output and output.endswith((".caffemodel", ".binaryproto", ".h5")):
-            raise NetError(f"{file} is a definition, it has no weights for {output}")
+            raise NetError(f"{file} is {what}, it has no weights for {output}", None, hint)
         old, new = _upgraded_text(file)
         _write_text(new, output)
     else:
@@ -38,16 +41,13 @@ def command(file: str, output: str | None) -> None:
     click.echo(f"upgraded: {found}" if found else f"{file} is in today's form already", err=True)
 
 
-def _is_text(file: str) -> bool:
-    """Whether a file is a prototxt, told by its content."""
-    from protonet.schema.sniff import kind_of
-
+def _head(file: str) -> bytes:
+    """The first bytes of a file, which tell a text from a binary file."""
     try:
         with Path(file).open("rb") as opened:
-            head = opened.read(4096)
+            return opened.read(4096)
     except OSError as error:
         raise NetError(f"{file} can't be read: {(error.strerror or str(error)).lower()}") from None
-    return kind_of(head) == "text" or not head
 
 
 def _upgraded_text(file: str) -> tuple[Any, Any]:
@@ -59,7 +59,7 @@ def _upgraded_text(file: str) -> tuple[Any, Any]:
     loaded = load_any(file)
     raise_all(loaded.errors)
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
-        return loaded.message, upgrade_solver(loaded.message)
+        return loaded.message, upgrade_solver(loaded)
     new = upgrade(loaded)
     raise_all(new.errors)
     return loaded.message, new.message

@@ -89,14 +89,20 @@ class _Painter:
             self.wire(wire, across=figure.across)
         for card in figure.cards:
             self.card(card)
-        left = bends_left(figure)
+        bending = bends_left(figure)
         for wire in figure.wires:
-            x, y = wire.points[0]
-            dx, dy = (6.0, -4.0) if figure.across else (5.0, 13.0)
-            if wire.label and wire.points[0] in left:
-                self.text(x - dx, y + dy, wire.label, LABEL, color=_LINE, ha="right")
-            elif wire.label:
-                self.text(x + dx, y + dy, wire.label, LABEL, color=_LINE, ha="left")
+            if wire.label:
+                self.label(wire, across=figure.across, left=wire.points[0] in bending)
+
+    def label(self, wire: Wire, *, across: bool, left: bool) -> None:
+        """The shape where a wire begins, on a white edge that keeps wires off its letters."""
+        from matplotlib.patheffects import Stroke
+
+        (x, y), (dx, dy) = wire.points[0], (6.0, -4.0) if across else (-5.0 if left else 5.0, 13.0)
+        style = {"color": _LINE, "ha": "right" if left else "left"}
+        edge = [Stroke(linewidth=2.4, foreground="white")]
+        self.text(x + dx, y + dy, wire.label, LABEL, path_effects=edge, **style)
+        self.text(x + dx, y + dy, wire.label, LABEL, **style)  # letters, which a PDF's reader finds
 
     def text(self, x: float, y: float, text: str, size: float, **style: Any) -> None:
         """Words on their base line."""

@@ -159,14 +159,16 @@ def _pass_statistics_size(net: Any) -> None:
             layer.batch_norm_param.stats_batch_size = net.bn_stats_batch_size
 
 
-def upgrade_solver(solver: Any) -> Any:
-    """A solver whose legacy solver_type enum is the string ``type``. UpgradeSolverType."""
+def upgrade_solver(loaded: Loaded) -> Any:
+    """A solver's message with its legacy solver_type as the string ``type``. UpgradeSolverType."""
     new = message("SolverParameter")
-    new.CopyFrom(solver)
+    new.CopyFrom(loaded.message)
     names = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
     if new.HasField("solver_type"):
         if new.HasField("type"):
-            raise NetError("the solver has both solver_type and type")
+            what = "the solver has both solver_type and type"
+            span = loaded.sourcemap.span(("solver_type",))
+            raise NetError(what, span, "remove solver_type; type is today's form")
         new.type = names[new.solver_type]
         new.ClearField("solver_type")
     return new

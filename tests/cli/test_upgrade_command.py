@@ -105,7 +105,18 @@ def test_what_can_not_be_upgraded_is_told(tmp_path):
         run(tmp_path / "none.prototxt")
     page = tmp_path / "page.caffemodel"
     shutil.copy(FOLDER / f"{CASES[0]}.prototxt", page)
-    page.write_text("<!DOCTYPE html><html></html>")
-    with pytest.raises(NetError):
-        run(page, "-o", target)
+    for text, what in (
+        ("<!DOCTYPE html><html></html>", "an HTML page"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        ("", "an empty file"),
+    ):
+        page.write_text(text)
+        with pytest.raises(NetError, match=f"page.caffemodel is {what}"):
+            run(page, "-o", target)
     assert not target.exists()
+    solver = tmp_path / "solver.prototxt"
+    solver.write_text('type: "SGD"\nsolver_type: ADAM\n')
+    with pytest.raises(NetError, match="both solver_type and type") as error:
+        run(solver)
+    assert error.value.span is not None
+    assert error.value.span.line == 2

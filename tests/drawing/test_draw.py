@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -16,6 +17,8 @@ from nets import HOSTILE, SIAMESE, ZOO, hostile, resnet152
 
 import protonet
 from protonet.diagnostics import NetError
+from protonet.drawing.figure import Figure, Wire
+from protonet.drawing.raster import raster
 
 LENET = ZOO / "lenet" / "deploy.prototxt"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -104,6 +107,24 @@ def test_pictures_for_papers(kind, tmp_path):
     pixels = imread(first)
     assert pixels.shape[0] > 800
     assert len({tuple(row) for row in pixels[::7, ::7, :3].reshape(-1, 3).round(2).tolist()}) > 5
+
+
+def test_a_wire_leaves_the_letters_of_a_shape_free():
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    def ink(*wires):
+        figure = Figure("", "", across=False, width=120, height=60, wires=list(wires))
+        pixels = imread(io.BytesIO(raster(figure, "png")))
+        return pixels[..., :3].mean(axis=2) < 0.7
+
+    shape = Wire(((40, 10), (40, 10)), "512×38×38")  # its letters' middle is at a height of 20
+    across = Wire(((5, 20), (115, 20)), dashed=True)
+    letters, line, both = ink(shape), ink(across), ink(across, shape)
+    between = line & ~letters & letters.any(axis=0)
+    assert between.sum() > 20
+    assert (both & between).sum() < between.sum() / 2  # what is left is in the widest gaps
+    assert not (letters & ~both).any()
 
 
 def test_the_bytes_are_the_same_in_every_process():
