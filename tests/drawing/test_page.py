@@ -126,6 +126,19 @@ def test_search_finds_layers_of_collapsed_blocks(opened, tmp_path):
     assert page.locator(".badge").count() == 4
 
 
+def test_a_whole_name_is_found_first_and_brought_to_the_middle(opened, tmp_path):
+    page = opened(written(tmp_path, protonet.draw(ZOO / "googlenet" / "deploy.prototxt").html))
+    page.keyboard.press("/")
+    page.keyboard.type("inception_4c/5x5")  # which inception_4c/5x5_reduce holds, too
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".card.chosen")
+    page.evaluate(DRAWN)
+    assert page.locator("#panel h2").inner_text() == "inception_4c/5x5"
+    card, stage = (page.locator(e).bounding_box() for e in (".card.chosen .body", "#stage"))
+    middles = [box["x"] + box["width"] / 2 for box in (card, stage)]
+    assert abs(middles[0] - middles[1]) < 2
+
+
 def test_the_keyboard_alone_is_enough(opened, tmp_path):
     page = opened(written(tmp_path, exported(SIAMESE, Style(), {"phase": "TRAIN"})))
     page.locator("#stage").focus()

@@ -136,6 +136,7 @@ function centre(index) {
   if (at.scale < 0.5) at.scale = 0.9;
   at.x = box.width / 2 - (x + w / 2) * at.scale;
   at.y = box.height / 2 - (y + h / 2) * at.scale;
+  wide = stage.clientWidth; // the panel, if this opens it, is counted
   soon();
 }
 
@@ -280,7 +281,7 @@ function pytorch(layer) {
 let found = [], marked = -1;
 function find() {
   for (const card of cards.values()) card.classList.remove("hit");
-  const words = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const query = search.value.trim().toLowerCase(), words = query.split(/\s+/).filter(Boolean);
   found = [];
   if (words.length) {
     data.boxes.forEach((box, index) => box.layers.forEach((layer) => {
@@ -288,6 +289,8 @@ function find() {
       if (words.every((word) => text.includes(word))) found.push({ index, layer });
     }));
   }
+  const whole = (hit) => hit.layer.name.toLowerCase() === query;
+  found = [...found.filter(whole), ...found.filter((hit) => !whole(hit))];
   for (const hit of found) cards.get(hit.index)?.classList.add("hit");
   marked = found.length ? 0 : -1;
   list();
