@@ -94,6 +94,7 @@ def test_commands_without_tensors_do_not_import_torch(command, tmp_path):
         "convert": ["convert", weights, "-o", str(tmp_path / "net.h5")],
         "--help": ["--help"],
         "zoo": ["zoo"],
+        "compare": ["compare", net, "--no-time"],
     }.get(command, [command, net])
     code = (
         "import sys\n"

@@ -28,7 +28,7 @@ _COMMANDS = {
     "convert": "Convert weights between Caffe's files and PyTorch's.",
     "layers": "List the layer types, or explain one.",
     "zoo": "List the classic nets, show or copy one.",
-    "compare": "Put nets side by side: parameters, multiply-adds, memory, depth.",
+    "compare": "Put nets side by side: parameters, multiply-adds, memory, depth, time.",
     "train": "Train as a solver says, with snapshots and logs.",
     "test": "Run a net over its test data and average its outputs.",
     "time": "Time a net layer by layer, forward and backward.",

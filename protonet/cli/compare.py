@@ -14,6 +14,7 @@ import click
 from protonet.cli.options import ShapeOption
 from protonet.cli.table import size
 from protonet.cli.zoo import columns
+from protonet.data.progress import tracked
 from protonet.layers.base import show
 from protonet.zoo.compare import ORDERS, Row, compare, find
 from protonet.zoo.figures import at_shape
@@ -58,7 +59,12 @@ class _AnyShape(ShapeOption):
     help="Shape of every net's first input. [one image of each net's own size]",
 )
 @click.option("--order", type=click.Choice(ORDERS), default=ORDERS[0], show_default=True)
-@click.option("--time", "timed", is_flag=True, help="Time a forward pass of each net here.")
+@click.option(
+    "--time/--no-time",
+    "timed",
+    default=True,
+    help="Time a forward pass of each net here.  [--time, which takes seconds a net]",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(
     "--format",
@@ -80,7 +86,7 @@ def command(
 
     \b
     protonet compare vgg16 inception_v3 resnet50 densenet121
-    protonet compare resnet50 my_net.prototxt --shape 8x3x224x224 --time
+    protonet compare resnet50 my_net.prototxt --shape 8x3x224x224 --no-time
     protonet compare teaching/bottleneck teaching/bottleneck_direct --format markdown
 
     \b
@@ -90,6 +96,7 @@ def command(
     training       activations, and the weights, their gradients and their momentum
     file           the weights in single precision
     depth          the most layers with weights on a way through the net
+    forward        the time of a forward pass here: the median of a few
     """
     everywhere = [shape for blob, shape in shapes if not blob]
     if len(everywhere) > 1:
@@ -98,7 +105,10 @@ def command(
     shape = everywhere[0] if everywhere else None
     rows = compare(nets, shape, named or None, order)
     if timed:
-        rows = [replace(row, milliseconds=_time(row.name, shape, named, device)) for row in rows]
+        rows = [
+            replace(row, milliseconds=_time(row.name, shape, named, device))
+            for row in tracked(rows, "timing", len(rows))
+        ]
     click.echo(_STYLES[style](rows))
 
 

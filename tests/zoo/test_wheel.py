@@ -51,4 +51,4 @@ def test_it_lists_copies_and_compares(installed, tmp_path):
     done = run(installed, "zoo", "copy", "resnet1202_cifar", tmp_path / "net")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "net" / "deploy.prototxt").stat().st_size > 500_000
-    assert "278,528" in run(installed, "compare", "teaching/bottleneck").stdout
+    assert "278,528" in run(installed, "compare", "teaching/bottleneck", "--no-time").stdout
