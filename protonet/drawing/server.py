@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             length = int(self.headers.get("Content-Length", ""))
             asked = json.loads(self.rfile.read(length)) if 0 <= length <= _LARGEST else None
             found = known[name](asked)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             self.fail(HTTPStatus.BAD_REQUEST)
             return
         self.answer(HTTPStatus.OK, json.dumps(found).encode(), "application/json")

@@ -21,12 +21,13 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
     """Copy arrays in Caffe's blob order and shapes into a net that protonet compiled.
 
     Legacy shapes of four axes, (1, 1, m, n) for (m, n), are taken. Layers that ``blobs`` does
-    not name keep their values. Raises NetError, before anything is copied, where a layer's name,
-    its number of blobs or a shape does not fit.
+    not name keep their values; those without arrays, as files have them too, need not be in the
+    net. Raises NetError, before anything is copied, where a layer's name, its number of blobs or
+    a shape does not fit.
     """
     places = _places(net)
     for layer in blobs:
-        if not places.get(layer) and (blobs[layer] or layer not in places):
+        if blobs[layer] and not places.get(layer):
             known = [name for name in places if places[name]]
             hint = did_you_mean(layer, known) or f"it has {', '.join(known) or 'none'}"
             raise NetError(f"the net has no layer {layer!r} with parameters", None, hint)

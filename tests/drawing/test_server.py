@@ -38,7 +38,8 @@ def served(tmp_path):
 def ask(server, method, path, body=None, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
     sent = {"X-Protonet": "1", **headers} if method == "POST" else headers
-    connection.request(method, path, json.dumps(body) if body is not None else None, sent)
+    raw = body if body is None or isinstance(body, bytes) else json.dumps(body)
+    connection.request(method, path, raw, sent)
     answer = connection.getresponse()
     content = answer.read().decode()
     connection.close()
@@ -107,7 +108,7 @@ def test_a_question_needs_the_token_and_the_header_no_form_can_send(served):
     assert answer.status == 404
     answer, _ = ask(server, "POST", f"/{server.token}/save", body, **{"X-Protonet": ""})
     assert answer.status == 403
-    for wrong in (None, [], {"text": 3}, "x"):
+    for wrong in (None, [], {"text": 3}, "x", b"{", b"[" * 200_000):
         answer, _ = ask(server, "POST", f"/{server.token}/save", wrong)
         assert answer.status == 400
     assert path.read_text() == LENET

@@ -46,6 +46,16 @@ def test_what_is_loaded_is_dumped():
             np.testing.assert_array_equal(given, wanted)
 
 
+def test_what_a_file_gives_is_loaded(tmp_path):
+    net, other = protonet.compile(NET), protonet.compile(NET)
+    protonet.save(net, tmp_path / "a.caffemodel")
+    read = protonet.read_blobs(tmp_path / "a.caffemodel")
+    assert [] in read.values()  # the file has the layers without weights, too
+    protonet.load_blobs(other, {**read, "of another net": []})
+    for name, value in net.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value)
+
+
 def test_folded_batch_norm_computes_the_same():
     x = torch.randn(2, 3, 5, 5)
     outputs = []
