@@ -88,7 +88,7 @@ def test_legacy_shapes_with_leading_ones():
 @pytest.mark.parametrize(
     ("blobs", "words"),
     [
-        ({"d": []}, "no layer 'd'"),
+        ({"d": [np.zeros(2)]}, "no layer 'd'"),
         (
             {"c": [np.zeros((4, 3, 3, 3))]},
             "has 1 blob \\(4x3x3x3\\) given, but 2 blobs \\(4x3x3x3, 4\\) in the net",
