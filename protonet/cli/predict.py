@@ -88,7 +88,8 @@ def command(net: str, images: tuple[str, ...], **options: Any) -> None:
     values, blob = _values(net, paths, prepare, source, options)
     if options["out"]:
         _write(options["out"], values)
-        what = f"{blob} of {len(paths)} images, {'x'.join(map(str, values.shape))}"
+        count = f"{len(paths)} image{'s' if len(paths) != 1 else ''}"
+        what = f"{blob} of {count}, {'x'.join(map(str, values.shape))}"
         click.echo(f"{options['out']}: {what}", err=True)
         return
     labels = _labels(options["labels"], values)

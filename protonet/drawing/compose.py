@@ -18,6 +18,7 @@ from protonet.drawing.figure import (
     Figure,
     Frame,
     Wire,
+    apart,
     card,
     ports,
     spread_heads,
@@ -113,7 +114,7 @@ class _Composer:
         span = tail.height if self.style.across else tail.width
         count = len(source.outlets)
         at = source.outlets.index(value) if value in source.outlets else 0
-        port = ports(count, span, 90.0)[at] if count > 1 else tail.leaves
+        port = ports(count, span, max(90.0, apart(source)))[at] if count > 1 else tail.leaves
         return _Edge(tail, head, value, port, label if self.style.shapes else "")
 
     def gap(self, edges: Sequence[_Edge]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from protonet.drawing.box import Box
 from protonet.drawing.layout import Layout, Link, Point
@@ -93,10 +94,16 @@ def card(box: Box, title: str, subtitle: str) -> Card:
         width(strip, STRIP),
         width(note, STRIP),
     )
-    labels = [width(sizes(value.shape), LABEL) + 14 for value in box.outlets[:12]]
-    wide = max(90.0, words + 2 * PAD, max(labels, default=0.0) * len(labels))
+    wide = max(90.0, words + 2 * PAD, apart(box) * len(box.outlets[:12]))
     high = 42.0 + (STRIP_HEIGHT if strip else 0) + (14.0 if note else 0)
     return Card(box, title, subtitle, strip, note, round(wide), round(high))
+
+
+def apart(box: Box) -> float:
+    """How far apart wires leave a box, so that the shapes of two may stand between them."""
+    labels = [width(sizes(value.shape), LABEL) for value in box.outlets[:12]]
+    pairs = [a + b for a, b in pairwise(labels)]
+    return max(pairs or labels, default=0.0) + 16
 
 
 def ports(count: int, span: float, most: float) -> list[float]:

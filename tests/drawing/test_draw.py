@@ -17,7 +17,7 @@ from nets import HOSTILE, SIAMESE, ZOO, hostile, resnet152
 
 import protonet
 from protonet.diagnostics import NetError
-from protonet.drawing.figure import Figure, Wire
+from protonet.drawing.figure import LABEL, Figure, Wire
 from protonet.drawing.raster import raster
 
 LENET = ZOO / "lenet" / "deploy.prototxt"
@@ -227,3 +227,15 @@ def test_the_readmes_picture_is_what_draw_makes():
     picture = ZOO.parent / "docs" / "lenet.svg"
     net = protonet.draw(ZOO / "lenet" / "deploy.prototxt", direction="LR")
     assert picture.read_text(encoding="utf-8") == net.svg
+
+
+def test_shapes_between_two_wires_have_room():
+    drawn = protonet.draw(ZOO / "googlenet" / "train_val.prototxt", phase="TRAIN").svg
+    found = {e.text: e for e in ET.fromstring(drawn).iter(f"{SVG}text")}
+    image, label = found["3×224×224"], found["32"]
+    assert (image.get("class"), label.get("class")) == ("shape", "shape left")
+    assert image.get("y") == label.get("y")
+    # Helvetica's digits are 0.556 of the letters' size wide, its × 0.584.
+    ends = float(image.get("x")) + LABEL * (7 * 0.556 + 2 * 0.584)
+    begins = float(label.get("x")) - LABEL * 2 * 0.556
+    assert begins - ends > 3
