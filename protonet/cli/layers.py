@@ -11,6 +11,7 @@ from protonet.cli.options import plugin_option
 from protonet.cli.skeleton import write_skeleton
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.layers import REGISTRY, Layer
+from protonet.program.literal import number
 
 
 @click.command()
@@ -84,4 +85,6 @@ def _default(field: Any, made: Any) -> str:
         return names
     if not isinstance(value, bool | int | float | str | bytes):
         return "(may be repeated)"
+    if isinstance(value, float):
+        return str(number(value))
     return f"{value!r}" if isinstance(value, str) else str(value).lower()

@@ -137,6 +137,8 @@ def test_layers_lists_and_explains():
     done = run("layers", "Pooling")
     assert "kernel_size" in done.stdout
     assert "nn.MaxPool2d" in done.stdout
+    shown = run("layers", "BatchNorm").stdout
+    assert "  moving_average_fraction: 0.999\n  eps: 1e-05\n" in shown  # as caffe.proto states them
     wrong = run("layers", "pooling")
     assert wrong.returncode == 1
     assert "did you mean 'Pooling'?" in wrong.stderr
