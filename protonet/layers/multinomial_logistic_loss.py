@@ -44,5 +44,5 @@ def multinomial_logistic_loss(
     """Minus the mean logarithm of each label's probability, which counts as at least 1e-20."""
     own = probabilities.flatten(1).gather(1, labels.reshape(-1, 1).long())
     # The gradient is minus one over the bounded probability, also where the bound holds.
-    own.detach().clamp_(min=1e-20)
+    own.detach().clamp_min_(1e-20)
     return -own.log().mean()

@@ -68,7 +68,7 @@ def softmax_loss(
 ) -> torch.Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     own = F.cross_entropy(scores, labels, ignore_index=ignore_index, reduction="none")
-    own.detach().clamp_(max=87.33654475)
+    own.detach().clamp_max_(87.33654475)
     if weight is not None:
         own = own * weight[labels.clamp(0, len(weight) - 1)]
     return own.sum() / max(1, own.numel()) if reduction == "mean" else own.sum()

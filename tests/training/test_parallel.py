@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -34,8 +35,9 @@ class Losses(Log):
 
 def torchrun(folder, *arguments):
     command = launch_command(2, ["train", "solver.prototxt", "--device", "cpu", *arguments])
+    stated = {**os.environ, "OMP_NUM_THREADS": "1"}  # or torchrun begins with a word about it
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env=stated, capture_output=True, text=True, check=False, timeout=120
     )
 
 
