@@ -17,6 +17,9 @@ _SKIPPED = frozenset(
     ("name", "type", "bottom", "top", "phase", "include", "exclude", "blobs", "loss_weight")
 ) | {"propagate_down"}
 
+# What a window has, with what it is where the text states none; stated once or for each side.
+_WINDOWS = {"kernel_size": "", "stride": "1", "pad": "0", "dilation": "1"}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -156,7 +159,21 @@ def _fields(message: Any, before: str = "") -> dict[str, tuple[str, str]]:
         texts = [_text(field, v) for v in values]
         default = "" if several else _text(field, field.default_value)
         found[name] = (", ".join(texts), default)
+    for window, default in _WINDOWS.items():
+        _join_sides(found, f"{before}{window}", default)
     return found
+
+
+def _join_sides(found: dict[str, tuple[str, str]], name: str, default: str) -> None:
+    """State a window's size in one way: one number, or the height's and the width's."""
+    sides = [f"{name.removesuffix('_size')}_{side}" for side in "hw"]
+    if any(side in found for side in sides):
+        both = [found.pop(side, ("0", ""))[0] for side in sides]
+        found[name] = (", ".join(both), default)
+    if name in found:
+        text, stated = found[name]
+        sizes = dict.fromkeys(text.split(", "))
+        found[name] = (text if len(sizes) > 1 else text.split(", ")[0], stated or default)
 
 
 def _text(field: Any, value: Any) -> str:

@@ -63,6 +63,30 @@ def test_old_and_new_forms_of_one_net_are_the_same(diff):
     assert diff(V1, V2) == []
 
 
+CONV = "kernel_size: 5"
+POOL = "pool: MAX kernel_size: 2 stride: 2"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (CONV, "kernel_h: 5 kernel_w: 5"),
+        (CONV, "kernel_size: 5 kernel_size: 5 stride: 1 pad: 0 dilation: 1"),
+        (CONV, "kernel_size: 5 stride_h: 1 stride_w: 1 pad_h: 0 pad_w: 0"),
+        (POOL, "pool: MAX kernel_h: 2 kernel_w: 2 stride_h: 2 stride_w: 2 pad: 0"),
+    ],
+)
+def test_a_window_may_be_stated_in_several_ways(diff, before, after):
+    assert before in LENET
+    assert diff(LENET, LENET.replace(before, after)) == []
+
+
+def test_a_window_of_two_sides(diff):
+    changes = diff(LENET, LENET.replace(CONV, "kernel_h: 5 kernel_w: 3", 1))
+    window = ("changed", "conv1", "convolution_param.kernel_size", "5", "5, 3", None)
+    assert [change for change in changes if "kernel" in change[2]] == [window]
+
+
 def test_a_field_its_shape_and_the_parameters(diff):
     changes = diff(LENET, LENET.replace("num_output: 500", "num_output: 300"))
     assert ("changed", "ip1", "inner_product_param.num_output", "500", "300", None) in changes
