@@ -100,7 +100,8 @@ def _pair_by_name(
 
 def _form(node: Node) -> tuple[str, ...]:
     """What a layer does, whatever it is called."""
-    stated = (f"{name} {text}" for name, (text, _) in _fields(node.layer.message).items())
+    fields = _fields(node.layer.message).items()
+    stated = (f"{name} {text}" for name, (text, default) in fields if text != default)
     return (node.type, *sorted(stated), *_shapes(node))
 
 

@@ -99,7 +99,12 @@ def test_a_field_its_shape_and_the_parameters(diff):
 
 def test_a_renamed_layer_is_one_change(diff):
     changes = diff(LENET, LENET.replace("conv2", "second"))
-    assert changes == [("renamed", "conv2", "name", "conv2", "second", None)]
+    renamed = [("renamed", "conv2", "name", "conv2", "second", None)]
+    assert changes == renamed
+    conv = "num_output: 50 kernel_size: 5"
+    assert conv in LENET
+    stated = LENET.replace(conv, f"{conv} group: 1 bias_term: true stride: 1")
+    assert diff(LENET, stated.replace("conv2", "second")) == renamed
 
 
 def test_a_layer_that_came_or_went(diff):
