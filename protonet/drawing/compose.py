@@ -95,7 +95,7 @@ class _Composer:
             found.update(dict.fromkeys(run.boxes(), self.frame(run)))
         for box in boxes:
             if box not in found:
-                found[box] = _item(card(box, box.title, box.subtitle))
+                found[box] = _item(card(box, box.title, box.subtitle, across=self.style.across))
         return found
 
     def edges(self, boxes: Sequence[Box], items: dict[Box, Item]) -> list[_Edge]:
@@ -152,7 +152,7 @@ class _Composer:
         port = Item(-1, 2.0, 0.0)
         items = {block.entry: port}
         for index, box in enumerate(block.boxes):
-            items[box] = _item(_standing_for(run, index, box))
+            items[box] = _item(_standing_for(run, index, box, across=self.style.across))
         edges = []
         for index, box in enumerate(block.boxes):
             for source, value in dict.fromkeys(box.sources):
@@ -206,10 +206,11 @@ def _alike(run: Run) -> list[tuple[Box, ...]]:
     return [b.boxes for b in run.blocks if not b.extra] or [b.boxes for b in run.blocks]
 
 
-def _standing_for(run: Run, index: int, box: Box) -> Card:
+def _standing_for(run: Run, index: int, box: Box, *, across: bool) -> Card:
     names = [block.boxes[index].head.name for block in run.blocks]
     title = plain(merged_names(names), 34)
-    return card(box, title, merged([boxes[index].subtitle for boxes in _alike(run)]))
+    subtitle = merged([boxes[index].subtitle for boxes in _alike(run)])
+    return card(box, title, subtitle, across=across)
 
 
 def _shapes(run: Run, index: int, box: Box, source: Box, value: Value) -> str:

@@ -84,8 +84,8 @@ class Figure:
     wires: list[Wire] = field(default_factory=list)
 
 
-def card(box: Box, title: str, subtitle: str) -> Card:
-    """A card that is as large as its words need."""
+def card(box: Box, title: str, subtitle: str, *, across: bool) -> Card:
+    """A card as large as its words need, and the shapes below it, if none stand beside it."""
     strip = plain(box.followers, 40)
     note = f"shares {plain(', '.join(n or '?' for n in box.shared), 30)}" if box.shared else ""
     words = max(
@@ -94,7 +94,8 @@ def card(box: Box, title: str, subtitle: str) -> Card:
         width(strip, STRIP),
         width(note, STRIP),
     )
-    wide = max(90.0, words + 2 * PAD, apart(box) * len(box.outlets[:12]))
+    below = 0.0 if across else apart(box) * len(box.outlets[:12])
+    wide = max(90.0, words + 2 * PAD, below)
     high = 42.0 + (STRIP_HEIGHT if strip else 0) + (14.0 if note else 0)
     return Card(box, title, subtitle, strip, note, round(wide), round(high))
 

@@ -239,3 +239,12 @@ def test_shapes_between_two_wires_have_room():
     ends = float(image.get("x")) + LABEL * (7 * 0.556 + 2 * 0.584)
     begins = float(label.get("x")) - LABEL * 2 * 0.556
     assert begins - ends > 3
+
+
+def test_cards_from_left_to_right_are_no_wider_than_their_words():
+    def width(direction):
+        drawn = ET.fromstring(protonet.draw(SIAMESE, phase="TRAIN", direction=direction).svg)
+        cards = [g for g in drawn.iter(f"{SVG}g") if "Slice" in "".join(g.itertext())]
+        return float(cards[0].find(f"{SVG}rect").get("width"))
+
+    assert width("LR") < width("TB")  # where both shapes stand below
