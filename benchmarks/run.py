@@ -147,7 +147,10 @@ def alexnet():
     )
 
 
-LAYERS = "Each layer against the plainest PyTorch, forward and backward:"
+LAYERS = (
+    "Each layer against the plainest PyTorch, forward and backward; where nothing is said, of\n"
+    "images of 8x64x56x56, and of AlexNet's 256 rows of 1,000 classes:"
+)
 # Each part under its title, those of one table one after another.
 PARTS = {
     check_alexnet: "",
