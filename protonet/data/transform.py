@@ -39,6 +39,8 @@ class Transform:
         self._scale = np.float32(self.p.scale)
         self._crops = definition.training and self.p.crop_size > 0
         self._noise = ColorNoise.of(definition) if definition.training else None
+        moves = self.p.crop_size or self.p.mirror or self._noise
+        self._only_scales = not moves and self._mean is None and not self._values.size
         if self.p.force_color and self.p.force_gray:
             what = "force_color and force_gray are both set"
             raise definition.error(what, "transform_param", "force_gray", hint="set one of them")
@@ -97,6 +99,9 @@ class Transform:
         size = self.size(*image.shape)
         if size != out.shape:
             raise ValueError(f"it gives {_show(size)}, and the batch holds {_show(out.shape)}")
+        if self._only_scales:
+            np.multiply(image, self._scale, out=out, dtype=np.float32)
+            return
         numbers = draws[0][row].tolist()
         mirror = bool(self.p.mirror and numbers.pop(0) % 2)
         top, left = self._corner(image.shape, numbers)
