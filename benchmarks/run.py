@@ -32,9 +32,11 @@ from protonet.diagnostics import Source  # noqa: E402
 from protonet.schema.bind import bind  # noqa: E402
 from protonet.schema.pool import message  # noqa: E402
 from protonet.text.parse import parse  # noqa: E402
+from protonet.training.memory import keep_memory  # noqa: E402
 from protonet.zoo.catalogue import deploy  # noqa: E402
 
 ZOO = ROOT / "zoo_prototxt"
+_SAMPLE = 0.01  # seconds: a layer that takes less is run several times, as training runs it
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -111,14 +113,17 @@ def lenet():
 
 
 def every_layer():
+    keep_memory()  # as training does; without it some runs get fresh pages at each step
     for tried in layers.CASES:
         net = protonet.compile(layers.prototxt(tried), phase=tried.phase, faithful=True)
-        xs, others = layers.inputs(tried), layers.inputs(tried)
+        xs = layers.inputs(tried)  # one for both: where it lies in memory makes a difference
+        count = max(1, round(_SAMPLE / seconds(lambda xs=xs, net=net: layers.step(net, xs))))
         a, b, ratio = paired(
-            lambda net=net, xs=xs: layers.step(net, xs),
-            lambda tried=tried, others=others: layers.step(tried.plain, others),
-            41,
+            lambda net=net, xs=xs, n=count: [layers.step(net, xs) for _ in range(n)],
+            lambda f=tried.plain, xs=xs, n=count: [layers.step(f, xs) for _ in range(n)],
+            61,
         )
+        a, b = a / count, b / count
         fields = f" `{tried.fields}`" if tried.fields else ""
         yield (
             f"{tried.title}{fields}",
