@@ -39,7 +39,7 @@ def test_the_skeleton_is_a_layer_that_runs(folder):
         "y = x * 3.0" in run("compile", "net.prototxt", "--plugin", "my_gain.py", cwd=folder).stdout
     )
     shown = run("layers", "MyGain", "--plugin", "my_gain.py", cwd=folder).stdout
-    assert "factor: 1.0" in shown
+    assert "factor: 1\n" in shown
     for command in ("check", "fmt", "show"):
         assert run(command, "net.prototxt", "--plugin", "my_gain.py", cwd=folder).returncode == 0
 
