@@ -6,6 +6,7 @@ import math
 import re
 from pathlib import Path
 
+import pytest
 from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor as Kind
 from hypothesis import given, settings
@@ -105,6 +106,7 @@ def test_random_messages_come_back(made, options):
     assert same(read, google(text, name))
 
 
+@pytest.mark.filterwarnings("ignore:.*invalid escape sequence:DeprecationWarning")
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(
     st.sampled_from(SEEDS),
