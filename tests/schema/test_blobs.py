@@ -80,7 +80,9 @@ def test_what_protobuf_reads_is_what_was_written(data, with_diff):
     same(np.array(values, data.dtype), data.reshape(-1))
     diffs = blob.double_diff if is_double else blob.diff
     same(np.array(diffs, data.dtype), -data.reshape(-1) if with_diff else np.empty(0, data.dtype))
-    assert blob == to_blob(data, -data if with_diff else None)
+    made = to_blob(data, -data if with_diff else None)
+    # As bytes: to some versions of protobuf no NaN equals another.
+    assert blob.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True)
 
 
 @given(BLOBS, st.booleans())
