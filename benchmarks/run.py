@@ -125,8 +125,9 @@ def every_layer():
         )
         a, b = a / count, b / count
         fields = f" `{tried.fields}`" if tried.fields else ""
+        title = f"{tried.title}, training" if tried.phase == "TRAIN" else tried.title
         yield (
-            f"{tried.title}{fields}",
+            f"{title}{fields}",
             f"{ratio:.2f} × ({a * 1000:.2f} ms, {b * 1000:.2f} ms)",
             "≤ 0.67 ×" if "local_size: 5 }" in tried.fields else "≤ 1.1 ×",
         )
