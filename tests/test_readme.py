@@ -177,7 +177,7 @@ def test_the_guide_adds_a_layer(tmp_path):
         REGISTRY.pop("PixelUnshuffle", None)
         pool._added.pop("pixel_unshuffle_param", None)
         pool._pool.cache_clear()
-        pool._message_class.cache_clear()
+        pool._classes.clear()
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ class Datum(NamedTuple):
 def parse_datum(record: Bytes) -> Datum:
     """The fields of a serialized Datum. ValueError where the record is none."""
     try:
-        given = _datum_class().FromString(record)
+        given = message_class("Datum").FromString(record)
     except DecodeError:
         raise ValueError("it is no Datum message, or it is cut off") from None
     return Datum(
@@ -44,12 +43,6 @@ def parse_datum(record: Bytes) -> Datum:
         np.array(given.float_data, np.float32) if given.float_data else _NO_FLOATS,
         given.encoded,
     )
-
-
-@cache
-def _datum_class() -> Any:
-    """The message's class, without asking the schema at each record."""
-    return message_class("Datum")
 
 
 def pixels(datum: Datum, color: bool | None) -> Image:

@@ -15,6 +15,7 @@ _ONE_AT_A_TIME = RLock()
 _FIRST_ADDED = 100_000
 _KINDS = {bool: "bool", int: "int32", float: "float", str: "string"}
 _added: dict[str, dict[str, object]] = {}
+_classes: dict[str, Any] = {}
 
 
 def add_parameter(name: str, fields: Mapping[str, object]) -> None:
@@ -32,7 +33,7 @@ def add_parameter(name: str, fields: Mapping[str, object]) -> None:
     with _ONE_AT_A_TIME:
         _added[name] = dict(fields)
         _pool.cache_clear()
-        _message_class.cache_clear()
+        _classes.clear()
 
 
 def _add(file: Any, number: int, name: str, fields: Mapping[str, object]) -> None:
@@ -70,13 +71,12 @@ def _pool() -> Any:
 
 def message_class(name: str) -> Any:
     """The class of a message of the schema, such as NetParameter; one for all threads."""
-    with _ONE_AT_A_TIME:
-        return _message_class(name)
-
-
-@cache
-def _message_class(name: str) -> Any:
-    return message_factory.GetMessageClass(pool().FindMessageTypeByName(f"caffe.{name}"))
+    found = _classes.get(name)  # without the lock: readers of data ask at every record
+    if found is None:
+        with _ONE_AT_A_TIME:
+            descriptor = pool().FindMessageTypeByName(f"caffe.{name}")
+            found = _classes[name] = message_factory.GetMessageClass(descriptor)
+    return found
 
 
 def message(name: str) -> Any:
