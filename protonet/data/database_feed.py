@@ -92,9 +92,7 @@ class DatabaseFeed(Feed):
 
     def _broken(self, record: Record, error: Exception) -> NetError:
         name = self.definition.layer.data_param.source
-        what = (
-            f"record {record.number} (key {record.shown_key!r}) of {name} can't be taken: {error}"
-        )
+        what = f"{record} of {name} can't be taken: {error}"
         return self.definition.error(what, "data_param", "source")
 
     def _parsed(self, record: Record) -> Datum:
