@@ -11,9 +11,10 @@ from protonet.layers.base import LayerError, Shape, count, show
 def node_params(
     node: Node, message: Any, bottoms: tuple[Shape, ...], shared: dict[str, Param]
 ) -> tuple[Param, ...]:
-    """Make or find the Param of each blob. LayerError where a share does not fit.
+    """Make or find the Param of each blob.
 
-    Nor has a blob with a filler no elements. Source: Filler::Fill.
+    LayerError where a share does not fit, or there is nothing for a filler to fill. Source:
+    Net::AppendParam, Filler::Fill.
     """
     shapes = node.layer.blob_shapes(*bottoms)
     if len(message.param) > len(shapes):

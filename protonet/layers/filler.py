@@ -63,9 +63,8 @@ def _scaled(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
         nonlinearity = "linear" if xavier else "relu"
         return b.call(function, parameter, mode=mode, nonlinearity=nonlinearity)
     first, second = (*shape, 1, 1)[:2]
-    fan_in, fan_out = count(shape) / max(1, first), count(shape) / max(1, second)
+    fan_in, fan_out = count(shape) / first, count(shape) / second
     n = {_FAN_IN: fan_in, _FAN_OUT: fan_out}.get(norm, (fan_in + fan_out) / 2)
-    n = n or 1  # a blob of no elements
     if xavier:
         bound = single(math.sqrt(3 / n))
         return b.call(nn.init.uniform_, parameter, -bound, bound)
