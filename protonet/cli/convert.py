@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
-from protonet.cli.weighted import refuse_own_input, tell
+from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError
 
 _MEANS = (".npy", ".binaryproto")
@@ -41,7 +41,7 @@ def command(
     What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
     """
     options["shapes"] = dict(options["shapes"])
-    refuse_own_input(weights, output)
+    refuse_own_weights(weights, output)
     if Path(output).suffix.lower() in _MEANS:
         from protonet.weights.mean import read_mean, write_mean
 

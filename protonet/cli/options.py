@@ -82,7 +82,12 @@ def net_options(command: C) -> C:
     return command
 
 
+def is_one_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one file that is there."""
+    return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
+
+
 def refuse_own_input(net: str, output: str | None) -> None:
     """NetError where a result would take the place of the net that it is made from."""
-    if output and Path(output).exists() and Path(net).exists() and Path(output).samefile(net):
+    if output and is_one_file(output, net):
         raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")

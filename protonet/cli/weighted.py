@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from protonet.cli.options import is_one_file
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 
@@ -56,16 +57,16 @@ def beside(output: str, weights: str) -> Path:
     path = Path(output).with_suffix(".safetensors")
     if path == Path(output):
         raise NetError(f"{output} is a name for weights", None, "name a Python file: -o net.py")
-    refuse_own_input(weights, str(path))
+    refuse_own_weights(weights, str(path))
     return path
 
 
-def refuse_own_input(weights: str, output: str) -> None:
+def refuse_own_weights(weights: str, output: str) -> None:
     """NetError where a file that is read would be written over."""
     from protonet.weights.read import split_paths
 
     for path in split_paths(weights):
-        if Path(output).exists() and Path(path).exists() and Path(output).samefile(path):
+        if is_one_file(output, path):
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
