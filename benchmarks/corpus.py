@@ -33,9 +33,9 @@ SHAPES = [
 
 import torch  # noqa: E402
 
-from protonet.api import check_any, program, read  # noqa: E402
-from protonet.codegen import instantiate, source  # noqa: E402
+from protonet.api import check_any, lowered, read  # noqa: E402
 from protonet.diagnostics import NetError, NetWarning  # noqa: E402
+from protonet.runtime.module import instantiate  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402
 from protonet.schema.select import data_elsewhere, select  # noqa: E402
 
@@ -73,9 +73,9 @@ def compiles(path: Path, phase: str) -> str:
     for shape in [None, *SHAPES]:
         given = dict.fromkeys(tops, shape) if shape else None
         try:
-            made = program(path, phase, shapes=given)
+            made = lowered(path, phase, shapes=given)
             with torch.device("meta"):
-                instantiate(made, source(made))
+                instantiate(made)
         except NetError as problem:
             error = error or problem
             unknown = "is not known" in problem.message or given

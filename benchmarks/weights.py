@@ -114,7 +114,7 @@ def memory(path):
     rewrite = f"c.write_caffemodel({file + '.2'!r}, net, {read})"
     setup += f"; from protonet.api import graph; net = graph({net!r}).definition"
     yield "peak memory of reading and writing", shown_peak(path, setup, rewrite)
-    setup = "import protonet, torch, protonet.weights.mapping, protonet.codegen"
+    setup = "import protonet, torch, protonet.weights.mapping, protonet.runtime.module"
     work = f"net = protonet.compile({net!r}, weights={file!r})"
     yield "peak memory of making the module and loading it", shown_peak(path, setup, work)
 

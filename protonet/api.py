@@ -23,7 +23,7 @@ from protonet.schema.upgrade import upgrade
 if TYPE_CHECKING:
     from torch import nn
 
-    from protonet.codegen import Program
+    from protonet.lowering import Lowered
 
 Source = str | os.PathLike[str] | Any
 Shapes = Mapping[str, Sequence[int]]
@@ -108,7 +108,7 @@ def _phase(phase: str) -> str:
     return upper
 
 
-def program(
+def lowered(
     source: Source,
     phase: str = "TEST",
     stages: Sequence[str] = (),
@@ -117,22 +117,23 @@ def program(
     faithful: bool = False,
     shapes: Shapes | None = None,
     allow_python: bool = False,
-) -> Program:
-    """The PyTorch program of a net, as data."""
-    from protonet.codegen import write
+) -> Lowered:
+    """A net as a graph and as a PyTorch program, both data."""
+    from protonet.lowering import OBJECTIVE, lowered
     from protonet.passes import DEPLOY
 
     net = graph(source, phase, stages, level, shapes, allow_python)
+    known = [*net.blobs, *([OBJECTIVE] if net.has_loss else [])]
     for blob in outputs or ():
-        if blob not in net.blobs:
-            hint = did_you_mean(blob, net.blobs)
+        if blob not in known:
+            hint = did_you_mean(blob, known)
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
     for transform in () if faithful else DEPLOY:
         net = verify(transform(net))
-    return write(net, outputs, faithful, _origin(source, net))
+    return lowered(net, outputs, faithful, _title(source, net))
 
 
-def _origin(source: Source, net: Graph) -> str:
+def _title(source: Source, net: Graph) -> str:
     name = net.name or "A net"
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
     if not path or "\n" in path or "{" in path:
@@ -157,10 +158,11 @@ def emit(
     replaces input shapes, {blob: (n, c, h, w)}; ``plugins`` are files with layers of one's own;
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
-    from protonet.codegen import source as text
+    from protonet.program.source import source as text
 
     with_plugins(plugins)
-    return text(program(source, phase, stages, level, outputs, faithful, shapes, allow_python))
+    made = lowered(source, phase, stages, level, outputs, faithful, shapes, allow_python)
+    return text(made.program)
 
 
 def compile(  # noqa: A001 (the verb of what this package does)
@@ -185,17 +187,16 @@ def compile(  # noqa: A001 (the verb of what this package does)
     BatchNorm. ``plugins`` are files with layers of one's own;
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
-    from protonet.codegen import instantiate
-    from protonet.codegen import source as text
+    from protonet.runtime.module import instantiate
     from protonet.weights.mapping import load_weights
     from protonet.weights.state import variant
 
     with_plugins(plugins)
-    made = program(source, phase, stages, level, outputs, faithful, shapes, allow_python)
-    net: nn.Module = instantiate(made, text(made))
+    made = lowered(source, phase, stages, level, outputs, faithful, shapes, allow_python)
+    net = instantiate(made)
     if weights is not None:
         other = (phase, stages, level, outputs, not faithful, shapes, allow_python)
-        matched = load_weights(net, weights, variants=lambda: [variant(program(source, *other))])
+        matched = load_weights(net, weights, variants=lambda: [variant(lowered(source, *other))])
         if matched.missing:
             _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net

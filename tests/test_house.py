@@ -24,15 +24,26 @@ ORDER = {
     "layers": 4,
     "graph": 5,
     "passes": 6,
-    "codegen": 7,
-    "weights": 8,
-    "api": 9,
-    "zoo": 10,
-    "drawing": 10,
-    "training": 10,
-    "cli": 11,
+    "lowering": 7,
+    "runtime": 8,
+    "weights": 9,
+    "api": 10,
+    "zoo": 11,
+    "drawing": 11,
+    "training": 11,
+    "cli": 12,
 }
-SHARED_BY_LAYERS = {"base", "batch", "boxes", "extent", "filler", "loss", "many_axes", "recurrent"}
+SHARED_BY_LAYERS = {
+    "base",
+    "batch",
+    "blob",
+    "boxes",
+    "extent",
+    "filler",
+    "loss",
+    "many_axes",
+    "recurrent",
+}
 
 
 def room(path):

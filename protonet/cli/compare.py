@@ -114,12 +114,12 @@ def command(
 
 def _time(name: str, shape: Any, named: Any, device: str) -> float:
     """The median of a few forward passes, in milliseconds."""
-    from protonet.api import program, read
+    from protonet.api import lowered, read
     from protonet.cli.run import time_net
 
     source = read(find(name))
     graph = at_shape(source, "TEST", shape, named)
-    return time_net(program(source, shapes={v.blob: v.shape for v in graph.inputs}), device)
+    return time_net(lowered(source, shapes={v.blob: v.shape for v in graph.inputs}), device)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import click
 from protonet.cli.options import net_options, refuse_own_input
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
+from protonet.lowering import Lowered
+from protonet.program.source import source
 
 _GRAPH_OPTIONS = ("phase", "stages", "level", "shapes", "allow_python")
 _STAGES = ("text", "net", "graph", "torch")
@@ -50,31 +52,29 @@ def command(
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
     path = beside(output, weights) if given and output else None
-    made, text = _compiled(net, options)
+    made = _compiled(net, options)
     load = loader(net, weights, strict, options) if given else id
     if path and output:
-        text = write_with_weights(made, text, output, path, load)
+        write_with_weights(made, output, path, load)
     elif output:
-        write_whole(output, text)
+        write_whole(output, source(made.program))
     elif not run:
-        click.echo(text, nl=False)
+        click.echo(source(made.program), nl=False)
     if run:
         from protonet.cli.run import run_once
 
         load = loader(net, weights, strict, options, quiet=bool(output)) if given else id
-        run_once(made, text, device, batch, load)
+        run_once(made, device, batch, load)
 
 
-def _compiled(net: str, options: dict[str, Any]) -> tuple[Any, str]:
-    """The program and its text, with the summary on stderr."""
-    from protonet.api import graph, program
+def _compiled(net: str, options: dict[str, Any]) -> Lowered:
+    """The net's program, with the summary on stderr."""
+    from protonet.api import graph, lowered
     from protonet.cli.table import table
-    from protonet.codegen import source
 
     only = {key: options[key] for key in _GRAPH_OPTIONS}
     click.echo(table(graph(net, **only)), err=True)
-    made = program(net, **options)
-    return made, source(made)
+    return lowered(net, **options)
 
 
 def _dump(net: str, stage: str, options: dict[str, Any]) -> str:

@@ -83,10 +83,10 @@ def variants_of(prototxt: str, options: dict[str, Any]) -> Any:
     """The forms in which a state may have been saved; only one needs torch to know them."""
 
     def variants() -> Any:
-        from protonet.api import program
+        from protonet.api import lowered
         from protonet.weights.state import variant
 
-        both = [program(prototxt, **options, faithful=faithful) for faithful in (False, True)]
+        both = [lowered(prototxt, **options, faithful=faithful) for faithful in (False, True)]
         return [variant(each) for each in both]
 
     return variants
@@ -116,14 +116,13 @@ def _write_state(
     weights: str, prototxt: str, output: str, strict: bool, options: dict[str, Any]
 ) -> None:
     """Through the module itself, whose state it is."""
-    from protonet.api import program
+    from protonet.api import lowered
     from protonet.cli.weighted import loader
-    from protonet.codegen import instantiate, source
+    from protonet.runtime.module import instantiate
     from protonet.weights.match import listed
     from protonet.weights.save import save_state
 
-    made = program(prototxt, **options)
-    net = instantiate(made, source(made))
+    net = instantiate(lowered(prototxt, **options))
     matched = loader(prototxt, weights, strict, options)(net)
     if matched.missing:
         raise NetError(f"{weights}: the net's {listed(matched.missing)} is not there")

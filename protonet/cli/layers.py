@@ -48,8 +48,9 @@ def _plain(cls: type[Layer]) -> str:
 def _explain(name: str, cls: type[Layer]) -> None:
     click.echo(f"{name}\n\n{_plain(cls)}\n")
     click.echo(f"bottoms: {_range(cls.bottoms)}    tops: {_range(cls.tops)}")
-    if cls.blobs:
-        click.echo(f"blobs: {', '.join(cls.blobs)}")
+    blobs = _blobs(cls)
+    if blobs:
+        click.echo(f"blobs: {', '.join(blobs)}")
     if cls.param:
         click.echo(f"\n{cls.param} {{")
         for line in _fields(cls.param):
@@ -57,6 +58,18 @@ def _explain(name: str, cls: type[Layer]) -> None:
         click.echo("}")
     for example in cls.examples:
         click.echo(f"\nexample:\n  {example.prototxt}\nemits:\n  {example.emits}")
+
+
+def _blobs(cls: type[Layer]) -> list[str]:
+    """The names of the blobs of the type's examples; a class of one's own is not run for them."""
+    from protonet.schema.load import load
+
+    names: dict[str, None] = {}
+    for example in () if cls.runs_code else cls.examples:
+        (message,) = load(example.prototxt, "NetParameter").message.layer
+        bottoms = tuple(example.inputs[bottom] for bottom in message.bottom)
+        names.update(dict.fromkeys(blob.name for blob in cls(message).blobs(bottoms)))
+    return list(names)
 
 
 def _range(limits: tuple[int, int | None]) -> str:

@@ -10,10 +10,10 @@ import click
 import torch
 from torch import nn
 
-from protonet.codegen import instantiate, source
-from protonet.codegen.write import Program
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
+from protonet.lowering import Lowered
+from protonet.runtime.module import instantiate
 
 _PASSES = 5
 
@@ -21,15 +21,14 @@ Loader = Callable[[nn.Module], object]
 
 
 def run_once(
-    program: Program,
-    text: str,
+    made: Lowered,
     device: str,
     batch: int | None,
     load: Loader = id,
 ) -> None:
     """Run and time the net; outputs and the median time go to stdout. ``load`` fills it first."""
     where = _device(device)
-    result, milliseconds = _run(program, text, where, batch, load)
+    result, milliseconds = _run(made, where, batch, load)
     blobs = result if isinstance(result, dict) else {"output": result}
     for blob, value in blobs.items():
         shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
@@ -42,19 +41,17 @@ def run_once(
     click.echo(f"forward: {milliseconds:.2f} ms (median of {_PASSES}, {what})")
 
 
-def time_net(program: Program, device: str) -> float:
+def time_net(made: Lowered, device: str) -> float:
     """The median time of a forward pass, in milliseconds."""
-    return _run(program, source(program), _device(device), None)[1]
+    return _run(made, _device(device), None)[1]
 
 
-def _run(
-    program: Program, text: str, where: str, batch: int | None, load: Loader = id
-) -> tuple[Any, float]:
+def _run(made: Lowered, where: str, batch: int | None, load: Loader = id) -> tuple[Any, float]:
     """What the net gives for random inputs, and the median of its times in milliseconds."""
-    net = instantiate(program, text)
+    net = instantiate(made)
     load(net)
     net = net.float().to(where)  # weights in doubles make it one of doubles
-    shapes = [(batch, *s[1:]) if batch and s else s for s in program.shapes]
+    shapes = [(batch, *s[1:]) if batch and s else s for s in made.program.shapes]
     # Labels are whole numbers: zeros fit every number of classes.
     inputs = [torch.rand(s) if len(s) > 2 else torch.zeros(s) for s in shapes]
     inputs = [x.to(where) for x in inputs]

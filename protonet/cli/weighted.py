@@ -21,13 +21,13 @@ def loader(
     """A function that loads weights into a module of NET and says on stderr what did not match."""
 
     def load(module: Any) -> Any:
-        from protonet.api import program
+        from protonet.api import lowered
         from protonet.weights.mapping import open_stored
         from protonet.weights.save import load_exactly
         from protonet.weights.state import variant
 
         other = {**options, "faithful": not options["faithful"]}
-        stored = open_stored(module, weights, lambda: [variant(program(net, **other))])
+        stored = open_stored(module, weights, lambda: [variant(lowered(net, **other))])
         matched = load_exactly(module, stored, strict)
         if not quiet:
             tell(matched)
@@ -70,17 +70,16 @@ def refuse_own_weights(weights: str, output: str) -> None:
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
-def write_with_weights(program: Any, text: str, output: str, path: Path, load: Loader) -> str:
-    """Write the source and its weights; the text that was loaded."""
-    from protonet.codegen import instantiate, source
+def write_with_weights(made: Any, output: str, path: Path, load: Loader) -> None:
+    """Write the source and its weights."""
+    from protonet.program.source import source
+    from protonet.runtime.module import instantiate
     from protonet.weights.save import save_state
 
-    net = instantiate(program, text)
+    net = instantiate(made)
     matched = load(net)
-    program.weights = path.name
-    written = source(program)
+    written = source(made.program, path.name)
     with replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
         save_state(net, path, matched.layers)
     click.echo(f"{output}, {path}", err=True)
-    return text

@@ -87,9 +87,9 @@ def _numbers(node: Node) -> list[str]:
     found = []
     if p is not None and "num_output" in p.DESCRIPTOR.fields_by_name and p.num_output:
         found.append(str(p.num_output))
-    if node.layer.param == "convolution_param" and p.group > 1:
+    if node.layer.field == "convolution_param" and p.group > 1:
         found.append(f"{p.group} groups")
-    if node.layer.param == "convolution_param" and any(d > 1 for d in p.dilation):
+    if node.layer.field == "convolution_param" and any(d > 1 for d in p.dilation):
         found.append(f"dilation {'×'.join(map(str, p.dilation))}")
     if node.type == "Dropout":
         found.append(f"{single(p.dropout_ratio):g}")

@@ -136,7 +136,7 @@ class _GraphBuilder:
 
     def check_forks(self, node: Node, message: Any) -> None:
         """What a fork's extra field changes is done or refused, never passed over."""
-        found = refused(message, node.layer.param, node.layer.honours)
+        found = refused(message, node.layer.field, node.layer.honours)
         if found:
             path, why = found
             raise self.error(node, why, self.map.span((*node.path, *path)))
@@ -163,7 +163,8 @@ class _GraphBuilder:
                 tops = self.data_shapes(node, message)
             else:
                 tops = self.infer_tops(node, message, shapes)
-            node.params = node_params(node, message, shapes, self.shared)
+            node.blobs = node.layer.blobs(shapes)
+            node.params = node_params(node, message, self.shared)
         except LayerError as error:
             if self.lenient and isinstance(error, ShapeUnknown):
                 raise
@@ -250,9 +251,9 @@ class _GraphBuilder:
         if not field:
             return node.path
         first = str(field[0])
-        if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.param:
+        if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.field:
             return (*node.path, *field)
-        return (*node.path, node.layer.param, *field)
+        return (*node.path, node.layer.field, *field)
 
     def check_shapes_used(self) -> None:
         for name in self.shapes:

@@ -70,7 +70,7 @@ def _without_window(node: Node, value: Value, before: list[_State]) -> _State:
     """Element by element where the size stays; a vector out of an image has seen all of it."""
     seen = _union(before)
     sizes = [v.shape[2:] for v in node.inputs]
-    if node.layer.is_view or not isinstance(seen, ReceptiveField) or value.shape[2:] in sizes:
+    if node.layer.is_alias() or not isinstance(seen, ReceptiveField) or value.shape[2:] in sizes:
         return seen
     return _whole(seen) if len(value.shape) <= 2 else _Unknown()
 

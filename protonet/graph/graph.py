@@ -7,6 +7,7 @@ from typing import Any
 
 from protonet.diagnostics import Span
 from protonet.layers.base import Layer, Shape, count, show
+from protonet.layers.blob import Blob
 
 
 @dataclass(eq=False)
@@ -29,15 +30,23 @@ class Param:
 
     owner: Node
     index: int
-    shape: Shape
-    filler: Any
+    blob: Blob
     name: str = ""
     lr_mult: float = 1.0
     decay_mult: float = 1.0
-    is_statistic: bool = False
 
     def __repr__(self) -> str:
         return f"<Param {self.index} of {self.owner.name!r} {show(self.shape)}>"
+
+    @property
+    def shape(self) -> Shape:
+        """Caffe's shape, as its owner has it."""
+        return self.blob.shape
+
+    @property
+    def is_statistic(self) -> bool:
+        """Whether no gradient reaches it."""
+        return self.blob.is_statistic
 
     @property
     def size(self) -> int:
@@ -47,7 +56,11 @@ class Param:
 
 @dataclass(eq=False)
 class Node:
-    """One layer of the net, in the order of the file."""
+    """One layer of the net, in the order of the file, or several that a pass made one.
+
+    ``params`` are its parameters and ``blobs`` what the layer says of each, in the same order.
+    ``members`` are the nodes that it stands for, where a pass put it in their place.
+    """
 
     name: str
     type: str
@@ -57,11 +70,18 @@ class Node:
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
     params: tuple[Param, ...] = ()
+    blobs: tuple[Blob, ...] = ()
     loss_weights: tuple[float, ...] = ()
     propagate_down: tuple[bool, ...] = ()
+    members: tuple[Node, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Node {self.name!r} {self.type}>"
+
+    @property
+    def origin(self) -> tuple[Node, ...]:
+        """The layers of the net that it stands for, itself where no pass made it."""
+        return self.members or (self,)
 
 
 @dataclass(eq=False)
@@ -82,6 +102,11 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph {self.name!r} {self.phase}, {len(self.nodes)} layers>"
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether it is trained: a training net with a loss that counts."""
+        return self.phase == "TRAIN" and any(any(node.loss_weights) for node in self.nodes)
 
     @property
     def params(self) -> list[Param]:

@@ -53,7 +53,7 @@ def _roots(graph: Graph) -> dict[Value, Value]:
     roots: dict[Value, Value] = {}
     for node in graph.nodes:
         for value in node.outputs:
-            roots[value] = roots[node.inputs[0]] if node.layer.is_view else value
+            roots[value] = roots[node.inputs[0]] if node.layer.is_alias() else value
     return roots
 
 
@@ -92,7 +92,7 @@ def _kept(graph: Graph, roots: dict[Value, Value]) -> dict[Node, int]:
             continue
         moving.update(node.outputs)
         sides = {"bottoms": node.inputs, "tops": node.outputs}
-        wanted = {roots[value] for side in node.layer.keeps for value in sides[side]}
+        wanted = {roots[value] for side in node.layer.kept() for value in sides[side]}
         new = wanted - kept
         kept |= new
         shapes = tuple(v.shape for v in node.inputs), tuple(v.shape for v in node.outputs)
@@ -105,6 +105,6 @@ def _is_moving(node: Node, moving: set[Value]) -> bool:
     if any(p.lr_mult and not p.is_statistic for p in node.params):
         return True
     return any(
-        value in moving and goes and index not in node.layer.constants
+        value in moving and goes and index not in node.layer.constant_bottoms()
         for index, (value, goes) in enumerate(zip(node.inputs, node.propagate_down, strict=True))
     )

@@ -5,30 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.graph.graph import Node, Param
-from protonet.layers.base import LayerError, Shape, count, show
+from protonet.layers.base import LayerError, count, show
 
 
-def node_params(
-    node: Node, message: Any, bottoms: tuple[Shape, ...], shared: dict[str, Param]
-) -> tuple[Param, ...]:
+def node_params(node: Node, message: Any, shared: dict[str, Param]) -> tuple[Param, ...]:
     """Make or find the Param of each blob.
 
     LayerError where a share does not fit, or there is nothing for a filler to fill. Source:
     Net::AppendParam, Filler::Fill.
     """
-    shapes = node.layer.blob_shapes(*bottoms)
-    if len(message.param) > len(shapes):
-        raise LayerError(
-            f"it has {len(shapes)} parameter blobs, but param is given {len(message.param)} times",
-            "param",
-            len(shapes),
-        )
-    fillers = node.layer.fillers() or (None,) * len(shapes)
+    if len(message.param) > len(node.blobs):
+        given = len(message.param)
+        what = f"it has {len(node.blobs)} parameter blobs, but param is given {given} times"
+        raise LayerError(what, "param", len(node.blobs))
     made = []
-    for index, shape in enumerate(shapes):
-        if fillers[index] is not None and not count(shape):
-            raise LayerError(f"its parameter blob {index} would be {show(shape)}, without elements")
-        param = Param(node, index, shape, fillers[index], is_statistic=node.layer.frozen(index))
+    for index, blob in enumerate(node.blobs):
+        if blob.filler is not None and not count(blob.shape):
+            what = f"its parameter blob {index} would be {show(blob.shape)}, without elements"
+            raise LayerError(what)
+        param = Param(node, index, blob)
         if index < len(message.param):
             param = _specified(param, message.param[index], shared)
         made.append(param)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr
 from protonet.schema.pool import add_parameter
 
@@ -80,7 +81,6 @@ class Layer:
     fields: ClassVar[dict[str, Any]] = {}
     bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
-    blobs: ClassVar[tuple[str, ...]] = ()
     constants: ClassVar[tuple[int, ...]] = ()
     grows: ClassVar[int | None] = None
     honours: ClassVar[tuple[str, ...]] = ()
@@ -96,39 +96,32 @@ class Layer:
     def __init__(self, message: Any, phase: str = "TEST") -> None:
         self.message = message
         self.phase = phase
-        self.p: Any = getattr(message, self.param) if self.param else None
+        self.field = self.param_field()
+        self.p: Any = getattr(message, self.field) if self.field else None
+
+    def param_field(self) -> str | None:
+        """The field of LayerParameter that holds the fields of this very layer."""
+        return self.param
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
         raise AssertionError(f"{self.type} does not infer")
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        """Caffe's shapes of the layer's blobs, in Caffe's order; none where it has none."""
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        """The layer's parameter blobs, in Caffe's order; none where it has none."""
         return ()
 
-    def fillers(self) -> tuple[Any, ...]:
-        """The FillerParameter of each blob, or None where the layer fills it itself."""
-        return ()
+    def kept(self) -> tuple[str, ...]:
+        """What autograd keeps for the backward pass of this very layer: see ``keeps``."""
+        return self.keeps
 
-    def frozen(self, blob: int) -> bool:
-        """Whether that blob is a statistic, which no gradient reaches."""
-        return False
+    def is_alias(self) -> bool:
+        """Whether the tops of this very layer are its bottoms' memory: see ``is_view``."""
+        return self.is_view
 
-    def transposed(self, blob: int) -> bool:
-        """Whether torch holds that blob with its two axes the other way round."""
-        return False
-
-    def held(self, blob: int, shape: Shape) -> Shape:
-        """The shape in which torch holds that blob of Caffe's shape."""
-        return shape[::-1] if self.transposed(blob) else shape
-
-    def places(
-        self, name: str, attribute: str, params: tuple[Any, ...]
-    ) -> dict[str, list[tuple[str, Shape, str]]]:
-        """Where the blobs of the layer are in the module: (name in the state, shape, kind)."""
-        kinds = ("transposed" if self.transposed(i) else "plain" for i in range(len(params)))
-        blobs = zip(self.blobs, params, kinds, strict=False)
-        return {name: [(f"{attribute}.{blob}", p.shape, kind) for blob, p, kind in blobs]}
+    def constant_bottoms(self) -> tuple[int, ...]:
+        """The bottoms that this very layer sends no gradient to: see ``constants``."""
+        return self.constants
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         """The layer in PyTorch: one expression a top, or one whose value is a tuple of all."""

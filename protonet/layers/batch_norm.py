@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.blob import Blob, Layout
 from protonet.program import Builder, Expr, F, nn, single, torch
 
-_STATISTICS = ("mean", "variance", "factor")
+_BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
+_IN_TORCH = {
+    "mean": ("running_mean", Layout.DIVIDED),
+    "variance": ("running_var", Layout.DIVIDED),
+    "factor": ("", Layout.DIVISOR),
+}
 
 
 @register("BatchNorm")
@@ -23,7 +31,6 @@ class BatchNormLayer(Layer):
     """
 
     param = "batch_norm_param"
-    blobs = _STATISTICS
     may_run_in_place = True
     examples = (
         Example(
@@ -55,21 +62,17 @@ class BatchNormLayer(Layer):
         nvidia = p.scale_bias or self.has("scale_filler")
         self.of_intel = not nvidia and (self.has("filler") or self.has("bias_term"))
         self.scales = nvidia or self.has("bias_filler") or (self.of_intel and p.use_weight_bias)
-        learned = ("weight", "bias") if p.bias_term or not self.of_intel else ("weight",)
-        first = [spec.lr_mult for spec in message.param]
-        leads = len(first) > 3 and all(first[:2]) and not any(first[2:4])
-        if self.scales:
-            vars(self)["blobs"] = (*learned, *_STATISTICS) if leads else (*_STATISTICS, *learned)
+        self.shifts = self.scales and (p.bias_term or not self.of_intel)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x = bottoms[0]
         if len(x) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
         self.check_batch(x)
-        for index, spec in enumerate(self.message.param):
-            statistic = index < len(self.blobs) and self.frozen(index)
+        pairs = zip(self.message.param, self.blobs(bottoms), strict=False)
+        for index, (spec, blob) in enumerate(pairs):
             # NVIDIA's fork sets these to 0 itself.
-            if statistic and spec.lr_mult != 0 and (self.of_intel or not self.scales):
+            if blob.is_statistic and spec.lr_mult != 0 and (self.of_intel or not self.scales):
                 what = f"lr_mult of its statistics must be 0, not {single(spec.lr_mult)}"
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
@@ -85,19 +88,31 @@ class BatchNormLayer(Layer):
             what = f"statistics of {size} of the {x[0]} images of a batch are not supported"
             raise LayerError(what, "stats_batch_size", hint="a batch of that size is")
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        channels = bottoms[0][1]
-        return tuple((1,) if blob == "factor" else (channels,) for blob in self.blobs)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape = bottoms[0][1:2]
+        statistics = (
+            Blob("mean", shape, is_statistic=True),
+            Blob("variance", shape, is_statistic=True),
+            Blob("factor", (1,), is_statistic=True),
+        )
+        if not self.scales:
+            return statistics
+        weight = Blob("weight", shape, self.stated("filler" if self.of_intel else "scale_filler"))
+        bias = Blob("bias", shape, self.stated("bias_filler"))
+        learned = (weight, bias) if self.shifts else (weight,)
+        first = [spec.lr_mult for spec in self.message.param]
+        leads = len(first) > 3 and all(first[:2]) and not any(first[2:4])
+        return (*learned, *statistics) if leads else (*statistics, *learned)
 
-    def fillers(self) -> tuple[Any, ...]:
-        stated = {"weight": "scale_filler", "bias": "bias_filler"}
-        if self.of_intel:
-            stated["weight"] = "filler"
-        fields = (stated.get(blob) for blob in self.blobs)
-        return tuple(getattr(self.p, f) if f and self.has(f) else None for f in fields)
+    def stated(self, field: str) -> Any:
+        """A filler that the definition states, else None."""
+        return getattr(self.p, field) if self.has(field) else None
 
-    def frozen(self, blob: int) -> bool:
-        return self.blobs[blob] in _STATISTICS
+    def folds(self, x: Shape) -> bool:
+        """Whether torch's own BatchNorm computes the same, by the stored statistics."""
+        forced = self.has("use_global_stats") and not self.p.use_global_stats
+        forced = forced and (self.of_intel or not self.scales)
+        return len(x) in _BY_AXES and not forced and self.shifts == self.scales
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         stored = self.phase == "TEST" or self.p.use_global_stats
@@ -124,8 +139,42 @@ class BatchNormLayer(Layer):
         if not self.scales:
             return b.module(BatchNorm, b.bottoms[0][1], **options)(x)
         b.helper(BatchNorm)
-        bias = "bias" in self.blobs
-        return b.module(ScaledBatchNorm, b.bottoms[0][1], **options, bias=bias)(x)
+        return b.module(ScaledBatchNorm, b.bottoms[0][1], **options, bias=self.shifts)(x)
+
+
+class FoldedBatchNorm(Layer):
+    """Normalise by stored statistics, then scale and shift: nn.BatchNorm with Caffe's blobs.
+
+    Made of a BatchNorm, and of the Scale behind it where there is one.
+    """
+
+    type = "BatchNorm"
+    may_run_in_place = True
+
+    def __init__(self, parts: Sequence[Layer]) -> None:
+        self.norm, *self.rest = parts
+        super().__init__(self.norm.message, self.norm.phase)
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        return bottoms
+
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        blobs = (blob for part in (self.norm, *self.rest) for blob in part.blobs(bottoms))
+        return tuple(_folded(blob) for blob in blobs)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        (x,) = bottoms
+        norm = self.norm
+        assert isinstance(norm, BatchNormLayer)
+        affine = bool(self.rest) or norm.scales
+        shape = b.bottoms[0]
+        return b.module(_BY_AXES[len(shape)], shape[1], eps=norm.eps(), affine=affine)(x)
+
+
+def _folded(blob: Blob) -> Blob:
+    """The blob as torch's BatchNorm has it: statistics are divided, their divisor is gone."""
+    name, layout = _IN_TORCH.get(blob.name, (blob.name, Layout.PLAIN))
+    return replace(blob, name=name, layout=layout)
 
 
 class BatchNorm(nn.Module):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
+from protonet.layers.blob import Blob
 from protonet.layers.extent import covered, trailing
 from protonet.program import Builder, Expr, nn, torch
 
@@ -20,7 +19,6 @@ class BiasLayer(Layer):
     param = "bias_param"
     keeps = ()
     bottoms = (1, 2)
-    blobs = ("bias",)
     may_run_in_place = True
     examples = (
         Example(
@@ -45,12 +43,11 @@ class BiasLayer(Layer):
             filler.check(self.p.filler, "filler", shape)
         return bottoms[:1]
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return (covered(bottoms[0], self.p.axis, self.p.num_axes),) if len(bottoms) == 1 else ()
-
-    def fillers(self) -> tuple[Any, ...]:
-        learned = (self.p.filler if self.has("filler") else None,)
-        return learned if len(self.message.bottom) == 1 else ()
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        if len(bottoms) > 1:
+            return ()
+        shape = covered(bottoms[0], self.p.axis, self.p.num_axes)
+        return (Blob("bias", shape, self.p.filler if self.has("filler") else None),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x = b.bottoms[0]

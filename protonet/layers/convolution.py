@@ -45,10 +45,9 @@ class Convolution(Filters):
         top = (*x[:axis], self.p.num_output, *convolved(x[axis + 1 :], self.extent(x)))
         return (top,) * len(bottoms)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        x = bottoms[0]
+    def filters(self, x: Shape) -> Shape:
         channels = x[self.axis(x)] // self.group(x)
-        return self.with_bias((self.p.num_output, channels, *self.extent(x).kernel))
+        return (self.p.num_output, channels, *self.extent(x).kernel)
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
         shape = b.bottoms[0]
@@ -61,7 +60,7 @@ class Convolution(Filters):
         return self.applied(b, self.module(b), *padded)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
-        weight = self.blob_shapes(*bottoms)[0]
+        weight = self.filters(bottoms[0])
         return sum(count(top) * count(weight, 1) for top in tops)
 
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:

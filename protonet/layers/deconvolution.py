@@ -34,16 +34,15 @@ class Deconvolution(Filters):
         top = (*x[:axis], self.p.num_output, *spread_sizes(x[axis + 1 :], self.extent(x)))
         return (top,) * len(bottoms)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        x = bottoms[0]
+    def filters(self, x: Shape) -> Shape:
         outputs = self.p.num_output // self.group(x)
-        return self.with_bias((x[self.axis(x)], outputs, *self.extent(x).kernel))
+        return (x[self.axis(x)], outputs, *self.extent(x).kernel)
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
         return self.applied(b, self.module(b), *bottoms)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
-        weight = self.blob_shapes(*bottoms)[0]
+        weight = self.filters(bottoms[0])
         return sum(count(x) * count(weight, 1) for x in bottoms)
 
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:

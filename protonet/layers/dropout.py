@@ -31,13 +31,11 @@ class Dropout(Layer):
             raise LayerError(what, "dropout_ratio")
         return bottoms
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """Nothing of its own; the mask is counted apart."""
         return ()
 
-    @property
-    def is_view(self) -> bool:  # type: ignore[override]
+    def is_alias(self) -> bool:
         """Outside of training the top is the bottom."""
         plain = self.p.scale_train and not self.p.sample_weights_test
         return bool(plain) and self.phase == "TEST"

@@ -56,8 +56,7 @@ class Eltwise(Layer):
                 raise LayerError(f"{what}, {show(bottoms[0])}", "bottom", index)
         return bottoms[:1]
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """A sum needs nothing, a maximum the places, a product its factors."""
         return ("bottoms",) if self.p.operation == _PROD else ()
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.blob import Blob, weight_and_bias
 from protonet.program import Builder, Expr, F, nn, torch
 
 
@@ -18,7 +17,6 @@ class EmbedLayer(Layer):
 
     param = "embed_param"
     keeps = ()
-    blobs = ("weight", "bias")
     examples = (
         Example(
             'layer { name: "l" type: "Embed" bottom: "x" top: "y" '
@@ -39,13 +37,9 @@ class EmbedLayer(Layer):
         filler.check(self.p.bias_filler, "bias_filler", weight[1:])
         return ((*bottoms[0], self.p.num_output),)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         weight = (self.p.input_dim, self.p.num_output)
-        return (weight, weight[1:]) if self.p.bias_term else (weight,)
-
-    def fillers(self) -> tuple[Any, ...]:
-        both = (self.p.weight_filler, self.p.bias_filler)
-        return both if self.p.bias_term else both[:1]
+        return weight_and_bias(self.p, weight, weight[1:])
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         return 8 * count(bottoms[0])

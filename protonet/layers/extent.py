@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from protonet.layers import filler
 from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
+from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.many_axes import ConvNd, convolve, spread
 from protonet.program import Builder, Expr
 
@@ -132,7 +133,6 @@ class Filters(Layer):
     param = "convolution_param"
     bottoms = (1, None)
     tops = (1, None)
-    blobs = ("weight", "bias")
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 
@@ -158,7 +158,7 @@ class Filters(Layer):
             if other != x:
                 what = f"all bottoms must have the same shape, {show(x)}, not {show(other)}"
                 raise LayerError(what, "bottom", index)
-        weight = self.blob_shapes(*bottoms)[0]
+        weight = self.blobs(bottoms)[0].shape
         filler.check(self.p.weight_filler, "weight_filler", weight)
         filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
 
@@ -174,17 +174,16 @@ class Filters(Layer):
             what = f"group {group} does not divide num_output {self.p.num_output}"
             raise LayerError(what, "group")
 
-    def fillers(self) -> tuple[Any, ...]:
-        both = (self.p.weight_filler, self.p.bias_filler)
-        return both if self.p.bias_term else both[:1]
+    def filters(self, x: Shape) -> Shape:
+        """The shape of the weight."""
+        raise AssertionError(f"{self.type} has no filters")
 
-    def held(self, blob: int, shape: Shape) -> Shape:
-        lone = blob == 0 and len(shape) == 2 and (self.p.group > 1 or self.transposes)
-        return (*shape, 1) if lone else shape
-
-    def with_bias(self, weight: Shape) -> tuple[Shape, ...]:
-        """The weight's shape, and the bias's where there is one."""
-        return (weight, (self.p.num_output,)) if self.p.bias_term else (weight,)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        x = bottoms[0]
+        weight = self.filters(x)
+        lone = len(weight) == 2 and (self.group(x) > 1 or self.transposes)
+        held = (*weight, 1) if lone else None
+        return weight_and_bias(self.p, weight, (self.p.num_output,), held=held)
 
     def module(self, b: Builder) -> Expr:
         """Torch's convolution over as many axes, over one where Caffe has none."""
@@ -197,7 +196,7 @@ class Filters(Layer):
         if len(extent.kernel) > len(self.modules):
             for helper in (convolve, spread):
                 b.helper(helper)
-            weight, *lists = (list(t) for t in (self.blob_shapes(shape)[0], *window.values()))
+            weight, *lists = (list(t) for t in (self.filters(shape), *window.values()))
             more = {**shared, "transposed": self.transposes}
             return b.module(ConvNd, weight, self.p.num_output, *lists, **more)
         cls = self.modules[max(0, len(extent.kernel) - 1)]

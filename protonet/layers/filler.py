@@ -7,6 +7,7 @@ from typing import Any
 
 from protonet.diagnostics import did_you_mean
 from protonet.layers.base import LayerError, Shape, count, show
+from protonet.layers.blob import Blob, Layout
 from protonet.program import Builder, Expr, nn, single, torch
 
 _TYPES = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
@@ -27,8 +28,9 @@ def check(filler: Any, field: str, shape: Shape | None = None) -> None:
         raise LayerError(what, field, "type")
 
 
-def fill(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
-    """The statement that fills a parameter of Caffe's ``shape``. Source: Caffe's filler.hpp."""
+def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
+    """The statement that fills the parameter of a blob. Source: Caffe's filler.hpp."""
+    filler = blob.filler
     kind = filler.type
     if kind == "constant":
         value = single(filler.value)
@@ -38,15 +40,17 @@ def fill(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
         low, high = single(filler.min), single(filler.max)
         return b.call(nn.init.uniform_, parameter, low, high)
     if kind == "gaussian":
-        return _gaussian(b, parameter, filler, shape)
+        return _gaussian(b, parameter, blob)
     if kind in ("xavier", "msra"):
-        return _scaled(b, parameter, filler, shape)
+        return _scaled(b, parameter, blob)
     if kind == "bilinear":
         return b.call(bilinear_, parameter)
-    return b.call(positive_unitball_, parameter.t() if _is_transposed(b, shape) else parameter)
+    turned = blob.layout is Layout.TRANSPOSED
+    return b.call(positive_unitball_, parameter.t() if turned else parameter)
 
 
-def _gaussian(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
+def _gaussian(b: Builder, parameter: Expr, blob: Blob) -> Expr:
+    filler, shape = blob.filler, blob.shape
     mean, std = single(filler.mean), single(filler.std)
     if filler.sparse >= 0:
         share = min(1.0, filler.sparse / max(1, shape[0] if shape else 1))
@@ -54,10 +58,11 @@ def _gaussian(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
     return b.call(nn.init.normal_, parameter, mean=mean, std=std)
 
 
-def _scaled(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
+def _scaled(b: Builder, parameter: Expr, blob: Blob) -> Expr:
     """Xavier is uniform on ±sqrt(3 / n), msra normal with std sqrt(2 / n), n by variance_norm."""
+    filler, shape = blob.filler, blob.shape
     norm, xavier = filler.variance_norm, filler.type == "xavier"
-    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and not _is_transposed(b, shape):
+    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and blob.layout is Layout.PLAIN:
         function = nn.init.kaiming_uniform_ if xavier else nn.init.kaiming_normal_
         mode = "fan_in" if norm == _FAN_IN else "fan_out"
         nonlinearity = "linear" if xavier else "relu"
@@ -69,14 +74,6 @@ def _scaled(b: Builder, parameter: Expr, filler: Any, shape: Shape) -> Expr:
         bound = single(math.sqrt(3 / n))
         return b.call(nn.init.uniform_, parameter, -bound, bound)
     return b.call(nn.init.normal_, parameter, std=single(math.sqrt(2 / n)))
-
-
-def _is_transposed(b: Builder, shape: Shape) -> bool:
-    """Whether torch's nn.Linear(inputs, outputs) holds Caffe's (inputs, outputs) the other way."""
-    if b.submodule is None or b.submodule.function.text() != "nn.Linear" or len(shape) != 2:
-        return False
-    inputs, outputs = (argument.text() for argument in b.submodule.args[:2])
-    return inputs != outputs and (str(shape[0]), str(shape[1])) == (inputs, outputs)
 
 
 def bilinear_(weight: torch.Tensor) -> torch.Tensor:

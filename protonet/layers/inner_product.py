@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import (
     ALL,
@@ -16,6 +14,7 @@ from protonet.layers.base import (
     count,
     register,
 )
+from protonet.layers.blob import Blob, Layout, weight_and_bias
 from protonet.program import Builder, Expr, nn
 
 
@@ -27,7 +26,6 @@ class InnerProduct(Layer):
     """
 
     param = "inner_product_param"
-    blobs = ("weight", "bias")
     examples = (
         Example(
             'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '
@@ -44,23 +42,17 @@ class InnerProduct(Layer):
         if self.p.num_output <= 0:
             stated = ("num_output",) if self.has("num_output") else ()
             raise LayerError("num_output must be positive, it is 0", *stated)
-        filler.check(self.p.weight_filler, "weight_filler", self.blob_shapes(x)[0])
+        filler.check(self.p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
         filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
         return ((*x[:axis], self.p.num_output),)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         (x,) = bottoms
         inputs = count(x, canonical_axis(self.p.axis, x))
         weight = (self.p.num_output, inputs)
+        layout = Layout.TRANSPOSED if self.p.transpose else Layout.PLAIN
         weight = weight[::-1] if self.p.transpose else weight
-        return (weight, (self.p.num_output,)) if self.p.bias_term else (weight,)
-
-    def transposed(self, blob: int) -> bool:
-        return blob == 0 and bool(self.p.transpose)
-
-    def fillers(self) -> tuple[Any, ...]:
-        both = (self.p.weight_filler, self.p.bias_filler)
-        return both if self.p.bias_term else both[:1]
+        return weight_and_bias(self.p, weight, (self.p.num_output,), layout)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

@@ -36,15 +36,14 @@ class LRN(Layer):
             raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(bottoms[0])}", "bottom", 0)
         return bottoms
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """The bottom; across channels the training net's own gradient takes the top as well."""
         own = self.phase == "TRAIN" and self.p.norm_region == 0
         return ("bottoms", "tops") if own else ("bottoms",)
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         within = self.p.norm_region != 0
-        return (3 if within else 3 - len(self.keeps)) * 4 * count(tops[0])
+        return (3 if within else 3 - len(self.kept())) * 4 * count(tops[0])
 
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
         if self.p.norm_region == 0:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Shape, count, register
+from protonet.layers.blob import Blob
 from protonet.layers.recurrent import Recurrent
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -29,16 +28,12 @@ class LSTMLayer(Recurrent):
         ),
     )
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
-        super().__init__(message, phase)
-        static = ("static_weight",) if self.static else ()
-        vars(self)["blobs"] = ("weight", "bias", *static, "hidden_weight")
-
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         outputs = self.p.num_output
         inputs, static = self.sizes(bottoms)
-        fixed = ((4 * outputs, static),) if self.static else ()
-        return (4 * outputs, inputs), (4 * outputs,), *fixed, (4 * outputs, outputs)
+        first = self.weight("weight", 4 * outputs, inputs), self.bias("bias", 4 * outputs)
+        fixed = (self.weight("static_weight", 4 * outputs, static),) if self.static else ()
+        return *first, *fixed, self.weight("hidden_weight", 4 * outputs, outputs)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         inputs, static = self.sizes(bottoms)

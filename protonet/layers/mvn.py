@@ -36,8 +36,7 @@ class MVN(Layer):
             raise LayerError(f"it takes at most 4 axes, not {show(x)}", "bottom", 0)
         return bottoms
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """The deviations, where they are divided."""
         return ("bottoms",) if self.p.normalize_variance else ()
 

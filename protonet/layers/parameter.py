@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, torch
 
 
@@ -15,7 +16,6 @@ class ParameterLayer(Layer):
 
     param = "parameter_param"
     bottoms = (0, 0)
-    blobs = ("weight",)
     examples = (
         Example(
             'layer { name: "w" type: "Parameter" top: "y" '
@@ -32,8 +32,8 @@ class ParameterLayer(Layer):
             raise LayerError(f"a dim can't be negative, {min(shape)}", "shape")
         return (shape,)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return (tuple(self.p.shape.dim),)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        return (Blob("weight", tuple(self.p.shape.dim)),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         return b.module(Parameter, *self.p.shape.dim)()

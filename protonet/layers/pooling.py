@@ -122,8 +122,7 @@ class Pooling(Layer):
             out.append(steps + 1)
         return tuple(out)
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """All but a mean over the whole image, which needs its size alone."""
         whole = self.p.global_pooling and self.p.pool == _AVE
         return () if whole else ("bottoms",)

@@ -26,8 +26,7 @@ class Power(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """The bottom, where its derivative depends on it."""
         return () if self.p.power in (0, 1) else ("bottoms",)
 

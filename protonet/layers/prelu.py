@@ -6,6 +6,7 @@ from typing import Any
 
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn
 from protonet.schema.pool import message
 
@@ -18,7 +19,6 @@ class PReLU(Layer):
     """
 
     param = "prelu_param"
-    blobs = ("weight",)
     may_run_in_place = True
     examples = (
         Example(
@@ -35,18 +35,17 @@ class PReLU(Layer):
         filler.check(self.p.filler, "filler")
         return bottoms
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return ((),) if self.p.channel_shared else ((bottoms[0][1],),)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape = () if self.p.channel_shared else bottoms[0][1:2]
+        return (Blob("weight", shape, self.filler(), held=shape or (1,)),)
 
-    def held(self, blob: int, shape: Shape) -> Shape:
-        return shape or (1,)
-
-    def fillers(self) -> tuple[Any, ...]:
-        if self.p.HasField("filler"):
-            return (self.p.filler,)
+    def filler(self) -> Any:
+        """A quarter, where none is stated."""
+        if self.has("filler"):
+            return self.p.filler
         quarter = message("FillerParameter")
         quarter.value = 0.25
-        return (quarter,)
+        return quarter
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

@@ -8,6 +8,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
+from protonet.layers.blob import Blob as ParameterBlob
 from protonet.program import Builder, Expr, Ref, nn, torch
 
 if TYPE_CHECKING:
@@ -109,11 +110,10 @@ class PythonLayer(Layer):
         layer.setup(bottom, top)
         layer.reshape(bottom, top)
         self.added = tuple(blob.shape for blob in layer.blobs)
-        vars(self)["blobs"] = tuple(f"blob{i}" for i in range(len(self.added)))
         return tuple(blob.shape for blob in top)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return self.added
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[ParameterBlob, ...]:
+        return tuple(ParameterBlob(f"blob{i}", shape) for i, shape in enumerate(self.added))
 
     def in_place(self) -> list[int]:
         """The tops that are their bottoms."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Layer, LayerError, Shape, count, show
+from protonet.layers.blob import Blob
 
 
 class Recurrent(Layer):
@@ -24,8 +23,7 @@ class Recurrent(Layer):
         """How many states are bottoms and tops."""
         return self.states if self.p.expose_hidden else 0
 
-    @property
-    def constants(self) -> tuple[int, ...]:  # type: ignore[override]
+    def constant_bottoms(self) -> tuple[int, ...]:
         """The continuation and the states given take no gradient."""
         given = len(self.message.bottom)
         return (1, *range(given - self.exposed, given))
@@ -52,8 +50,9 @@ class Recurrent(Layer):
         if self.static and bottoms[2][:1] != x[1:2]:
             what = f"the static input {show(bottoms[2])} must start with the {x[1]} streams"
             raise LayerError(what, "bottom", 2)
-        for shape, kind in zip(self.blob_shapes(*bottoms), self.kinds(), strict=True):
-            filler.check(getattr(self.p, kind), kind, shape)
+        for blob in self.blobs(bottoms):
+            field = "bias_filler" if blob.name.endswith("bias") else "weight_filler"
+            filler.check(blob.filler, field, blob.shape)
         state = (1, x[1], self.p.num_output)
         for index in range(len(bottoms) - self.exposed, len(bottoms)):
             if bottoms[index] != state:
@@ -70,13 +69,13 @@ class Recurrent(Layer):
         if tops != 1 + self.exposed:
             raise LayerError(f"it gives {1 + self.exposed} tops, not {tops}", "top")
 
-    def kinds(self) -> tuple[str, ...]:
-        """The filler of each blob: biases have their own."""
-        kinds = ["weight_filler", "bias_filler"]
-        return tuple(kinds[name.endswith("bias")] for name in self.blobs)
+    def weight(self, name: str, *shape: int) -> Blob:
+        """A matrix of the layer."""
+        return Blob(name, shape, self.p.weight_filler)
 
-    def fillers(self) -> tuple[Any, ...]:
-        return tuple(getattr(self.p, kind) for kind in self.kinds())
+    def bias(self, name: str, outputs: int) -> Blob:
+        """A bias of the layer."""
+        return Blob(name, (outputs,), self.p.bias_filler)
 
     def sizes(self, bottoms: tuple[Shape, ...]) -> tuple[int, int]:
         """Elements of a step of the input and of the static input, 0 where there is none."""

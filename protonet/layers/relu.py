@@ -27,8 +27,7 @@ class ReLU(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
-    @property
-    def keeps(self) -> tuple[str, ...]:  # type: ignore[override]
+    def kept(self) -> tuple[str, ...]:
         """A slope needs the sign of the bottom, none the top's."""
         return ("bottoms",) if self.p.negative_slope else ("tops",)
 

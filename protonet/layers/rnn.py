@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Shape, count, register
+from protonet.layers.blob import Blob
 from protonet.layers.recurrent import Recurrent
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -28,18 +27,17 @@ class RNNLayer(Recurrent):
         ),
     )
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
-        super().__init__(message, phase)
-        static = ("static_weight",) if self.static else ()
-        after = ("hidden_weight", "output_weight", "output_bias")
-        vars(self)["blobs"] = ("weight", "bias", *static, *after)
-
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         outputs = self.p.num_output
         inputs, static = self.sizes(bottoms)
-        fixed = ((outputs, static),) if self.static else ()
-        square = (outputs, outputs)
-        return (outputs, inputs), (outputs,), *fixed, square, square, (outputs,)
+        return (
+            self.weight("weight", outputs, inputs),
+            self.bias("bias", outputs),
+            *((self.weight("static_weight", outputs, static),) if self.static else ()),
+            self.weight("hidden_weight", outputs, outputs),
+            self.weight("output_weight", outputs, outputs),
+            self.bias("output_bias", outputs),
+        )
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         inputs, static = self.sizes(bottoms)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
+from protonet.layers.blob import Blob
 from protonet.layers.extent import covered, trailing
 from protonet.program import Builder, Expr, nn, torch
 
@@ -19,7 +18,6 @@ class ScaleLayer(Layer):
 
     param = "scale_param"
     bottoms = (1, 2)
-    blobs = ("weight", "bias")
     may_run_in_place = True
     examples = (
         Example(
@@ -38,11 +36,6 @@ class ScaleLayer(Layer):
         ),
     )
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
-        super().__init__(message, phase)
-        if len(message.bottom) > 1:
-            vars(self)["blobs"] = ("bias",)
-
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms) == 2:
             trailing(*bottoms, self.p.axis)
@@ -57,15 +50,17 @@ class ScaleLayer(Layer):
             return bottoms[1]
         return covered(bottoms[0], self.p.axis, self.p.num_axes)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        learned: int = 2 - len(bottoms) + self.p.bias_term
-        return (self.factor(bottoms),) * learned
+    def shifts_channels(self, x: Shape) -> bool:
+        """Whether it is a learned factor and bias for each channel."""
+        p = self.p
+        return bool(p.bias_term) and p.axis in (1, 1 - len(x)) and p.num_axes == 1
 
-    def fillers(self) -> tuple[Any, ...]:
-        weight = self.p.filler if self.has("filler") else None
-        bias = self.p.bias_filler if self.has("bias_filler") else None
-        both = (weight, bias) if self.p.bias_term else (weight,)
-        return both[len(self.message.bottom) - 1 :]
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape = self.factor(bottoms)
+        weight = Blob("weight", shape, self.p.filler if self.has("filler") else None)
+        bias = Blob("bias", shape, self.p.bias_filler if self.has("bias_filler") else None)
+        learned = (weight,) if len(bottoms) == 1 else ()
+        return (*learned, bias) if self.p.bias_term else learned
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         shape = self.factor(b.bottoms)

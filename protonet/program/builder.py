@@ -6,24 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from protonet.program.expr import Attribute, Call, Expr, Mapping, Name, Ref, wrap
+from protonet.program.expr import Attribute, Call, Expr, Name, Ref, wrap
 from protonet.program.names import unused
 
 Shape = tuple[int, ...]
-
-
-class Borrower(Attribute):
-    """self.name, a module that is called with parameters of another's."""
-
-    def __init__(self, module: Attribute, views: dict[str, Expr]) -> None:
-        super().__init__(module.value, module.name)
-        self.views = views
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Expr:
-        given = args[0] if len(args) == 1 else args
-        more = (Mapping({k: wrap(v) for k, v in kwargs.items()}),) if kwargs else ()
-        call = Ref("torch.func.functional_call")
-        return Call(call, (Attribute(self.value, self.name), Mapping(self.views), given, *more), {})
 
 
 class Builder:
@@ -31,8 +17,7 @@ class Builder:
 
     ``attribute`` is the name under which the node's submodule stands; ``bottoms`` and ``tops``
     are the shapes of its inputs and outputs; ``helpers`` are classes and functions to copy,
-    ``imports`` modules to import, ``views`` the parameters that are another module's, in
-    another shape.
+    ``imports`` modules to import, ``taken`` the variables that there are.
     """
 
     def __init__(self, attribute: str, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> None:
@@ -44,7 +29,6 @@ class Builder:
         self.statements: list[tuple[str, Expr]] = []
         self.imports: list[str] = []
         self.taken: set[str] = set()
-        self.views: dict[str, Expr] = {}
 
     def module(self, cls: Any, *args: Any, **kwargs: Any) -> Expr:
         """Record the node's submodule ``cls(*args, **kwargs)`` and return ``self.attribute``."""
@@ -54,8 +38,7 @@ class Builder:
             tuple(_short(a) for a in args),
             {k: _short(v) for k, v in kwargs.items()},
         )
-        module = Attribute(Name("self"), self.attribute)
-        return Borrower(module, self.views) if self.views else module
+        return Attribute(Name("self"), self.attribute)
 
     def call(self, function: Any, *args: Any, **kwargs: Any) -> Expr:
         """Call a function of torch's or a helper of the layer's file."""

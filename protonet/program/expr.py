@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from protonet.program.literal import quoted, single, to_single
 
@@ -15,6 +15,7 @@ class Expr:
     """An expression. Operators, calls, attributes and indices build larger ones."""
 
     strength = ATOM
+    inner: ClassVar[tuple[str, ...]] = ()  # the attributes that hold expressions
 
     def text(self) -> str:
         """The expression on one line."""
@@ -22,7 +23,14 @@ class Expr:
 
     def children(self) -> Iterator[Expr]:
         """The expressions directly inside this one."""
-        return iter(())
+        return (part for name in self.inner for part in _inside(vars(self)[name]))
+
+    def changed(self, change: Callable[[Expr], Expr]) -> Expr:
+        """A copy in which every part, children first, is what ``change`` makes of it."""
+        made = object.__new__(type(self))
+        for name, value in vars(self).items():
+            vars(made)[name] = _changed(value, change) if name in self.inner else value
+        return change(made)
 
     def walk(self) -> Iterator[Expr]:
         """The expression and all inside it."""
@@ -99,6 +107,21 @@ class Expr:
         return Unary("-", self)
 
 
+def _inside(value: Any) -> list[Expr]:
+    """The expressions that an attribute holds."""
+    items = tuple(value.values()) if isinstance(value, dict) else value
+    return [e for e in (items if isinstance(items, tuple | list) else (items,)) if e is not None]
+
+
+def _changed(value: Any, change: Callable[[Expr], Expr]) -> Any:
+    """What an attribute holds, every expression in it changed."""
+    if isinstance(value, dict):
+        return {key: item.changed(change) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_changed(item, change) for item in value)
+    return None if value is None else value.changed(change)
+
+
 def wrap(value: Any) -> Expr:
     """The value as an expression; tuples and lists may hold expressions."""
     if isinstance(value, Expr):
@@ -164,6 +187,8 @@ class Literal(Expr):
 class Sequence(Expr):
     """A tuple or list display."""
 
+    inner = ("items",)
+
     def __init__(self, brackets: str, items: tuple[Expr, ...]) -> None:
         self.brackets, self.items = brackets, items
 
@@ -172,12 +197,11 @@ class Sequence(Expr):
         comma = "," if self.brackets == "()" and len(self.items) == 1 else ""
         return f"{self.brackets[0]}{inside}{comma}{self.brackets[1]}"
 
-    def children(self) -> Iterator[Expr]:
-        return iter(self.items)
-
 
 class Mapping(Expr):
     """A dict display with string keys."""
+
+    inner = ("items",)
 
     def __init__(self, items: dict[str, Expr]) -> None:
         self.items = items
@@ -185,12 +209,11 @@ class Mapping(Expr):
     def text(self) -> str:
         return "{" + ", ".join(f"{quoted(k)}: {v.text()}" for k, v in self.items.items()) + "}"
 
-    def children(self) -> Iterator[Expr]:
-        return iter(self.items.values())
-
 
 class Attribute(Expr):
     """value.name."""
+
+    inner = ("value",)
 
     def __init__(self, value: Expr, name: str) -> None:
         self.value, self.name = value, name
@@ -198,12 +221,11 @@ class Attribute(Expr):
     def text(self) -> str:
         return f"{self.value.within(ATOM)}.{self.name}"
 
-    def children(self) -> Iterator[Expr]:
-        yield self.value
-
 
 class Call(Expr):
     """function(args, key=value)."""
+
+    inner = ("function", "args", "kwargs")
 
     def __init__(self, function: Expr, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function = function
@@ -217,14 +239,11 @@ class Call(Expr):
     def text(self) -> str:
         return f"{self.function.within(ATOM)}({', '.join(self.parts())})"
 
-    def children(self) -> Iterator[Expr]:
-        yield self.function
-        yield from self.args
-        yield from self.kwargs.values()
-
 
 class Slice(Expr):
     """start:stop:step inside an index."""
+
+    inner = ("ends", "step")
 
     def __init__(self, value: slice) -> None:
         self.ends = [None if v is None else wrap(v) for v in (value.start, value.stop)]
@@ -238,12 +257,11 @@ class Slice(Expr):
         body = f"{first}{colon}{last}".strip() if not simple else f"{first}:{last}"
         return body if self.step is None else f"{body}:{self.step.text()}"
 
-    def children(self) -> Iterator[Expr]:
-        return (e for e in (*self.ends, self.step) if e is not None)
-
 
 class Index(Expr):
     """value[items]."""
+
+    inner = ("value", "items")
 
     def __init__(self, value: Expr, items: tuple[Any, ...]) -> None:
         self.value, self.items = value, tuple(wrap(i) for i in items)
@@ -251,13 +269,11 @@ class Index(Expr):
     def text(self) -> str:
         return f"{self.value.within(ATOM)}[{', '.join(i.text() for i in self.items)}]"
 
-    def children(self) -> Iterator[Expr]:
-        yield self.value
-        yield from self.items
-
 
 class Binary(Expr):
     """left operator right."""
+
+    inner = ("left", "right")
 
     def __init__(self, operator: str, strength: int, left: Expr, right: Expr) -> None:
         self.operator, self.strength, self.left, self.right = operator, strength, left, right
@@ -270,14 +286,11 @@ class Binary(Expr):
         operator = "**" if self.operator == "**" and simple else f" {self.operator} "
         return f"{self.left.within(left)}{operator}{self.right.within(right)}"
 
-    def children(self) -> Iterator[Expr]:
-        yield self.left
-        yield self.right
-
 
 class Unary(Expr):
     """-value."""
 
+    inner = ("value",)
     strength = UNARY
 
     def __init__(self, operator: str, value: Expr) -> None:
@@ -285,6 +298,3 @@ class Unary(Expr):
 
     def text(self) -> str:
         return f"{self.operator}{self.value.within(UNARY)}"
-
-    def children(self) -> Iterator[Expr]:
-        yield self.value

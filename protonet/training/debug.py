@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from protonet.graph import Node, Value
-from protonet.training.layerwise import Stage, Values, objective, stages
+from protonet.runtime.net import Values
+from protonet.runtime.stage import Stage
 from protonet.training.log import Log
 from protonet.training.nets import Net, Weight
 
@@ -34,31 +35,30 @@ def explained(net: Net, batch: Mapping[str, Tensor], log: Log) -> dict[str, Tens
     What several layers read has a gradient from each, which Caffe's Split keeps apart, too.
     Source: Net::ForwardDebugInfo, BackwardDebugInfo, Backward.
     """
-    made = stages(net)
-    done = forward(net, made, batch, log)
-    results = {**done.blobs, "objective": objective(done.values, made)}
+    done = forward(net, batch, log)
+    results = {**done.blobs, "objective": net.objective(done.values)}
     if results["objective"].requires_grad:
         results["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
     weights = _by_param(net)
-    moved = _moved(made)
-    for stage in reversed(made):
+    moved = _moved(net.stages)
+    for stage in reversed(net.stages):
         for line in _backward_lines(stage, done.taken[stage.node], weights, moved):
             log.said(line)
     log.said(_norms(net))
     return results
 
 
-def forward(net: Net, made: Sequence[Stage], batch: Mapping[str, Tensor], log: Log) -> Pass:
+def forward(net: Net, batch: Mapping[str, Tensor], log: Log) -> Pass:
     """A forward pass that says the mean of every blob and parameter. Net::ForwardDebugInfo."""
     done, weights = Pass(), _by_param(net)
-    stage_of = {stage.node: stage for stage in made}
+    stage_of = {stage.node: stage for stage in net.stages}
     for node in net.graph.nodes:
         if node.layer.is_data:
             found = {value: batch[value.blob] for value in node.outputs}
         elif node in stage_of:
             given = {value: _alias(done.values[value]) for value in node.inputs}
             done.taken[node] = given
-            found = stage_of[node].run(given)
+            found = stage_of[node].run(net.module, given)
         else:
             continue
         done.values |= found
@@ -75,9 +75,8 @@ class Told:
 
     def __call__(self, *inputs: Tensor) -> dict[str, Tensor]:
         """The blobs of a pass over the values of the data layers."""
-        made = stages(self.net)  # anew, for some weights in them are copies
         tops = (value.blob for value in self.net.graph.inputs)
-        return forward(self.net, made, dict(zip(tops, inputs, strict=True)), self.log).blobs
+        return forward(self.net, dict(zip(tops, inputs, strict=True)), self.log).blobs
 
 
 def update_lines(weights: Sequence[Weight], data: Sequence[float]) -> Iterator[str]:

@@ -12,17 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from protonet import api
-from protonet.codegen import instantiate, source, write
 from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError
 from protonet.graph import Graph, Param
 from protonet.layers.python import layer_class
+from protonet.lowering import lowered
+from protonet.runtime.failure import failing_layer, first_line
+from protonet.runtime.net import RunnableNet, runnable
+from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.training.plan import NetPlan
-from protonet.training.sharing import held
 
 Array = npt.NDArray[Any]
 
@@ -33,19 +35,15 @@ class Weight:
 
     param: Param
     tensor: Tensor
-    transposed: bool
+    place: Place
 
     def to_caffe(self, values: Tensor) -> Array:
-        """A tensor of this weight's form as Caffe lays it out, in single precision."""
-        array: Array = values.detach().float().cpu().numpy()
-        array = array.T if self.transposed else array
-        return np.array(array.reshape(self.param.shape), copy=True)
+        """A tensor of this weight's form as Caffe lays it out."""
+        return self.place.to_caffe(values)
 
     def from_caffe(self, values: Array) -> Tensor:
         """The inverse: an array of Caffe's shape as a tensor of this weight's form."""
-        shaped = np.asarray(values).reshape(self.param.shape)
-        shaped = shaped.T if self.transposed else shaped
-        return torch.from_numpy(np.ascontiguousarray(shaped)).reshape(self.tensor.shape)
+        return self.place.from_caffe(np.ascontiguousarray(values), tuple(self.tensor.shape))
 
 
 @dataclass(frozen=True)
@@ -70,17 +68,14 @@ class OutputFile:
         self.writer.add(data.numpy(), label.numpy())
 
 
-@dataclass
-class Net:
-    """A net that can run: its graph, module, data, and the outputs in Caffe's order."""
+@dataclass(kw_only=True)
+class Net(RunnableNet):
+    """A net with its data, and the outputs in Caffe's order."""
 
     plan: NetPlan
     message: Any
-    graph: Graph
-    module: nn.Module
     feeds: list[Feed]
     outputs: list[Output]
-    device: torch.device
     precision: str = "fp32"
     files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
@@ -111,23 +106,27 @@ class Net:
             try:
                 result: dict[str, Tensor] = call(*inputs)
             except (RuntimeError, IndexError) as error:
-                from protonet.training.layerwise import failure
-
-                failure(self, batch, error)
+                self.explain(batch, error)
                 raise
         for file in self.files:
             file.add({**batch, **result})
         return result
 
+    def explain(self, batch: Mapping[str, Tensor], error: Exception) -> None:
+        """Raise NetError of what failed in a pass, where it can be told."""
+        found = failing_layer(self, batch)
+        if found is None and self.call is not None and self.device.type != "cuda":
+            reason = first_line(getattr(error, "inner_exception", error))
+            what = f"torch.compile can't compile the net: {reason}"
+            hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"
+            found = NetError(what, None, hint)
+        if found is not None:
+            raise found from error
+
     def weights(self) -> list[Weight]:
         """Every parameter blob once, as Net::learnable_params lists them."""
-        places = vars(type(self.module))["protonet_blobs"]
-        made = []
-        for param in self.graph.params:
-            place = places[param.owner.name][param.index]
-            tensor = held(self.module, place.name)
-            made.append(Weight(param, tensor, place.kind == "transposed"))
-        return made
+        places = self.places
+        return [Weight(p, places[p].tensor(self.module), places[p]) for p in self.graph.params]
 
     def data_state(self) -> Any:
         """Where the data layers stand after the batches that were taken; None without data."""
@@ -217,15 +216,23 @@ def _compiled(
         raise NetError(what, sinks[0].span, "write include { phase: TEST } into the layer")
     taken = [v.blob for node in sinks for v in node.inputs if not v.producer.layer.is_data]
     given = dict.fromkeys([*(o.blob for o in outputs), *taken])
-    program = write(graph, None if training else list(given), False, plan.title)
-    module = instantiate(program, source(program)).to(device)
-    module.train(training)
-    _lay_out(module, device)
+    made = runnable(lowered(graph, None if training else list(given), title=plan.title), device)
+    made.module.train(training)
+    _lay_out(made.module, device)
     files = [
         OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
         for node in sinks
     ]
-    return Net(plan, message, graph, module, feeds, outputs, device, files=files)
+    return Net(
+        lowered=made.lowered,
+        module=made.module,
+        plan=plan,
+        message=message,
+        feeds=feeds,
+        outputs=outputs,
+        device=device,
+        files=files,
+    )
 
 
 def _lay_out(module: nn.Module, device: torch.device) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from protonet.diagnostics import NetError
+from protonet.runtime.failure import first_bad_layer
 from protonet.training.debug import explained, mean, update_lines
 from protonet.training.evaluate import Score, evaluate, scores
 from protonet.training.gradients import Gradients
@@ -91,8 +92,6 @@ class Run:
 
     def not_finite(self, loss: float, batch: dict[str, torch.Tensor]) -> NetError:
         """The error that names the layer where the numbers went wrong."""
-        from protonet.training.layerwise import first_bad_layer
-
         what = f"iteration {self.iteration}: the loss is {loss}; "
         return NetError(what + first_bad_layer(self.net, batch), None, self.advice)
 

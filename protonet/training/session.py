@@ -14,6 +14,7 @@ from torch import nn
 
 from protonet.data.definition import fresh_seed
 from protonet.diagnostics import NetError
+from protonet.runtime.sharing import share_weights
 from protonet.training.debug import Told
 from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
@@ -26,7 +27,6 @@ from protonet.training.parallel import Group, is_joined, joined, told_once
 from protonet.training.plan import Plan, check_prefix, found_path, plan
 from protonet.training.random import seed_random
 from protonet.training.run import Run
-from protonet.training.sharing import share_weights
 from protonet.training.signals import Signals
 from protonet.training.snapshot import learned_net, read_snapshot, restore_position
 from protonet.weights.caffemodel import refuse_twins
@@ -175,7 +175,7 @@ def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) 
     for weight in weights:  # Caffe computes no gradient either: param_propagate_down
         if isinstance(weight.tensor, nn.Parameter) and not weight.param.lr_mult:
             weight.tensor.requires_grad_(False)
-    # By layers, as debug_info has it, a shared gradient comes in parts.
+    # debug_info says the gradients of each process before they are averaged.
     layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info
     gradients = Gradients([w.tensor for w in weights], group, layer_wise)
     chosen = optimizer(made.method, made.solver, weights)

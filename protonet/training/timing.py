@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from protonet import api
-from protonet.codegen import instantiate, source, write
 from protonet.data import open_feeds
 from protonet.diagnostics import NetError
+from protonet.lowering import lowered
+from protonet.runtime.net import RunnableNet, Values, runnable
+from protonet.runtime.stage import Stage
 from protonet.schema.select import select
-from protonet.training.layerwise import Stage, Values, first_values, stages
-from protonet.training.nets import Net
 from protonet.training.plan import NetPlan
 
 _WARM_UP = 2
@@ -44,7 +44,7 @@ class NetTime:
 
 def open_timed(
     plan: NetPlan, device: torch.device, shapes: Mapping[str, Sequence[int]], allow_python: bool
-) -> tuple[Net, dict[str, Tensor]]:
+) -> tuple[RunnableNet, dict[str, Tensor]]:
     """A net and a batch for it: of its own data where that is there, else of random numbers."""
     selected = select(plan.loaded, plan.phase)
     api.raise_all(selected.errors)
@@ -55,14 +55,15 @@ def open_timed(
     graph = api.graph(plan.loaded, plan.phase, shapes=given, allow_python=allow_python)
     outputs = [v.blob for v in graph.outputs if not v.producer.layer.is_data]
     has_loss = any(any(node.loss_weights) for node in graph.nodes)
-    program = write(graph, None if plan.phase == "TRAIN" and has_loss else outputs, False, "time")
-    module = instantiate(program, source(program)).to(device).train(plan.phase == "TRAIN")
+    given_out = None if plan.phase == "TRAIN" and has_loss else outputs
+    made = runnable(lowered(graph, given_out, title="time"), device)
+    made.module.train(plan.phase == "TRAIN")
     for value in graph.inputs:
         # Labels are whole numbers: zeros fit every number of classes.
-        made = torch.rand(value.shape) if len(value.shape) > 2 else torch.zeros(value.shape)
-        batch.setdefault(value.blob, made)
+        first = torch.rand(value.shape) if len(value.shape) > 2 else torch.zeros(value.shape)
+        batch.setdefault(value.blob, first)
     batch = {blob: x.to(device) for blob, x in batch.items()}
-    return Net(plan, selected.message, graph, module, [], [], device), batch
+    return made, batch
 
 
 def _own_batch(selected: Any, phase: str) -> dict[str, Tensor]:
@@ -78,23 +79,22 @@ def _own_batch(selected: Any, phase: str) -> dict[str, Tensor]:
 
 
 def timed(
-    net: Net, batch: Mapping[str, Tensor], iterations: int, each: Callable[[], None]
+    net: RunnableNet, batch: Mapping[str, Tensor], iterations: int, each: Callable[[], None]
 ) -> NetTime:
     """Time ``iterations`` passes, after two to warm up. ``each`` is called after every pass."""
-    made = stages(net)
-    layers = [LayerTime(stage.node.name, stage.node.type) for stage in made]
+    layers = [LayerTime(stage.node.name, stage.node.type) for stage in net.stages]
     result = NetTime(layers)
     for number in range(iterations + _WARM_UP):
         share = 0.0 if number < _WARM_UP else 1.0 / iterations
         _whole(net, batch, result, share)
-        values = first_values(net, batch)
-        for stage, layer in zip(made, layers, strict=True):
-            _alone(stage, layer, values, share, net.device)
+        values = net.inputs(batch)
+        for stage, layer in zip(net.stages, layers, strict=True):
+            _alone(net, stage, layer, values, share)
         each()
     return result
 
 
-def _whole(net: Net, batch: Mapping[str, Tensor], result: NetTime, share: float) -> None:
+def _whole(net: RunnableNet, batch: Mapping[str, Tensor], result: NetTime, share: float) -> None:
     start = _now(net.device)
     found: Any = net.module(*(batch[value.blob] for value in net.graph.inputs))
     middle = _now(net.device)
@@ -107,18 +107,17 @@ def _whole(net: Net, batch: Mapping[str, Tensor], result: NetTime, share: float)
     net.module.zero_grad(set_to_none=False)
 
 
-def _alone(
-    stage: Stage, layer: LayerTime, values: Values, share: float, device: torch.device
-) -> None:
+def _alone(net: RunnableNet, stage: Stage, layer: LayerTime, values: Values, share: float) -> None:
     """Time one layer forward and backward on values cut off from the layers before it."""
+    device = net.device
     own = {value: _cut(value, values[value]) for value in stage.bottoms}
     start = _now(device)
-    found = stage.run(own)
+    found = stage.run(net.module, own)
     middle = _now(device)
     layer.forward += share * (middle - start)
     tops = [x for x in found.values() if x.requires_grad]
     wanted = [x for x in own.values() if x.requires_grad]
-    wanted += [p for p in stage.module.parameters() if p.requires_grad]
+    wanted += [p for p in net.parameters(stage.node) if p.requires_grad]
     if tops and wanted:
         ones = [torch.ones_like(x) for x in tops]
         middle = _now(device)

@@ -30,9 +30,8 @@ def wanted(graph: Graph) -> dict[str, list[Wanted]]:
     found: dict[str, list[Wanted]] = {}
     seen: set[Any] = set()
     for node in graph.nodes:
-        shapes = node.layer.blob_shapes(*(v.shape for v in node.inputs)) if node.params else ()
-        pairs = zip(node.params, shapes, strict=False)
-        found.setdefault(node.name, [Wanted(shape, param in seen) for param, shape in pairs])
+        pairs = zip(node.params, node.blobs, strict=True)
+        found.setdefault(node.name, [Wanted(blob.shape, param in seen) for param, blob in pairs])
         seen.update(node.params)
     return found
 

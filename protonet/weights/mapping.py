@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from protonet.diagnostics import NetError, did_you_mean
+from protonet.runtime.place import Place, Places, places_of
 from protonet.weights.match import Match, Wanted, match
 from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
-from protonet.weights.statistics import divided
+from protonet.weights.statistics import divisor
 from protonet.weights.stored import Array, Blob, StoredNet, as_layers
 
 
@@ -25,7 +26,7 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
     net. Raises NetError, before anything is copied, where a layer's name, its number of blobs or
     a shape does not fit.
     """
-    places = _places(net)
+    places = places_of(net)
     for layer in blobs:
         if blobs[layer] and not places.get(layer):
             known = [name for name in places if places[name]]
@@ -50,15 +51,15 @@ def load_weights(
 
 def open_stored(net: nn.Module, weights: Any, variants: Variants = tuple) -> list[StoredNet]:
     """The layers of files, for a net that protonet compiled. See load_weights."""
-    own = Variant(_places(net), _tied(net))
+    own = Variant(places_of(net), _tied(net))
     return [open_weights(path, lambda: [own, *variants()]) for path in split_paths(weights)]
 
 
 def _tied(net: nn.Module) -> dict[str, str]:
     """Names under which a tensor is known again, with its first name."""
     first: dict[torch.Tensor, str] = {}
-    names = [place.name for places in _places(net).values() for place in places if place.name]
-    return {name: first.setdefault(_tensor(net, name), name) for name in names}
+    found = [place for places in places_of(net).values() for place in places if place.path]
+    return {place.path: first.setdefault(place.tensor(net), place.path) for place in found}
 
 
 def load_stored(net: nn.Module, stored: Sequence[StoredNet], strict: bool = False) -> Match:
@@ -69,19 +70,19 @@ def load_stored(net: nn.Module, stored: Sequence[StoredNet], strict: bool = Fals
     they are a NetError. So is, before anything is copied, a number of blobs or a shape that
     differs. Source: Net::CopyTrainedLayersFrom.
     """
-    places = _places(net)
+    places = places_of(net)
     matched = match(stored, _wanted(net, places), strict)
     for layer in matched.layers:
         _copy(net, places[layer.name], layer.blobs)
     return matched
 
 
-def _wanted(net: nn.Module, places: Mapping[str, Sequence[Any]]) -> dict[str, list[Wanted]]:
+def _wanted(net: nn.Module, places: Places) -> dict[str, list[Wanted]]:
     """The shapes of every layer's blobs, and whether an earlier layer has the tensor."""
     seen: set[torch.Tensor] = set()
     wanted: dict[str, list[Wanted]] = {}
     for layer, blobs in places.items():
-        tensors = [_tensor(net, place.name) if place.name else None for place in blobs]
+        tensors = [place.tensor(net) if place.path else None for place in blobs]
         wanted[layer] = [Wanted(p.shape, t in seen) for p, t in zip(blobs, tensors, strict=True)]
         seen.update(t for t in tensors if t is not None)
     return wanted
@@ -94,32 +95,20 @@ def dump_blobs(net: nn.Module, diff: bool = False) -> dict[str, list[Array]]:
     its statistics with a factor of one.
     """
     dumped: dict[str, list[Array]] = {}
-    for layer, places in _places(net).items():
+    for layer, places in places_of(net).items():
         if not places:
             continue
         dumped[layer] = [_dump(net, place, diff) for place in places]
     return dumped
 
 
-def _places(net: nn.Module) -> dict[str, Any]:
-    places = getattr(type(net), "protonet_blobs", None)
-    if places is None:
-        raise NetError(f"{type(net).__name__} is no net that protonet compiled")
-    return dict(places)
-
-
-def _copy(net: nn.Module, places: Sequence[Any], blobs: Sequence[Blob | None]) -> None:
-    factor = next((b for p, b in zip(places, blobs, strict=False) if p.kind == "factor"), None)
+def _copy(net: nn.Module, places: Sequence[Place], blobs: Sequence[Blob | None]) -> None:
+    by = divisor(blobs, places)
     with torch.no_grad():
         for place, blob in zip(places, blobs, strict=False):
-            if blob is None or place.kind == "factor":
-                continue
-            target = _tensor(net, place.name)
-            values = _values(blob, target).reshape(place.shape)
-            values = divided(values, factor) if place.kind == "folded" else values
-            if place.kind == "transposed":
-                values = values.reshape(target.shape[::-1]).T
-            target.copy_(torch.from_numpy(values).reshape(target.shape))
+            if blob is not None and place.path:
+                target = place.tensor(net)
+                target.copy_(place.from_caffe(_values(blob, target), tuple(target.shape), by))
 
 
 def _values(blob: Blob, target: torch.Tensor) -> Array:
@@ -129,23 +118,10 @@ def _values(blob: Blob, target: torch.Tensor) -> Array:
     return values.astype(np.float64 if precise else np.float32, copy=not values.flags.writeable)
 
 
-def _dump(net: nn.Module, place: Any, diff: bool) -> Array:
-    if place.kind == "factor":
+def _dump(net: nn.Module, place: Place, diff: bool) -> Array:
+    if not place.path:  # the divisor of statistics that are divided already
         return np.full(place.shape, 0.0 if diff else 1.0, dtype=np.float32)
-    tensor = _tensor(net, place.name)
+    tensor = place.tensor(net)
     if diff:
         tensor = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
-    if tensor.dtype in (torch.bfloat16, torch.float16):
-        tensor = tensor.float()
-    values: Array = tensor.detach().cpu().numpy()
-    values = values.T if place.kind == "transposed" else values
-    copied: Array = np.array(values.reshape(place.shape), copy=True)
-    return copied
-
-
-def _tensor(net: nn.Module, name: str) -> torch.Tensor:
-    value: Any = net
-    for part in name.split("."):
-        value = getattr(value, part)
-    assert isinstance(value, torch.Tensor)
-    return value
+    return place.to_caffe(tensor)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from protonet.diagnostics import NetError
+from protonet.layers.blob import Layout
+from protonet.lowering import Lowered
+from protonet.runtime.place import Place, Places, places
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
@@ -23,7 +26,7 @@ _DTYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "f4"}
 class Variant:
     """Where the blobs of each layer are in a module; tied names with the one that is kept."""
 
-    blobs: Mapping[str, Sequence[Any]]
+    blobs: Places
     tied: Mapping[str, str]
 
 
@@ -150,10 +153,10 @@ def as_net(state: State) -> StoredNet:
     return StoredNet(state.path, state.format, layers)
 
 
-def variant(program: Any) -> Variant:
-    """The places of a program."""
-    pairs = [(name.removeprefix("self."), of.removeprefix("self.")) for name, of in program.shares]
-    return Variant(program.blobs, dict(pairs))
+def variant(lowered: Lowered) -> Variant:
+    """The places of a net's program."""
+    shares = lowered.program.main.shares
+    return Variant(places(lowered), {s.target: s.owner for s in shares if s.owner is not None})
 
 
 def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:
@@ -165,17 +168,17 @@ def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:
     best = max(variants, key=lambda each: len(_known(state, each)))
     known = _known(state, best)
     if not known:
-        names = sorted({p.name for places in best.blobs.values() for p in places if p.name})
+        names = sorted({p.path for found in best.blobs.values() for p in found if p.path})
         hint = f"the file has {listed(sorted(state.tensors))}; the net {listed(names)}"
         raise NetError(f"{state.path} has none of the net's tensors", None, hint)
     own = unpacked(state.metadata.get(KEY, ""))
     layers = []
-    owners: dict[str, Any] = {}
-    for layer, places in best.blobs.items():
-        held = [owners.setdefault(place.name, place).shape for place in places]
-        blobs = [_blob(state, known, p, shape) for p, shape in zip(places, held, strict=True)]
+    owners: dict[str, Place] = {}
+    for layer, found in best.blobs.items():
+        held = [owners.setdefault(place.path, place).shape for place in found]
+        blobs = [_blob(state, known, p, shape) for p, shape in zip(found, held, strict=True)]
         if blobs and not any(blob is None for blob in blobs):
-            layers.append(StoredLayer(layer, "", _exact(blobs, places, own.get(layer))))
+            layers.append(StoredLayer(layer, "", _exact(blobs, found, own.get(layer))))
     used = set(known.values())
     strangers = [StoredLayer(n, "", [b]) for n, b in state.tensors.items() if n not in used]
     return StoredNet(state.path, state.format, [*layers, *strangers])
@@ -183,7 +186,7 @@ def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:
 
 def _known(state: State, net: Variant) -> dict[str, str]:
     """The net's names for tensors that the file has, and the file's names for them."""
-    names = {p.name for places in net.blobs.values() for p in places if p.name}
+    names = {p.path for found in net.blobs.values() for p in found if p.path}
     known = {}
     for name in names:
         others = (name, state.metadata.get(name, ""), net.tied.get(name, ""))
@@ -193,36 +196,35 @@ def _known(state: State, net: Variant) -> dict[str, str]:
 
 
 def _blob(
-    state: State, known: Mapping[str, str], place: Any, held: tuple[int, ...]
+    state: State, known: Mapping[str, str], place: Place, held: tuple[int, ...]
 ) -> LazyBlob | None:
     """A tensor as Caffe lays it out; None where the file has it not.
 
     ``held`` is the shape of the blob under whose name the module holds it.
     """
-    if place.kind == "factor":
+    if place.layout is Layout.DIVISOR:
         kinds = [blob.dtype for blob in state.tensors.values()]
         one = np.ones(place.shape, np.float64 if np.float64 in kinds else np.float32)
         return LazyBlob(place.shape, one.dtype, one.copy)
-    if place.name not in known:
+    if place.path not in known:
         return None
-    tensor = state.tensors[known[place.name]]
-    turned = place.kind == "transposed"
-    shape = tensor.shape[::-1] if turned else tensor.shape
+    tensor = state.tensors[known[place.path]]
+    shape = tensor.shape[::-1] if place.layout is Layout.TRANSPOSED else tensor.shape
     # Torch writes an axis of one where Caffe has none, and the other way round.
     same = [n for n in shape if n != 1] == [n for n in held if n != 1]
-    shape = place.shape if same else shape
+    there = place if same else replace(place, shape=shape)
+    shape = there.shape
 
     def read() -> Array:
-        values = np.asarray(tensor)
-        return (values.T if turned else values).reshape(shape)
+        return there.in_caffe(np.asarray(tensor))
 
     return LazyBlob(shape, tensor.dtype, read)
 
 
 def _exact(
-    blobs: Sequence[LazyBlob | None], places: Sequence[Any], own: Sequence[Array] | None
+    blobs: Sequence[LazyBlob | None], found: Sequence[Place], own: Sequence[Array] | None
 ) -> Sequence[Any]:
     """Caffe's own statistics in the place of folded ones, where they were kept."""
-    if own is None or not any(place.kind == "factor" for place in places):
+    if own is None or not any(place.layout is Layout.DIVISOR for place in found):
         return blobs
-    return own if agree(own, places, [np.asarray(blob) for blob in blobs]) else blobs
+    return own if agree(own, found, [np.asarray(blob) for blob in blobs]) else blobs

@@ -5,27 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from protonet.layers.blob import Layout
+from protonet.runtime.place import Place, Places, divided
 from protonet.weights.stored import Array, Blob, StoredLayer
 
 KEY = "caffe_statistics"
 
 
-def divided(statistic: Array, factor: Blob | None) -> Array:
-    """A mean or variance over Caffe's third blob, which 0 turns into zeros.
-
-    Source: BatchNormLayer::Forward_cpu, with use_global_stats.
-    """
-    divisor = 1.0 if factor is None else float(np.asarray(factor).reshape(-1)[0])
-    scaled: Array = statistic * statistic.dtype.type(1.0 / divisor if divisor else 0.0)
-    return scaled
+def divisor(blobs: Sequence[Blob | None], places: Sequence[Place]) -> float:
+    """The number by which a layer's statistics are still to be divided; 1 where it has none."""
+    pairs = zip(blobs, places, strict=False)
+    found = next((b for b, place in pairs if place.layout is Layout.DIVISOR), None)
+    return 1.0 if found is None else float(np.asarray(found).reshape(-1)[0])
 
 
-def packed(layers: Iterable[StoredLayer], places: Mapping[str, Sequence[Any]]) -> str:
+def packed(layers: Iterable[StoredLayer], places: Places) -> str:
     """Caffe's own statistics as text for a file's metadata, where dividing them lost them.
 
     A quotient in single precision does not tell what was divided. With this the way back to
@@ -33,12 +32,9 @@ def packed(layers: Iterable[StoredLayer], places: Mapping[str, Sequence[Any]]) -
     """
     kept = {}
     for layer in layers:
-        kinds = [place.kind for place in places.get(layer.name, ())]
-        if "factor" not in kinds or any(blob is None for blob in layer.blobs):
-            continue
-        blobs = [np.asarray(blob) for blob in layer.blobs]
-        if float(blobs[kinds.index("factor")].reshape(-1)[0]) != 1.0:
-            kept[layer.name] = [_text(b) for b in blobs]
+        there = all(blob is not None for blob in layer.blobs)
+        if there and divisor(layer.blobs, places.get(layer.name, ())) != 1.0:
+            kept[layer.name] = [_text(np.asarray(blob)) for blob in layer.blobs]
     return json.dumps(kept, separators=(",", ":")) if kept else ""
 
 
@@ -61,13 +57,14 @@ def unpacked(text: str) -> dict[str, list[Array]]:
         return {}
 
 
-def agree(own: Sequence[Array], places: Sequence[Any], folded: Sequence[Array]) -> bool:
+def agree(own: Sequence[Array], places: Sequence[Place], folded: Sequence[Array]) -> bool:
     """Whether Caffe's statistics are those that the folded ones were made of."""
     if len(own) != len(places) or any(o.size != f.size for o, f in zip(own, folded, strict=True)):
         return False
-    factor = next(o for o, p in zip(own, places, strict=True) if p.kind == "factor")
-    for blob, place, there in zip(own, places, folded, strict=True):
-        here = divided(blob.astype(there.dtype), factor) if place.kind == "folded" else blob
-        if place.kind == "folded" and here.tobytes() != there.tobytes():
-            return False
-    return True
+    by = divisor(own, places)
+    pairs = [
+        (divided(blob.astype(there.dtype), by), there)
+        for blob, place, there in zip(own, places, folded, strict=True)
+        if place.layout is Layout.DIVIDED
+    ]
+    return all(here.tobytes() == there.tobytes() for here, there in pairs)

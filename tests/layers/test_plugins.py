@@ -98,6 +98,7 @@ def test_a_plugin_that_fails(text, words, folder):
 def test_a_plugin_with_helper_and_blobs(tmp_path):
     (tmp_path / "gain.py").write_text('''
 from protonet.layers.base import Layer, register
+from protonet.layers.blob import Blob
 from protonet.program import nn, torch
 
 @register("Gain")
@@ -105,9 +106,8 @@ class GainLayer(Layer):
     """Learned gain."""
     param = "gain_param"
     fields = {"start": 2.0, "sizes": [0], "name": "a", "on": True}
-    blobs = ("weight",)
     def infer(self, *bottoms): return bottoms
-    def blob_shapes(self, *bottoms): return ((1,),)
+    def blobs(self, bottoms): return (Blob("weight", (1,)),)
     def lower(self, b, *bottoms): return b.module(Gain, self.p.start)(*bottoms)
 
 class Gain(nn.Module):

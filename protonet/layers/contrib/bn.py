@@ -6,6 +6,7 @@ from typing import Any
 
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, F, nn, single, torch
 from protonet.schema.pool import message as new_message
 
@@ -31,7 +32,6 @@ class BN(Layer):
 
     param = "bn_param"
     tops = (1, 3)
-    blobs = ("weight", "bias", "running_mean", "running_var")
     may_run_in_place = True
     examples = (
         Example(
@@ -104,18 +104,16 @@ class BN(Layer):
         named = self.is_segnet or self.is_first
         return ("scale_filler", "shift_filler") if named else ("slope_filler", "bias_filler")
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return ((1, bottoms[0][1], 1, 1),) * (2 if self.is_segnet else 4)
-
-    def fillers(self) -> tuple[Any, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape, frozen = (1, bottoms[0][1], 1, 1), bool(self.p.frozen)
         first, second = (getattr(self.p, field) for field in self.filler_fields())
+        learned = Blob("weight", shape, first, frozen), Blob("bias", shape, second, frozen)
         if self.is_segnet:
-            return first, second
+            return learned
         # The variance starts at 1, which is torch's own start; happynear's first at 0.
-        return first, second, None, new_message("FillerParameter") if self.is_first else None
-
-    def frozen(self, blob: int) -> bool:
-        return blob > 1 or bool(self.p.frozen)
+        zeros = new_message("FillerParameter") if self.is_first else None
+        mean = Blob("running_mean", shape, is_statistic=True)
+        return *learned, mean, Blob("running_var", shape, zeros, is_statistic=True)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         (x,) = bottoms

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import (
     Example,
@@ -15,6 +13,7 @@ from protonet.layers.base import (
     register,
     show,
 )
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, single, torch
 
 
@@ -30,7 +29,6 @@ class CenterLossLayer(Layer):
 
     param = "center_loss_param"
     bottoms = (2, 2)
-    blobs = ("centers",)
     is_loss = True
     examples = (
         Example(
@@ -54,14 +52,12 @@ class CenterLossLayer(Layer):
         if count(labels) != x[0]:
             what = f"{x[0]} features take as many labels, the shape {show(labels)} has more or less"
             raise LayerError(what, "bottom", 1)
-        filler.check(self.p.center_filler, "center_filler", self.blob_shapes(*bottoms)[0])
+        filler.check(self.p.center_filler, "center_filler", self.blobs(bottoms)[0].shape)
         return ((),)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return ((self.p.num_output, count(bottoms[0], 1)),)
-
-    def fillers(self) -> tuple[Any, ...]:
-        return (self.p.center_filler,)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape = (self.p.num_output, count(bottoms[0], 1))
+        return (Blob("centers", shape, self.p.center_filler),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, labels = bottoms

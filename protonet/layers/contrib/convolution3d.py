@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved, positive
 from protonet.program import Builder, Expr, nn
 
@@ -20,7 +19,6 @@ class Convolution3D(Layer):
     """
 
     param = "convolution3d_param"
-    blobs = ("weight", "bias")
     honours = ("kernel_depth", "temporal_pad", "temporal_stride")
     examples = (
         Example(
@@ -40,11 +38,9 @@ class Convolution3D(Layer):
         ),
     )
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
-        super().__init__(message, phase)
-        if message.HasField("convolution_param"):
-            vars(self)["param"] = "convolution_param"
-            self.p = message.convolution_param
+    def param_field(self) -> str:
+        older = self.message.HasField("convolution_param")
+        return "convolution_param" if older else "convolution3d_param"
 
     def side(self, field: str, default: int) -> int:
         """A field that one form has once and the other as a list."""
@@ -77,19 +73,17 @@ class Convolution3D(Layer):
             raise LayerError("num_output must be positive, it is 0", *stated)
         if self.p.group != 1:
             raise LayerError(f"group {self.p.group} is not supported", "group")
-        weight, *_ = self.blob_shapes(x)
+        weight = self.filters(x)
         filler.check(self.p.weight_filler, "weight_filler", weight)
         filler.check(self.p.bias_filler, "bias_filler", weight[:1])
         return ((x[0], self.p.num_output, *convolved(x[2:], self.extent())),)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        outputs = self.p.num_output
-        weight = (outputs, bottoms[0][1], *self.extent().kernel)
-        return (weight, (outputs,)) if self.p.bias_term else (weight,)
+    def filters(self, x: Shape) -> Shape:
+        """The shape of the weight."""
+        return (self.p.num_output, x[1], *self.extent().kernel)
 
-    def fillers(self) -> tuple[Any, ...]:
-        both = (self.p.weight_filler, self.p.bias_filler)
-        return both if self.p.bias_term else both[:1]
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        return weight_and_bias(self.p, self.filters(bottoms[0]), (self.p.num_output,))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         extent = self.extent()
@@ -104,4 +98,4 @@ class Convolution3D(Layer):
         )(*bottoms)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
-        return count(tops[0]) * count(self.blob_shapes(*bottoms)[0], 1)
+        return count(tops[0]) * count(self.filters(bottoms[0]), 1)

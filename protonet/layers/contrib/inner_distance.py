@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import (
     Example,
@@ -14,6 +12,7 @@ from protonet.layers.base import (
     count,
     register,
 )
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, torch
 
 
@@ -26,7 +25,6 @@ class InnerDistanceLayer(Layer):
     """
 
     param = "inner_distance_param"
-    blobs = ("weight",)
     examples = (
         Example(
             'layer { name: "l" type: "InnerDistance" bottom: "x" top: "y" '
@@ -47,16 +45,14 @@ class InnerDistanceLayer(Layer):
         for field in ("transpose", "normalize", "update_center_only"):
             if getattr(p, field):
                 raise LayerError(f"{field}: true is not supported", field)
-        filler.check(p.weight_filler, "weight_filler", self.blob_shapes(*bottoms)[0])
+        filler.check(p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
         x = bottoms[0]
         return ((*x[: canonical_axis(p.axis, x)], p.num_output),)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         x = bottoms[0]
-        return ((self.p.num_output, count(x, canonical_axis(self.p.axis, x))),)
-
-    def fillers(self) -> tuple[Any, ...]:
-        return (self.p.weight_filler,)
+        shape = (self.p.num_output, count(x, canonical_axis(self.p.axis, x)))
+        return (Blob("weight", shape, self.p.weight_filler),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import (
     Example,
@@ -15,6 +13,7 @@ from protonet.layers.base import (
     register,
     show,
 )
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, F, nn, single, torch
 
 
@@ -34,7 +33,6 @@ class MarginInnerProductLayer(Layer):
     param = "margin_inner_product_param"
     bottoms = (2, 2)
     tops = (1, 2)
-    blobs = ("weight",)
     examples = (
         Example(
             'layer { name: "fc6" type: "MarginInnerProduct" bottom: "x" bottom: "label" top: "y" '
@@ -56,14 +54,12 @@ class MarginInnerProductLayer(Layer):
         if count(labels) != x[0]:
             what = f"{x[0]} features take as many labels, the shape {show(labels)} has more or less"
             raise LayerError(what, "bottom", 1)
-        filler.check(self.p.weight_filler, "weight_filler", self.blob_shapes(*bottoms)[0])
+        filler.check(self.p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
         return ((x[0], self.p.num_output), (1,))[: len(self.message.top)]
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        return ((self.p.num_output, count(bottoms[0], 1)),)
-
-    def fillers(self) -> tuple[Any, ...]:
-        return (self.p.weight_filler,)
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        shape = (self.p.num_output, count(bottoms[0], 1))
+        return (Blob("weight", shape, self.p.weight_filler),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, labels = bottoms

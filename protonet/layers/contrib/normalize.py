@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, single, torch
 
 
@@ -20,7 +19,6 @@ class NormalizeLayer(Layer):
 
     param = "norm_param"
     tops = (1, 2)
-    blobs = ("scale",)
     examples = (
         Example(
             'layer { name: "norm" type: "Normalize" bottom: "x" top: "y" '
@@ -60,15 +58,13 @@ class NormalizeLayer(Layer):
         """LayerError where SSD's NormalizeLayer refuses."""
         if len(self.message.top) > 1:
             raise LayerError("with norm_param it has one top", "top", 1)
-        filler.check(self.p.scale_filler, "scale_filler", self.blob_shapes(x)[0])
+        filler.check(self.p.scale_filler, "scale_filler", self.blobs((x,))[0].shape)
 
-    def blob_shapes(self, *bottoms: Shape) -> tuple[Shape, ...]:
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         if self.is_plain:
             return ()
-        return ((),) if self.p.channel_shared else (bottoms[0][1:2],)
-
-    def fillers(self) -> tuple[Any, ...]:
-        return (self.p.scale_filler if self.has("scale_filler") else None,)
+        shape = () if self.p.channel_shared else bottoms[0][1:2]
+        return (Blob("scale", shape, self.p.scale_filler if self.has("scale_filler") else None),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         (x,) = bottoms

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.extent import Extent, positive
 from protonet.program import Builder, Expr, F, nn, torch
@@ -39,11 +37,8 @@ class Pooling3D(Layer):
         ),
     )
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
-        super().__init__(message, phase)
-        if message.HasField("pooling_param"):
-            vars(self)["param"] = "pooling_param"
-            self.p = message.pooling_param
+    def param_field(self) -> str:
+        return "pooling_param" if self.message.HasField("pooling_param") else "pooling3d_param"
 
     def extent(self) -> Extent:
         """The window over (length, h, w)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -13,16 +13,17 @@ from protonet.program.expr import Call, Expr, Literal, Name, Ref
 _ROOTS = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch"}
 
 
-def without_defaults(expr: Expr, helpers: dict[str, Callable[..., Any]]) -> None:
-    """Drop, in place, every keyword that repeats its callee's default."""
-    for part in expr.walk():
-        if isinstance(part, Call) and isinstance(part.function, Ref) and part.kwargs:
-            defaults = _defaults(part.function.path, helpers.get(part.function.path))
-            part.kwargs = {
-                key: value
-                for key, value in part.kwargs.items()
-                if not _repeats(key, value, defaults)
-            }
+def without_defaults(expr: Expr, helpers: Mapping[str, Callable[..., Any]]) -> Expr:
+    """The expression without the keywords that repeat their callee's defaults."""
+
+    def shorter(part: Expr) -> Expr:
+        if not (isinstance(part, Call) and isinstance(part.function, Ref) and part.kwargs):
+            return part
+        defaults = _defaults(part.function.path, helpers.get(part.function.path))
+        kwargs = {k: v for k, v in part.kwargs.items() if not _repeats(k, v, defaults)}
+        return Call(part.function, part.args, kwargs)
+
+    return expr.changed(shorter)
 
 
 def _repeats(key: str, value: Expr, defaults: dict[str, Any]) -> bool:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from protonet.codegen.write import Program
 from protonet.program.expr import wrap
+from protonet.program.program import Program
 
 STANDARD = "from pathlib import Path"
 THIRD_PARTY = "from safetensors.torch import load_model"
 
 
-def constant(program: Program) -> str:
+def constant(weights: str) -> str:
     """The path of the weights, beside the file."""
-    return f"WEIGHTS = Path(__file__).with_name({wrap(program.weights).text()})"
+    return f"WEIGHTS = Path(__file__).with_name({wrap(weights).text()})"
 
 
-def function(program: Program) -> str:
+def function(program: Program) -> list[str]:
     """The function that makes the module with its weights."""
     mode = "ready to go on training" if program.training else "in evaluation mode"
-    return "\n".join(
-        [
-            "def load(path=WEIGHTS):",
-            f'    """The net with its trained weights, {mode}."""',
-            f"    net = {program.name}()",
-            "    load_model(net, path)",
-            "    return net" if program.training else "    return net.eval()",
-        ]
-    )
+    return [
+        "def load(path=WEIGHTS):",
+        f'    """The net with its trained weights, {mode}."""',
+        f"    net = {program.name}()",
+        "    load_model(net, path)",
+        "    return net" if program.training else "    return net.eval()",
+    ]
 
 
 def advice() -> str:

@@ -8,20 +8,31 @@ import linecache
 import sys
 import types
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from protonet.codegen.write import BlobPlace, Program
 from protonet.diagnostics import NetError
+from protonet.lowering import Lowered
+from protonet.program.source import source
+from protonet.runtime.place import Places, places
 from protonet.schema.pool import message
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _ONE_AT_A_TIME = RLock()
 
 
-def instantiate(program: Program, text: str) -> Any:
-    """An nn.Module of the class that ``text`` defines, in evaluation mode unless it trains."""
-    cls = define(text, program.name, program.blobs, program.definition)
+def instantiate(lowered: Lowered) -> nn.Module:
+    """An nn.Module of the class that a program's text defines, in evaluation mode unless it trains.
+
+    NetError where there is not enough memory.
+    """
+    program = lowered.program
+    text, definition = source(program), lowered.graph.definition
+    stated = definition.SerializeToString(deterministic=True) if definition is not None else b""
+    cls = define(text, program.name, places(lowered), stated)
     try:
-        net = cls()
+        net: nn.Module = cls()
     except (RuntimeError, MemoryError) as error:
         if "alloc" not in str(error) and not isinstance(error, MemoryError):
             raise
@@ -29,7 +40,7 @@ def instantiate(program: Program, text: str) -> Any:
     return net if program.training else net.eval()
 
 
-def define(text: str, name: str, blobs: dict[str, list[BlobPlace]], definition: bytes = b"") -> Any:
+def define(text: str, name: str, blobs: Places, definition: bytes = b"") -> Any:
     """Execute the text once in a module of its own and return its class.
 
     The class pickles as its own text, so a saved net opens in another process.
@@ -78,6 +89,6 @@ def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:
     return _blank, made_of, net.__dict__
 
 
-def _blank(text: str, name: str, blobs: dict[str, list[BlobPlace]], definition: bytes = b"") -> Any:
+def _blank(text: str, name: str, blobs: Places, definition: bytes = b"") -> Any:
     cls = define(text, name, blobs, definition)
     return cls.__new__(cls)

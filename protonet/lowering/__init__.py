@@ -1,0 +1,48 @@
+"""From a graph to a program: every layer once, then small passes over what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from protonet.graph import Graph
+from protonet.lowering.free import free
+from protonet.lowering.initialise import initialise
+from protonet.lowering.lower import lower
+from protonet.lowering.lowered import Lowered
+from protonet.lowering.nest import nest
+from protonet.lowering.rename import make_room
+from protonet.lowering.returns import OBJECTIVE, returns
+from protonet.lowering.share import share
+from protonet.lowering.shorten import shorten
+from protonet.program.program import verify
+
+# Program to program; each also takes the graph that the program came from.
+FIRST = (
+    share,  # one parameter under several paths
+    initialise,  # fillers, and parameters that are not learned
+    make_room,  # variables that bear the names of helpers get others
+)
+LAST = (
+    shorten,  # statements too long for a line in two
+    free,  # variables that nothing reads any more
+)
+
+
+def lowered(
+    graph: Graph, outputs: Sequence[str] | None = None, faithful: bool = False, title: str = ""
+) -> Lowered:
+    """The program of a graph. ``outputs`` are blobs to return; by default the net's own.
+
+    ``faithful`` keeps one statement a layer; ``title`` is the program's first line.
+    """
+    flat = lower(graph, title)
+    for step in FIRST:
+        flat = verify(step(flat, graph))
+    program = verify(returns(flat, graph, outputs))
+    # A layer that works in place stands around the one before it.
+    for step in LAST if faithful else (nest, *LAST):
+        program = verify(step(program, graph))
+    return Lowered(graph, flat, program)
+
+
+__all__ = ["OBJECTIVE", "Lowered", "lowered"]

@@ -1,0 +1,103 @@
+"""The lines of a class: its submodules, what fills them, and its forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from protonet.program.defaults import without_defaults
+from protonet.program.expr import Expr
+from protonet.program.layout import WIDTH, statement
+from protonet.program.program import Class, Free, Origins, Share, Statement
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Lines that stand together, and the layers that they are there for."""
+
+    lines: tuple[str, ...]
+    origin: Origins = ()
+
+
+class Printer:
+    """Prints with the defaults of torch's callees, and of these helpers, left out."""
+
+    def __init__(self, helpers: Mapping[str, Callable[..., Any]]) -> None:
+        self.helpers = helpers
+
+    def class_(self, cls: Class) -> Iterator[Piece]:
+        """A class statement."""
+        start = f"class {cls.name}(nn.Module):", "    def __init__(self):"
+        yield Piece((*start, "        super().__init__()"))
+        for part in cls.submodules:
+            yield self.piece(f"self.{part.attribute} = ", part.call, part.origin)
+        for share in cls.shares:
+            yield _joined(share)
+        for one in cls.frozen:
+            yield Piece((f"        self.{one.path}.requires_grad_(False)",), one.origin)
+        if cls.fills:
+            named = "", "    def reset_parameters(self):"
+            yield Piece(("        self.reset_parameters()", *named))
+        for fill in cls.fills:
+            yield self.piece("", fill.value, fill.origin)
+        yield from _move(cls.shares)
+        yield Piece(("",))
+        assert cls.result is not None
+        yield from self.method("forward", cls.arguments, cls.statements, cls.result)
+
+    def method(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        statements: Sequence[Statement | Free],
+        result: Expr,
+    ) -> Iterator[Piece]:
+        """A method that runs statements and returns a value."""
+        yield Piece(tuple(_signature(name, ["self", *arguments])))
+        for one in statements:
+            if isinstance(one, Free):
+                yield Piece(tuple(f"        del {row}" for row in _rows(one.names)), one.origin)
+            else:
+                yield self.piece(f"{one.target} = ", one.value, one.origin)
+        yield self.piece("return ", result, ())
+
+    def piece(self, prefix: str, value: Expr, origin: Origins) -> Piece:
+        """One statement inside a method."""
+        return Piece(tuple(statement(prefix, without_defaults(value, self.helpers), 8)), origin)
+
+
+def _joined(share: Share) -> Piece:
+    owner = "None" if share.owner is None else f"self.{share.owner}"
+    return Piece((f"        self.{share.target} = {owner}",), share.origin)
+
+
+def _move(shares: Sequence[Share]) -> Iterator[Piece]:
+    """What keeps shared buffers one: torch moves and casts each buffer by itself."""
+    moved = [share for share in shares if share.is_buffer]
+    if not moved:
+        return
+    start = "    def _apply(self, *args, **kwargs):", "        super()._apply(*args, **kwargs)"
+    yield Piece(("", *start))
+    yield from map(_joined, moved)
+    yield Piece(("        return self",))
+
+
+def _rows(names: Sequence[str]) -> list[str]:
+    """Names joined by commas, as many as fit on a line."""
+    rows: list[str] = []
+    for name in names:
+        if rows and len(rows[-1]) + len(name) + 14 <= WIDTH:
+            rows[-1] += f", {name}"
+        else:
+            rows.append(name)
+    return rows
+
+
+def _signature(name: str, arguments: list[str]) -> list[str]:
+    flat = f"    def {name}({', '.join(arguments)}):"
+    if len(flat) <= WIDTH:
+        return [flat]
+    together = " " * 8 + ", ".join(arguments)
+    inner = [together] if len(together) <= WIDTH else [f"        {a}," for a in arguments]
+    return [f"    def {name}(", *inner, "    ):"]

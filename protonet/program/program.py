@@ -1,0 +1,148 @@
+"""A PyTorch program as data: classes with submodules and statements, each with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from protonet.program.builder import Shape
+from protonet.program.expr import Call, Expr, Name
+
+
+class Origin(Protocol):
+    """What a line is there for: a layer of the net."""
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        ...
+
+
+Origins = tuple[Origin, ...]
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """``self.attribute = call``."""
+
+    attribute: str
+    call: Call
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Share:
+    """``self.target = self.owner``, dotted paths to one tensor.
+
+    Without an owner the target is None, since its module is called with another's parameter.
+    Buffers are parted whenever torch moves the module, and joined again.
+    """
+
+    target: str
+    owner: str | None
+    is_buffer: bool
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A parameter, by its dotted path, that takes no gradient."""
+
+    path: str
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A call that fills a parameter."""
+
+    value: Expr
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``target = value``; several targets stand with commas between them."""
+
+    target: str
+    value: Expr
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Free:
+    """``del`` of variables that nothing reads any more."""
+
+    names: tuple[str, ...]
+    origin: Origins = ()
+
+
+@dataclass(frozen=True)
+class Class:
+    """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
+    shares: tuple[Share, ...] = ()
+    frozen: tuple[Frozen, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    statements: tuple[Statement | Free, ...] = ()
+    result: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A class or function to copy into the source, with the first layer that needs it."""
+
+    code: Callable[..., Any]
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Program:
+    """Classes, the net's own last, and what they stand on.
+
+    ``shapes`` are those of the net's arguments; ``variables`` the names that values of the net
+    have inside its ``forward``, by the names that they have outside.
+    """
+
+    doc: str
+    classes: tuple[Class, ...]
+    helpers: tuple[Helper, ...] = ()
+    imports: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    training: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Class:
+        """The class of the net itself."""
+        return self.classes[-1]
+
+    @property
+    def name(self) -> str:
+        """The name of the net's class."""
+        return self.main.name
+
+
+def verify(program: Program) -> Program:
+    """Return the program; AssertionError where it reads a variable that nothing has set."""
+    for cls in program.classes:
+        known = {*cls.arguments, "self"}
+        for statement in cls.statements:
+            if isinstance(statement, Free):
+                assert known.issuperset(statement.names), f"{statement.names} are not there"
+                known.difference_update(statement.names)
+                continue
+            _check(statement.value, known, statement.target)
+            known.update(statement.target.split(", "))
+        if cls.result is not None:
+            _check(cls.result, known, "return")
+    return program
+
+
+def _check(value: Expr, known: set[str], target: str) -> None:
+    for part in value.walk():
+        assert not isinstance(part, Name) or part.name in known, f"{target} reads {part.name}"
