@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, NetErrors, SameNames, did_you_mean
+from protonet.diagnostics import IgnoredFields, NetError, SameNames, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
@@ -55,12 +55,6 @@ def warn_of_ignored(loaded: Loaded) -> None:
     where = f"{loaded.source.name}: " if loaded.source else ""
     what = f"{where}ignored, since they change nothing that is computed: {', '.join(named)}"
     warnings.warn(what, IgnoredFields, stacklevel=3)
-
-
-def raise_all(errors: Sequence[NetError]) -> None:
-    """Raise what was found, together where it is several; nothing where it is none."""
-    if errors:
-        raise errors[0] if len(errors) == 1 else NetErrors(errors)
 
 
 def graph(
@@ -219,7 +213,7 @@ def check(source: Source) -> list[NetError]:
     try:
         loaded = load(source, "NetParameter")
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
     return check_net(loaded)
@@ -232,7 +226,7 @@ def check_net(loaded: Loaded) -> list[NetError]:
         raise_all(upgraded.errors)
         warn_of_ignored(upgraded)
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     found: dict[tuple[str, int], NetError] = {}
     results = [_phase_errors(upgraded, phase) for phase in ("TRAIN", "TEST")]
     empty = [r for r in results if r is None]
@@ -254,7 +248,7 @@ def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
         away = data_elsewhere(loaded, selected)
         _warn_of_same_names(build(selected, phase, lenient=True, elsewhere=away))
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     return []
 
 
@@ -265,11 +259,6 @@ def phases_without_data(source: Source) -> list[str]:
     return [p for p in phases if data_elsewhere(loaded, select(loaded, p))]
 
 
-def flat(error: NetError) -> list[NetError]:
-    """One error as a list, several as the list they are."""
-    return list(error.errors) if isinstance(error, NetErrors) else [error]
-
-
 def check_any(path: str) -> list[NetError]:
     """Every problem of a file that holds a net or a solver."""
     from protonet.schema.load import load_any
@@ -277,7 +266,7 @@ def check_any(path: str) -> list[NetError]:
     try:
         loaded = load_any(path)
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"

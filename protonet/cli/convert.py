@@ -9,7 +9,7 @@ import click
 
 from protonet.cli.options import net_options
 from protonet.cli.weighted import refuse_own_weights, tell
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 
 _MEANS = (".npy", ".binaryproto")
 
@@ -94,7 +94,6 @@ def variants_of(prototxt: str, options: dict[str, Any]) -> Any:
 
 def _convert_alone(weights: str, output: str, suffix: str) -> None:
     """A caffemodel that brings its own net."""
-    from protonet.api import raise_all
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
     from protonet.weights.caffemodel import definition

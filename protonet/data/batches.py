@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from protonet.data.opening import READ, open_feeds
-from protonet.diagnostics import NetError, NetErrors
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
@@ -59,6 +59,5 @@ def _selected(source: Any, phase: str, stages: Sequence[str], level: int) -> Loa
 
 
 def _sound(loaded: Loaded) -> Loaded:
-    if loaded.errors:
-        raise loaded.errors[0] if len(loaded.errors) == 1 else NetErrors(loaded.errors)
+    raise_all(loaded.errors)
     return loaded

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protonet.api import check, flat, graph
+from protonet.api import check, graph
 from protonet.diagnostics import NetError, Source
 from protonet.drawing.compose import Style
 from protonet.drawing.emitted import emitted, has_torch
@@ -67,7 +67,7 @@ class Session:
                 style = replace(self.style, collapse=view != "full")
                 net = payload(graph(source, **self.options), style)
         except NetError as error:
-            errors, net = flat(error), None
+            errors, net = list(error.all), None
         return {"errors": [_row(error) for error in errors], "net": net}
 
     def torch(self, text: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from protonet.codegen import instantiate, source, write
 from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.graph import Graph, Param
 from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
@@ -165,7 +165,7 @@ def open_net(
 ) -> Net:
     """Open the data of a net and compile it for the shapes that the data has."""
     selected = select(plan.loaded, plan.phase)
-    api.raise_all(selected.errors)
+    raise_all(selected.errors)
     _refuse_unread(selected, plan.phase)
     feeds = open_feeds(selected, plan.phase, seed=seed, rank=rank, world=world)
     try:

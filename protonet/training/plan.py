@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protonet.api import raise_all, read
-from protonet.diagnostics import NetError
+from protonet.api import read
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded, load
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path as FieldPath

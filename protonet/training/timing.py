@@ -14,7 +14,7 @@ from torch import Tensor
 from protonet import api
 from protonet.codegen import instantiate, source, write
 from protonet.data import open_feeds
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.select import select
 from protonet.training.layerwise import Stage, Values, first_values, stages
 from protonet.training.nets import Net
@@ -47,7 +47,7 @@ def open_timed(
 ) -> tuple[Net, dict[str, Tensor]]:
     """A net and a batch for it: of its own data where that is there, else of random numbers."""
     selected = select(plan.loaded, plan.phase)
-    api.raise_all(selected.errors)
+    raise_all(selected.errors)
     batch: dict[str, Tensor] = {}
     if not shapes:
         batch = _own_batch(selected, plan.phase)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from protonet.diagnostics import NetError, NetErrors
+from protonet.diagnostics import NetError, raise_all
 from protonet.layers.base import Shape, count, show
 from protonet.weights.stored import Blob, StoredLayer, StoredNet
 
@@ -55,8 +55,7 @@ def match(
     names = {layer.name for layer in found.layers}
     own = [name for name, blobs in wanted.items() if not all(blob.shared for blob in blobs)]
     found.missing = [name for name in own if name not in names]
-    if problems:
-        raise problems[0] if len(problems) == 1 else NetErrors(problems)
+    raise_all(problems)
     _refuse_strangers(found, ", ".join(paths), strict)
     return found
 
