@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -113,7 +112,7 @@ def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, worl
     def where(*field: str | int) -> Any:
         return loaded.sourcemap.span(("layer", index, *field))
 
-    folder = os.path.dirname(loaded.source.name) if loaded.source else None
+    folder = loaded.folder or None
     layer = loaded.message.layer[index]
     return open_feed(layer, phase, folder=folder, seed=seed, rank=rank, world=world, where=where)
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from protonet.data.definition import fresh_seed
 from protonet.diagnostics import NetError
+from protonet.schema.lookup import found
 from protonet.training.debug import Told
 from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
@@ -23,7 +24,7 @@ from protonet.training.memory import keep_memory
 from protonet.training.nets import Net, open_net
 from protonet.training.optimizer import optimizer, write_history
 from protonet.training.parallel import Group, is_joined, joined, told_once
-from protonet.training.plan import Plan, check_prefix, found_path, plan
+from protonet.training.plan import Plan, check_prefix, plan
 from protonet.training.random import seed_random
 from protonet.training.run import Run
 from protonet.training.sharing import share_weights
@@ -192,10 +193,10 @@ def _start(run: Run, paths: Sequence[str], snapshot: str | None) -> None:
     if snapshot:
         _resume(run, snapshot)
     given = paths or ([] if snapshot else list(run.plan.solver.weights))
-    for path in (one for several in given for one in split_paths(several)):
-        found = found_path(path, (run.plan.train.folder,))
-        matched = load_weights(run.net.module, found)
-        run.log.said(f"Finetuning from {found}")
+    for name in (one for several in given for one in split_paths(several)):
+        path = found(name, run.plan.train.folder)
+        matched = load_weights(run.net.module, path)
+        run.log.said(f"Finetuning from {path}")
         if matched.missing:
             run.log.said(f"Layers that it does not have: {', '.join(matched.missing)}")
     for weight in run.weights:
