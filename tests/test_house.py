@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A package imports only what stands before it; the two on one step know nothing of each other.
 ORDER = {
     "diagnostics": 0,
+    "device": 1,
     "files": 0,
     "text": 1,
     "schema": 2,

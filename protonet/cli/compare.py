@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import ShapeOption
+from protonet.cli.options import ShapeOption, device_option
 from protonet.cli.table import size
 from protonet.cli.zoo import columns
 from protonet.data.progress import tracked
@@ -65,7 +65,7 @@ class _AnyShape(ShapeOption):
     default=True,
     help="Time a forward pass of each net here.  [--time, which takes seconds a net]",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option(
     "--format",
     "style",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options, refuse_own_input
+from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 
@@ -24,7 +24,7 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
 @click.option("--run", is_flag=True, help="Run a forward pass and time it.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("--batch", type=click.IntRange(min=1), help="Batch size for --run.")
 def command(
     net: str, output: str | None, stage_dump: str | None, run: bool, **options: Any

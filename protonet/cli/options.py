@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from protonet.device import DEVICES
 from protonet.diagnostics import NetError
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -44,6 +45,7 @@ def _allow_python(_context: Any, _option: Any, allowed: bool) -> bool:
     return allowed
 
 
+device_option = click.option("--device", type=click.Choice(DEVICES), default="auto")
 allow_python_option = click.option(
     "--allow-python",
     is_flag=True,

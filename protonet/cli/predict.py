@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import device_option, net_options
 from protonet.diagnostics import NetError, did_you_mean
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option(
     "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @net_options
 def command(net: str, images: tuple[str, ...], **options: Any) -> None:
     """Run NET with its weights on images and print the best classes.
@@ -193,7 +193,7 @@ def _runner(
     import torch
 
     from protonet import api
-    from protonet.cli.run import _device
+    from protonet.device import device_kind
 
     chosen = _graph_options(options)
     chosen["shapes"][source] = shape
@@ -204,7 +204,7 @@ def _runner(
     blob = options["blob"] or outputs[0]
     if made.blobs[blob].shape[:1] != shape[:1]:
         raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
-    where = _device(options["device"])
+    where = device_kind(options["device"])
     module = api.compile(net, outputs=[blob], weights=options["weights"], **chosen).to(where)
 
     def run(inputs: Array) -> Array:

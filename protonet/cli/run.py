@@ -12,6 +12,7 @@ from torch import nn
 
 from protonet.codegen import instantiate, source
 from protonet.codegen.write import Program
+from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 
@@ -28,7 +29,7 @@ def run_once(
     load: Loader = id,
 ) -> None:
     """Run and time the net; outputs and the median time go to stdout. ``load`` fills it first."""
-    where = _device(device)
+    where = device_kind(device)
     result, milliseconds = _run(program, text, where, batch, load)
     blobs = result if isinstance(result, dict) else {"output": result}
     for blob, value in blobs.items():
@@ -44,7 +45,7 @@ def run_once(
 
 def time_net(program: Program, device: str) -> float:
     """The median time of a forward pass, in milliseconds."""
-    return _run(program, source(program), _device(device), None)[1]
+    return _run(program, source(program), device_kind(device), None)[1]
 
 
 def _run(
@@ -66,14 +67,6 @@ def _run(
         given = ", ".join(show(s) for s in shapes)
         raise NetError(f"the net does not run on inputs of {given}: {error}") from None
     return result, sorted(times)[_PASSES // 2] * 1000
-
-
-def _device(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise NetError("there is no CUDA device here", None, "use --device cpu")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _timed(net: Any, inputs: list[torch.Tensor], device: str) -> float:

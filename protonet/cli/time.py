@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import device_option, net_options
 
 
 @click.command(context_settings={"default_map": {"phase": "TRAIN"}})
@@ -14,7 +14,7 @@ from protonet.cli.options import net_options
 @click.option("-model", "--model", type=click.Path(), hidden=True)
 @click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
 @click.option("--compare", type=click.Path(), metavar="OTHER", help="Another net, side by side.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @net_options
 def command(net: str | None, model: str | None, **options: Any) -> None:
@@ -31,7 +31,7 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
         raise click.UsageError("give one net, as in: protonet time deploy.prototxt")
     import torch
 
-    from protonet.cli.test import pick
+    from protonet.device import pick
     from protonet.training.timing import rows
 
     device = pick(options["device"], options["gpu"])

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from protonet.data.definition import fresh_seed
+from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.schema.lookup import found
 from protonet.training.debug import Told
@@ -34,7 +35,6 @@ from protonet.weights.caffemodel import refuse_twins
 from protonet.weights.mapping import load_weights
 from protonet.weights.read import split_paths
 
-DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16")
 _CPU = 0
 _ECHO = 1.0
@@ -100,7 +100,8 @@ def opened(
     **options: Any,
 ) -> Iterator[Run]:
     """A run that stands before its first iteration: ``loop.step`` does one, ``solve`` all."""
-    kind = pick_device(device, made)
+    asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
+    kind = device_kind(device, asks_cpu=asks_cpu)
     if kind == "cpu":
         keep_memory()
     # torchrun passes on a Ctrl-C that each process has from the terminal already.
@@ -120,21 +121,6 @@ def _log(log: str | Log, board: str | None, group: Group) -> Log:
     if not group.is_root:
         return Log()
     return open_log(log, board) if isinstance(log, str) else log
-
-
-def pick_device(name: str, made: Plan) -> str:
-    """The kind of device; auto is the GPU where there is one and the solver asks for no CPU."""
-    there = torch.cuda.is_available()
-    if name == "auto":
-        asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
-        return "cuda" if there and not asks_cpu else "cpu"
-    if name not in DEVICES:
-        raise NetError(
-            f"the device {name!r} is unknown", None, f"it is one of {', '.join(DEVICES)}"
-        )
-    if name == "cuda" and not there:
-        raise NetError("there is no CUDA device here", None, "use --device cpu")
-    return name
 
 
 @contextmanager
