@@ -116,7 +116,7 @@ def failure(net: Net, batch: Mapping[str, Tensor], error: Exception) -> None:
     with torch.no_grad():
         for stage in stages(net):
             values |= stage.run(values)
-    if net.call is not None:
+    if net.compiled is not None:
         reason = _first_line(getattr(error, "inner_exception", error))
         what = f"torch.compile can't compile the net: {reason}"
         hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from protonet.training.plan import NetPlan
 from protonet.training.sharing import held
 
 Array = npt.NDArray[Any]
+Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Net:
     precision: str = "fp32"
     files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
-    call: Any = field(default=None, repr=False)
+    compiled: Runs | None = field(default=None, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -102,10 +103,16 @@ class Net:
         batch = next(self.batches)
         return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
 
-    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs, and "objective" of a training net. NetError of a layer that fails."""
+    def forward(
+        self, batch: Mapping[str, Tensor], through: Runs | None = None
+    ) -> dict[str, Tensor]:
+        """The outputs, and "objective" of a training net. NetError of a layer that fails.
+
+        ``through`` runs the net in the place of its module.
+        """
         bf16 = self.precision == "bf16"
-        call = self.module if self.call is None else self.call
+        own = self.module if self.compiled is None else self.compiled
+        call = own if through is None else through
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             inputs = [batch[value.blob] for value in self.graph.inputs]
             try:
@@ -176,7 +183,7 @@ def open_net(
             feed.close()
         raise
     net.precision = precision
-    net.call = torch.compile(net.module) if compiled else None
+    net.compiled = torch.compile(net.module) if compiled else None
     return net
 
 

@@ -6,11 +6,12 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from protonet.diagnostics import NetError
-from protonet.training.debug import explained, mean, update_lines
+from protonet.training.debug import explained, mean, told, update_lines
 from protonet.training.evaluate import Score, evaluate, scores
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, Speed
@@ -161,7 +162,8 @@ class Run:
             self.log.testing(self.iteration, number)
             if not net.plan.iterations:  # as Caffe, which averages over no batch then
                 continue
-            found = evaluate(net, net.plan.iterations, self.interrupted)
+            through = partial(told, net, self.log) if self.plan.solver.debug_info else None
+            found = evaluate(net, net.plan.iterations, self.interrupted, through=through)
             if found is None:
                 self.log.said("Test interrupted.")
                 return

@@ -16,7 +16,6 @@ from protonet.data.definition import fresh_seed
 from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.schema.lookup import found
-from protonet.training.debug import Told
 from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, open_log
@@ -166,8 +165,6 @@ def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) 
     layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info
     gradients = Gradients([w.tensor for w in weights], group, layer_wise)
     chosen = optimizer(made.method, made.solver, weights)
-    for test in nets[1:] if made.solver.debug_info else ():
-        test.call = Told(test, log)
     chosen.keep_updates = made.solver.snapshot_diff or made.solver.debug_info
     return Run(made, group, net, nets[1:], weights, chosen, gradients, log, signals)
 
