@@ -17,6 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = {
     "diagnostics": 0,
     "device": 1,
+    "selection": 1,
     "files": 0,
     "text": 1,
     "schema": 2,
@@ -29,6 +30,7 @@ ORDER = {
     "weights": 8,
     "api": 9,
     "zoo": 10,
+    "inference": 10,
     "drawing": 10,
     "training": 10,
     "cli": 11,

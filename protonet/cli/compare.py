@@ -16,6 +16,7 @@ from protonet.cli.table import size
 from protonet.cli.zoo import columns
 from protonet.data.progress import tracked
 from protonet.layers.base import show
+from protonet.selection import Selection
 from protonet.zoo.compare import ORDERS, Row, compare, find
 from protonet.zoo.figures import at_shape
 
@@ -115,11 +116,14 @@ def command(
 def _time(name: str, shape: Any, named: Any, device: str) -> float:
     """The median of a few forward passes, in milliseconds."""
     from protonet.api import program, read
-    from protonet.cli.run import time_net
+    from protonet.codegen import source as text
+    from protonet.inference.forward import timed_pass
 
     source = read(find(name))
     graph = at_shape(source, "TEST", shape, named)
-    return time_net(program(source, shapes={v.blob: v.shape for v in graph.inputs}), device)
+    shapes = {v.blob: v.shape for v in graph.inputs}
+    made = program(source, Selection(shapes=shapes))
+    return timed_pass(made, text(made), device).milliseconds
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -11,23 +11,22 @@ import click
 from protonet.cli.options import is_one_file
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.selection import Selection
 
 Loader = Callable[[Any], Any]
 
 
 def loader(
-    net: str, weights: str, strict: bool, options: dict[str, Any], quiet: bool = False
+    net: str, weights: str, strict: bool, selection: Selection, quiet: bool = False
 ) -> Loader:
     """A function that loads weights into a module of NET and says on stderr what did not match."""
 
     def load(module: Any) -> Any:
-        from protonet.api import program
+        from protonet.api import variants
         from protonet.weights.mapping import open_stored
         from protonet.weights.save import load_exactly
-        from protonet.weights.state import variant
 
-        other = {**options, "faithful": not options["faithful"]}
-        stored = open_stored(module, weights, lambda: [variant(program(net, **other))])
+        stored = open_stored(module, weights, variants(net, selection, not selection.faithful))
         matched = load_exactly(module, stored, strict)
         if not quiet:
             tell(matched)

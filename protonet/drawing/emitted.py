@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from protonet.api import program
 from protonet.graph import Graph
+from protonet.selection import Selection
 
 
 def has_torch() -> bool:
@@ -16,11 +17,11 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def emitted(net: Any, graph: Graph, options: Mapping[str, Any]) -> dict[str, list[str]]:
+def emitted(net: Any, graph: Graph, selection: Selection) -> dict[str, list[str]]:
     """By layer: its module, its fillers and its statements, as ``protonet compile`` writes them."""
     from protonet.codegen import source
 
-    made = program(net, **options)
+    made = program(net, selection)
     lines = source(made).splitlines()
     blobs = dict.fromkeys(v.blob for node in graph.nodes for v in node.outputs)
     variables = dict(zip(blobs, made.variables, strict=True))

@@ -18,6 +18,7 @@ from protonet.codegen import instantiate, source, write
 from protonet.diagnostics import NetError
 from protonet.graph import Node, Value
 from protonet.schema.pool import message
+from protonet.selection import Selection
 from protonet.training.nets import Net
 from protonet.training.sharing import lend_weights
 
@@ -44,11 +45,12 @@ class Stage:
 def stages(net: Net, allow_python: bool = True) -> list[Stage]:
     """The layers of a net that have tops, in their order, sharing its weights."""
     made = []
+    selection = Selection(net.plan.phase, allow_python=allow_python)
     nodes = [n for n in net.graph.nodes if n.outputs and not n.layer.is_data]
     with torch.random.fork_rng(devices=[]):
         for node in nodes:
             bottoms = tuple({value.blob: value for value in node.inputs}.values())
-            graph = api.graph(_alone(node, bottoms), net.plan.phase, allow_python=allow_python)
+            graph = api.graph_of(_alone(node, bottoms), selection)
             program = write(graph, [value.blob for value in node.outputs], False, node.name)
             module = instantiate(program, source(program)).to(net.device)
             module.train(net.module.training)

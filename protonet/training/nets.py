@@ -21,6 +21,7 @@ from protonet.graph import Graph, Param
 from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
+from protonet.selection import Selection
 from protonet.training.plan import NetPlan
 from protonet.training.sharing import held
 
@@ -212,7 +213,8 @@ def _compiled(
     device: torch.device,
     allow_python: bool,
 ) -> Net:
-    graph = api.graph(plan.loaded, plan.phase, shapes=shapes, allow_python=allow_python)
+    selection = Selection.of(plan.phase, shapes=shapes, allow_python=allow_python)
+    graph = api.graph_of(plan.loaded, selection)
     outputs = _outputs(graph)
     training = plan.phase == "TRAIN"
     if training and not any(any(node.loss_weights) for node in graph.nodes):

@@ -16,6 +16,7 @@ from protonet.codegen import instantiate, source, write
 from protonet.data import open_feeds
 from protonet.diagnostics import NetError, raise_all
 from protonet.schema.select import select
+from protonet.selection import Selection
 from protonet.training.layerwise import Stage, Values, first_values, stages
 from protonet.training.nets import Net
 from protonet.training.plan import NetPlan
@@ -52,7 +53,8 @@ def open_timed(
     if not shapes:
         batch = _own_batch(selected, plan.phase)
     given: Any = {top: tuple(x.shape) for top, x in batch.items()} or shapes
-    graph = api.graph(plan.loaded, plan.phase, shapes=given, allow_python=allow_python)
+    selection = Selection.of(plan.phase, shapes=given, allow_python=allow_python)
+    graph = api.graph_of(plan.loaded, selection)
     outputs = [v.blob for v in graph.outputs if not v.producer.layer.is_data]
     has_loss = any(any(node.loss_weights) for node in graph.nodes)
     program = write(graph, None if plan.phase == "TRAIN" and has_loss else outputs, False, "time")
