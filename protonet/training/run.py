@@ -41,7 +41,7 @@ class Run:
     signals: Signals
     progress: Progress = field(default_factory=Progress)
     losses: deque[float] = field(default_factory=deque)
-    outputs: list[Score] = field(default_factory=list)
+    outputs: dict[str, torch.Tensor] = field(default_factory=dict)
     tested: dict[int, list[Score]] = field(default_factory=dict)
     stopping: bool = False
     snapshot_asked: bool = False
@@ -87,7 +87,7 @@ class Run:
         if not math.isfinite(loss):
             torch.set_rng_state(before)
             raise self.not_finite(loss, batch)
-        self.outputs = found  # type: ignore[assignment]
+        self.outputs = found
         return loss
 
     def not_finite(self, loss: float, batch: dict[str, torch.Tensor]) -> NetError:
@@ -129,7 +129,7 @@ class Run:
         done = self.iteration - then if since else 0
         speed = Speed(done / seconds if seconds else 0.0, seconds, self.plan.solver.display)
         self.shown_at = (self.iteration, now)
-        outputs = scores(self.net, self.outputs)  # type: ignore[arg-type]
+        outputs = scores(self.net, self.outputs)
         self.log.trained(self.iteration, self.progress.smoothed_loss, outputs, speed)
 
     def show_last_loss(self) -> None:
