@@ -12,7 +12,8 @@ from protonet.diagnostics import NetError
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
-    from protonet.data.classification import Array, Preparation
+    from protonet.arrays import Array
+    from protonet.data.classification import Preparation
 
 
 class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]

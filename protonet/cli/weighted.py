@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +12,8 @@ from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.selection import Selection
 
-Loader = Callable[[Any], Any]
+if TYPE_CHECKING:
+    from protonet.inference.forward import Loader
 
 
 def loader(

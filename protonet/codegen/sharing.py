@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from protonet.graph.graph import Param
-from protonet.layers.base import Layer, Shape
+from protonet.layers.base import Layer
 from protonet.program.expr import Expr, Name
+from protonet.shape import Shape
 
 
 def same_tensor(param: Param, layer: Layer, index: int, shape: Shape) -> bool:

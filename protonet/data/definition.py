@@ -14,7 +14,6 @@ from protonet.diagnostics import NetError, Span
 from protonet.schema.lookup import found
 
 Where = Callable[..., Span | None]
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

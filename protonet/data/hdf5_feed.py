@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.order import Order, OrderMark
 
 Rows = dict[str, NDArray[np.float32]]
@@ -27,7 +27,7 @@ class _Mark:
     offset: int
 
 
-@source
+@feeds
 class HDF5Feed(Feed):
     """Rows of the data sets named like the tops, file after file, one file in memory at a time.
 

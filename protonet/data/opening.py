@@ -8,10 +8,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from protonet.data.definition import Definition, Shape, Where, fresh_seed
-from protonet.data.feed import SOURCES, Feed
+from protonet.data.definition import Definition, Where, fresh_seed
+from protonet.data.feed import FEEDS, Feed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
+from protonet.shape import Shape
 
 _HOMES = {
     "Data": "database_feed",
@@ -56,7 +57,7 @@ def open_feed(
         hint = did_you_mean(layer.type, _HOMES) or f"these are: {', '.join(_HOMES)}"
         raise definition.error("it is no data layer that can be read from", "type", hint=hint)
     import_module(f"protonet.data.{home}")
-    return SOURCES[layer.type](definition)
+    return FEEDS[layer.type](definition)
 
 
 def _nowhere(*_field: str | int) -> None:

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from protonet.graph import Node
-from protonet.layers.base import Shape
 from protonet.program import single
+from protonet.shape import Shape
 
 # Advance widths of Helvetica, in thousandths of the size, for the characters from 32 to 126.
 _WIDTHS = (

@@ -10,11 +10,12 @@ from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
-from protonet.layers.base import Shape, show
+from protonet.layers.base import show
 from protonet.layers.python import layer_class
 from protonet.program.names import unused
 from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
+from protonet.shape import Shape
 
 
 def build(

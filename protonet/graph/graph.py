@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protonet.diagnostics import Span
-from protonet.layers.base import Layer, Shape, count, show
+from protonet.layers.base import Layer, count, show
+from protonet.shape import Shape
 
 
 @dataclass(eq=False)

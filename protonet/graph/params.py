@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.graph.graph import Node, Param
-from protonet.layers.base import LayerError, Shape, count, show
+from protonet.layers.base import LayerError, count, show
+from protonet.shape import Shape
 
 
 def node_params(

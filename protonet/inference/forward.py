@@ -18,11 +18,11 @@ from protonet.layers.base import show
 
 PASSES = 5
 
-Loader = Callable[[nn.Module], object]
+Loader = Callable[[nn.Module], Any]
 
 
 @dataclass(frozen=True)
-class Pass:
+class TimedPass:
     """What a net gave, and the median of its times in milliseconds.
 
     ``where`` says in words on what it ran.
@@ -35,7 +35,7 @@ class Pass:
 
 def timed_pass(
     program: Program, text: str, device: str, batch: int | None = None, load: Loader = id
-) -> Pass:
+) -> TimedPass:
     """Run a net on random inputs; ``load`` fills it first.
 
     NetError where the device is not there, or the net does not run on such inputs.
@@ -56,7 +56,7 @@ def timed_pass(
         given = ", ".join(show(s) for s in shapes)
         raise NetError(f"the net does not run on inputs of {given}: {error}") from None
     blobs = result if isinstance(result, dict) else {"output": result}
-    return Pass(blobs, sorted(times)[PASSES // 2] * 1000, _words(kind))
+    return TimedPass(blobs, sorted(times)[PASSES // 2] * 1000, _words(kind))
 
 
 def _words(kind: str) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from protonet.api import NetSource, graph_of, module_of
-from protonet.data.classification import Array, Preparation
+from protonet.arrays import Array
+from protonet.data.classification import Preparation
 from protonet.data.progress import tracked
 from protonet.device import device_kind
 from protonet.diagnostics import NetError, did_you_mean
-from protonet.layers.base import Shape, show
+from protonet.layers.base import show
 from protonet.selection import Selection
+from protonet.shape import Shape
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,23 @@ from typing import Any, ClassVar, TypeVar
 
 from protonet.program import Builder, Expr
 from protonet.schema.pool import add_parameter
+from protonet.shape import Shape
 
-Shape = tuple[int, ...]
+__all__ = [
+    "ALL",
+    "REGISTRY",
+    "Example",
+    "Layer",
+    "LayerError",
+    "Reach",
+    "Shape",
+    "ShapeUnknown",
+    "canonical_axis",
+    "count",
+    "register",
+    "show",
+]
+
 REGISTRY: dict[str, type[Layer]] = {}
 
 

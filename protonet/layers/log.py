@@ -7,7 +7,7 @@ from protonet.program import Builder, Expr, single, torch
 
 
 @register("Log")
-class Log(Layer):
+class LogLayer(Layer):
     """Logarithm of (shift + scale times x).
 
     Any shape, kept. Source: Caffe's LogLayer.

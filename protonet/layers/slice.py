@@ -7,7 +7,7 @@ from protonet.program import Builder, Expr
 
 
 @register("Slice")
-class Slice(Layer):
+class SliceLayer(Layer):
     """Cut a blob along ``axis`` at the slice points, or into equal parts.
 
     Source: Caffe's SliceLayer.

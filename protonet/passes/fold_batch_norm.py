@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.graph.graph import Graph, Node
-from protonet.layers.base import Layer, Shape
+from protonet.layers.base import Layer
 from protonet.program import Builder, Expr, nn
+from protonet.shape import Shape
 
 # Where torch keeps Caffe's statistics, and how; the divisor is gone.
 _IN_TORCH = {

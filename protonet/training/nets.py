@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from protonet import api
+from protonet.arrays import Array
 from protonet.codegen import instantiate, source, write
 from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
@@ -25,7 +25,6 @@ from protonet.selection import Selection
 from protonet.training.plan import NetPlan
 from protonet.training.sharing import held
 
-Array = npt.NDArray[Any]
 Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
 
 

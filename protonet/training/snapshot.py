@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing_together, write_whole
 from protonet.schema.lookup import found
@@ -28,7 +28,6 @@ from protonet.weights.hdf5 import write_hdf5
 from protonet.weights.mapping import dump_blobs
 from protonet.weights.solver_state import SolverState, read_solver_state, write_solver_state
 
-Array = npt.NDArray[Any]
 _BINARYPROTO = 1
 
 

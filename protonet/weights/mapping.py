@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.weights.match import Match, Wanted, match
 from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
 from protonet.weights.statistics import divided
-from protonet.weights.stored import Array, Blob, StoredNet, as_layers
+from protonet.weights.stored import BlobLike, StoredNet, as_layers
 
 
 def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
@@ -108,7 +109,7 @@ def _places(net: nn.Module) -> dict[str, Any]:
     return dict(places)
 
 
-def _copy(net: nn.Module, places: Sequence[Any], blobs: Sequence[Blob | None]) -> None:
+def _copy(net: nn.Module, places: Sequence[Any], blobs: Sequence[BlobLike | None]) -> None:
     factor = next((b for p, b in zip(places, blobs, strict=False) if p.kind == "factor"), None)
     with torch.no_grad():
         for place, blob in zip(places, blobs, strict=False):
@@ -122,7 +123,7 @@ def _copy(net: nn.Module, places: Sequence[Any], blobs: Sequence[Blob | None]) -
             target.copy_(torch.from_numpy(values).reshape(target.shape))
 
 
-def _values(blob: Blob, target: torch.Tensor) -> Array:
+def _values(blob: BlobLike, target: torch.Tensor) -> Array:
     """The numbers in the precision of their target, as an array that torch may look at."""
     precise = target.dtype == torch.float64
     values = np.asarray(blob)

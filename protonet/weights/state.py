@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
-from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
+from protonet.weights.stored import LazyBlob, StoredLayer, StoredNet
 
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from protonet.weights.stored import Array, Blob, StoredLayer
+from protonet.arrays import Array
+from protonet.weights.stored import BlobLike, StoredLayer
 
 KEY = "caffe_statistics"
 
 
-def divided(statistic: Array, factor: Blob | None) -> Array:
+def divided(statistic: Array, factor: BlobLike | None) -> Array:
     """A mean or variance over Caffe's third blob, which 0 turns into zeros.
 
     Source: BatchNormLayer::Forward_cpu, with use_global_stats.
