@@ -25,6 +25,8 @@ class BatchNormLayer(Layer):
     param = "batch_norm_param"
     blobs = _STATISTICS
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "bn1" type: "BatchNorm" bottom: "x" top: "y" '

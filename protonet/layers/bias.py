@@ -22,6 +22,7 @@ class BiasLayer(Layer):
     bottoms = (1, 2)
     blobs = ("bias",)
     may_run_in_place = True
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "bias1" type: "Bias" bottom: "x" top: "y" }',

@@ -19,6 +19,7 @@ class EmbedLayer(Layer):
     param = "embed_param"
     keeps = ()
     blobs = ("weight", "bias")
+    kind = "dense"
     examples = (
         Example(
             'layer { name: "l" type: "Embed" bottom: "x" top: "y" '

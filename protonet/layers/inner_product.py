@@ -28,6 +28,7 @@ class InnerProduct(Layer):
 
     param = "inner_product_param"
     blobs = ("weight", "bias")
+    kind = "dense"
     examples = (
         Example(
             'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '

@@ -15,6 +15,8 @@ class LogLayer(Layer):
 
     param = "log_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Log" bottom: "x" top: "y" }',

@@ -16,6 +16,7 @@ class ParameterLayer(Layer):
     param = "parameter_param"
     bottoms = (0, 0)
     blobs = ("weight",)
+    kind = "data"
     examples = (
         Example(
             'layer { name: "w" type: "Parameter" top: "y" '

@@ -21,6 +21,8 @@ class ScaleLayer(Layer):
     bottoms = (1, 2)
     blobs = ("weight", "bias")
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "scale1" type: "Scale" bottom: "x" top: "y" '

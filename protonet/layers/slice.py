@@ -18,6 +18,7 @@ class SliceLayer(Layer):
     is_view = True
     tops = (1, None)
     may_run_in_place = True
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "cut" type: "Slice" bottom: "x" top: "a" top: "b" }',

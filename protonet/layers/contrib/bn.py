@@ -33,6 +33,8 @@ class BN(Layer):
     tops = (1, 3)
     blobs = ("weight", "bias", "running_mean", "running_var")
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "bn1" type: "BN" bottom: "x" top: "y" bn_param { frozen: true '

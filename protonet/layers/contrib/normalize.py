@@ -21,6 +21,7 @@ class NormalizeLayer(Layer):
     param = "norm_param"
     tops = (1, 2)
     blobs = ("scale",)
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "norm" type: "Normalize" bottom: "x" top: "y" '
