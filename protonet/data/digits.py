@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.datum import datum_of
-from protonet.data.writing import Record
+from protonet.data.writing import KeyedRecord
 from protonet.diagnostics import NetError
 
 _IMAGES, _LABELS = 2051, 2049
 _GZIP = b"\x1f\x8b"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
-Array = NDArray[np.uint8]
+_Bytes = NDArray[np.uint8]
 
 
-def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[Record]]:
+def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[KeyedRecord]]:
     """The number of digits in a pair of IDX files, gzipped or not, and their records.
 
     A record is a raw 1x28x28 Datum under an eight-digit key. NetError where the files are not
@@ -39,7 +39,7 @@ def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[Record]]:
     return len(pictures), records
 
 
-def _idx(path: Path, magic: int, axes: int) -> Array:
+def _idx(path: Path, magic: int, axes: int) -> _Bytes:
     """The array of an IDX file: a magic number, the sizes, and bytes."""
     data = _content(path)
     kind = "images" if magic == _IMAGES else "labels"
@@ -65,7 +65,7 @@ def _content(path: Path) -> bytes:
         raise NetError(f"{os.fspath(path)} can't be read: {reason.lower()}") from None
 
 
-def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Record]]:
+def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[KeyedRecord]]:
     """The number of images in CIFAR-10's binary batches, and their records in order.
 
     A record is a raw 3x32x32 Datum, red plane first, under a five-digit key; ``pad`` frames it
@@ -84,7 +84,7 @@ def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Re
     return len(rows), records
 
 
-def _cifar(path: Path) -> Array:
+def _cifar(path: Path) -> _Bytes:
     data = np.frombuffer(_content(path), np.uint8)
     if not data.size or data.size % _CIFAR_RECORD or data[::_CIFAR_RECORD].max() > 9:
         what = f"{os.fspath(path)} is no batch of CIFAR-10's binary version"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.order import Order, OrderMark
 
 Rows = dict[str, NDArray[np.float32]]
@@ -28,7 +27,7 @@ class _Mark:
     offset: int
 
 
-@source
+@feeds
 class HDF5Feed(Feed):
     """Rows of the data sets named like the tops, file after file, one file in memory at a time.
 
@@ -68,17 +67,11 @@ class HDF5Feed(Feed):
         self._list = path
         return names
 
-    def _path(self, name: str) -> Path:
-        """A listed file: from the working directory, the net's folder, or the list's own."""
-        beside = self._list.parent / name
-        path = self.definition.path(name)
-        return beside if beside.exists() and not path.exists() else path
-
     def _load(self, index: int) -> None:
         """Read one file whole, as HDF5DataLayer::LoadHDF5FileData."""
         h5py, name = need("h5py", "an HDF5Data layer"), self._names[index]
         try:
-            with h5py.File(self._path(name), "r") as file:
+            with h5py.File(self.definition.path(name, self._list.parent), "r") as file:
                 rows = {top: self._read(file, name, top) for top in self.definition.tops}
         except OSError as error:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from protonet.diagnostics import NetError, Source, Span
 
 
-class Entry(NamedTuple):
+class ListedImage(NamedTuple):
     """One line of a list: a file's name, its label, and the line's number from 1."""
 
     name: str
@@ -17,7 +17,7 @@ class Entry(NamedTuple):
     line: int
 
 
-def read_list(path: Path) -> list[Entry]:
+def read_list(path: Path) -> list[ListedImage]:
     """The entries of a list; names may have spaces in them, and empty lines are passed over.
 
     NetError at the line that has no whole number as its label, or where there is none.
@@ -34,7 +34,7 @@ def read_list(path: Path) -> list[Entry]:
         if not label:
             continue
         try:
-            entries.append(Entry(name.strip(), int(label), number))
+            entries.append(ListedImage(name.strip(), int(label), number))
         except ValueError:
             name = ""
         if not name:

@@ -8,8 +8,7 @@ from typing import Any
 
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref, wrap
 from protonet.program.names import unused
-
-Shape = tuple[int, ...]
+from protonet.shape import Shape
 
 
 class Builder:

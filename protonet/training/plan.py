@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protonet.api import raise_all, read
-from protonet.diagnostics import NetError
+from protonet.api import read
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded, load
+from protonet.schema.lookup import found
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path as FieldPath
 from protonet.schema.sourcemap import SourceMap
@@ -86,7 +87,7 @@ def net_plan(source: Any, phase: str, stages: Sequence[str] = (), level: int = 0
     if level:
         net.state.level = level
     name = loaded.source.name if loaded.source else "<message>"
-    return NetPlan(replace(loaded, message=net), phase, os.path.dirname(name), name)
+    return NetPlan(replace(loaded, message=net), phase, loaded.folder, name)
 
 
 def check_settings(path: str) -> list[NetError]:
@@ -102,14 +103,6 @@ def _problems(loaded: Loaded) -> list[NetError]:
     return sorted(found, key=lambda error: error.span.start if error.span else 0)
 
 
-def found_path(name: str, beside: Sequence[str]) -> str:
-    """A path from the working directory, else from the first of some folders that has it."""
-    if Path(name).exists():
-        return name
-    near = (os.path.join(folder, name) for folder in beside)
-    return next((path for path in near if Path(path).exists()), name)
-
-
 class _Reader:
     """Reads the nets that a solver names or holds."""
 
@@ -117,7 +110,7 @@ class _Reader:
         self.loaded = loaded
         self.solver = loaded.message
         self.map = loaded.sourcemap
-        self.folder = os.path.dirname(loaded.source.name) if loaded.source else ""
+        self.folder = loaded.folder
 
     def train(self) -> NetPlan:
         """The training net; its state is that of the net's file with train_state over it."""
@@ -153,12 +146,13 @@ class _Reader:
         return value[path[1]] if len(path) > 1 else value
 
     def file(self, name: str, path: FieldPath, phase: str) -> NetPlan:
-        found = found_path(name, (self.folder,))
-        if not Path(found).is_file():
+        path_found = found(name, self.folder)
+        if not Path(path_found).is_file():
             what = f"the net {name!r} is not there"
             hint = "Caffe takes the path from the working directory; the solver's folder is tried"
             raise NetError(what, self.map.span(path), hint)
-        return NetPlan(read(found), phase, os.path.dirname(found), f"{path[0]} file: {found}")
+        loaded = read(path_found)
+        return NetPlan(loaded, phase, loaded.folder, f"{path[0]} file: {path_found}")
 
     def nested(self, net: Any, path: FieldPath) -> Loaded:
         """A net that stands in the solver's own text, with its places there."""

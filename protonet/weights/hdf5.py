@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.weights.caffemodel import refuse_unknown
-from protonet.weights.stored import Array, Blob, LazyBlob, StoredLayer, StoredNet
+from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
 _MOST_BLOBS = 1000
 _DEEPEST = 32
@@ -69,10 +70,10 @@ def _groups(library: Any, group: Any, prefix: str, seen: set[Any]) -> Iterator[t
             yield from _groups(library, inner, f"{prefix}{name}/", seen)
 
 
-def _blobs(path: str, layer: str, group: Any, diffs: Any) -> list[Blob | None]:
+def _blobs(path: str, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
     """The blobs of a layer by their index. NetError where one is no plain array of floats."""
     indices = _indices(group)
-    blobs: list[Blob | None] = [None] * (max(indices, default=-1) + 1)
+    blobs: list[BlobLike | None] = [None] * (max(indices, default=-1) + 1)
     if len(blobs) > _MOST_BLOBS:
         raise NetError(f"{path}: layer {layer!r} has a blob {len(blobs) - 1}; that is no layer")
     for index in indices:
