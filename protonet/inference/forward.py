@@ -14,7 +14,9 @@ from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.lowering import Lowered
+from protonet.runtime.failure import failing_layer
 from protonet.runtime.module import instantiate
+from protonet.runtime.net import RunnableNet
 
 PASSES = 5
 
@@ -53,6 +55,11 @@ def timed_pass(
             result = net(*inputs)
             times = [_seconds(net, inputs, kind) for _ in range(PASSES)]
     except (RuntimeError, ValueError, IndexError) as error:
+        names = [value.blob for value in lowered.graph.inputs]
+        whole = RunnableNet(lowered, net, torch.device(kind))
+        failed = failing_layer(whole, dict(zip(names, inputs, strict=True)))
+        if failed is not None:
+            raise failed from None
         given = ", ".join(show(s) for s in shapes)
         raise NetError(f"the net does not run on inputs of {given}: {error}") from None
     blobs = result if isinstance(result, dict) else {"output": result}
