@@ -12,7 +12,7 @@ from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import show
 from protonet.layers.python import layer_class
-from protonet.program.names import unused
+from protonet.program.names import Names
 from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
 from protonet.shape import Shape
@@ -110,7 +110,7 @@ class _GraphBuilder:
             return message
         own = type(message)()
         own.CopyFrom(message)
-        own.top.append(unused(message.name or "loss", {*self.graph.blobs, *message.bottom}))
+        own.top.append(Names({*self.graph.blobs, *message.bottom}).free(message.name or "loss"))
         return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
