@@ -65,6 +65,12 @@ class Prefetched:
         """Whether the next batch is made already, so that taking it does not wait."""
         return bool(self._pending) and self._pending[0].done()
 
+    def following(self) -> Tensors | None:
+        """The next batch, which stays to be taken; None where it is not made yet."""
+        if not self.is_ready or self._pending[0].exception() is not None:
+            return None
+        return self._pending[0].result()[0]
+
     def state(self) -> list[dict[str, Any]]:
         """Where each feed stood after the last batch taken, as JSON can hold it."""
         pairs = zip(self._feeds, self._marks, strict=True)

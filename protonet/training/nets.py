@@ -24,6 +24,7 @@ from protonet.runtime.net import RunnableNet, runnable
 from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
+from protonet.training.moved import Moved
 from protonet.training.plan import NetPlan
 
 Array = npt.NDArray[Any]
@@ -79,6 +80,7 @@ class Net(RunnableNet):
     precision: str = "fp32"
     files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
+    moved: Any = field(default=None, repr=False)
     call: Any = field(default=None, repr=False)
 
     @property
@@ -92,10 +94,11 @@ class Net(RunnableNet):
         if not self.feeds:
             return {}
         if self.batches is None:
-            pin = self.device.type == "cuda"
-            self.batches = prefetched(self.feeds, pin=pin)
-        batch = next(self.batches)
-        return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
+            on_gpu = self.device.type == "cuda"
+            self.batches = prefetched(self.feeds, pin=on_gpu)
+            self.moved = Moved(self.batches, self.device) if on_gpu else self.batches
+        batch: dict[str, Tensor] = next(self.moved)
+        return batch
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs, and "objective" of a training net. NetError of a layer that fails."""
