@@ -48,12 +48,13 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
 
 def _timed(path: str, device: Any, options: dict[str, Any]) -> Any:
     from protonet.cli.bar import bar
+    from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
 
     plan = net_plan(path, options["phase"].upper(), options["stages"], options["level"])
     net, batch = open_timed(plan, device, dict(options["shapes"]), options["allow_python"])
-    with bar(path, options["iterations"] + 2) as advance:
+    with gpu_told(), bar(path, options["iterations"] + 2) as advance:
         return timed(net, batch, options["iterations"], advance)
 
 

@@ -24,6 +24,7 @@ from protonet.runtime.net import RunnableNet, runnable
 from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
+from protonet.training.gpu import is_gpus_own
 from protonet.training.moved import Moved
 from protonet.training.plan import NetPlan
 
@@ -117,8 +118,10 @@ class Net(RunnableNet):
 
     def explain(self, batch: Mapping[str, Tensor], error: Exception) -> None:
         """Raise NetError of what failed in a pass, where it can be told."""
+        if is_gpus_own(error):
+            return
         found = failing_layer(self, batch)
-        if found is None and self.call is not None and self.device.type != "cuda":
+        if found is None and self.call is not None:
             reason = first_line(getattr(error, "inner_exception", error))
             what = f"torch.compile can't compile the net: {reason}"
             hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"
