@@ -111,6 +111,8 @@ def inference_case(pair, mode, batch, device, seconds):
 
 def inference(report, device, quick):
     each = 0.2 if quick else 0.8
+    report.cases(lrn_cases(device, each))
+    report.add("")
     pairs = {}
 
     def case(name, mode, batch):
@@ -127,7 +129,6 @@ def inference(report, device, quick):
         for m, b in modes
         for name in chosen
     )
-    report.cases(lrn_cases(device, each))
 
 
 def lrn_cases(device, seconds):

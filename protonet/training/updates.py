@@ -111,8 +111,8 @@ class CaffeOptimizer(torch.optim.Optimizer):
         norm = torch.stack(torch._foreach_norm(every)).norm()
         self._norm = Reading(norm)
         if norm.device.type == "cuda":  # which does not wait to be asked whether to scale
-            limit = self.clip_gradients
-            torch._foreach_mul_(every, torch.where(norm > limit, limit / norm, 1.0))
+            scale = (self.clip_gradients / norm).clamp(max=1.0).nan_to_num(nan=1.0)
+            torch._foreach_mul_(every, scale)
         elif self.clipped is not None:
             torch._foreach_mul_(every, self.clipped[1])
 

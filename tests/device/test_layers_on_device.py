@@ -96,3 +96,23 @@ def test_every_layer_is_as_on_the_cpu(example, phase, device):
 def test_every_measured_net_is_as_on_the_cpu(name, training, device):
     path = test_golden.FOLDER / f"{name}.prototxt"
     compare(path, test_golden.MANIFEST[name]["phase"], training, device)
+
+
+@pytest.mark.parametrize("name", ["net_alex", "net_inception", "net_lenet", "net_resnet_train"])
+def test_a_pass_of_a_common_net_waits_for_nothing(name, device):
+    path, phase = test_golden.FOLDER / f"{name}.prototxt", "TRAIN"
+    net_graph = graph(path, phase=phase)
+    net = protonet.compile(path, phase=phase, outputs=list(net_graph.blobs)).to(device)
+    inputs = [x.to(device) for x in made_inputs("random", net_graph.inputs)]
+    results = []
+    for mode in ("default", "error"):
+        if device == "cuda":
+            torch.cuda.set_sync_debug_mode(mode)
+        try:
+            results = [y for y in net(*inputs).values() if y.requires_grad]
+            torch.autograd.backward(results, [torch.ones_like(y) for y in results])
+        finally:
+            if device == "cuda":
+                torch.cuda.set_sync_debug_mode("default")
+    assert results
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters())
