@@ -9,7 +9,6 @@ import torch
 
 from protonet.diagnostics import NetError
 
-
 _OWN = ("CUDA error", "cuDNN error")
 
 
