@@ -14,6 +14,7 @@ import functools
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,11 +51,13 @@ def run_tests(report, device, quick, seconds):
     stated["OMP_NUM_THREADS"] = "2"
     log = Path(f"{report.path or Path(tempfile.gettempdir()) / 'gpu'}.tests.log")
     with log.open("w", encoding="utf-8") as file:
-        running = subprocess.Popen(command, cwd=ROOT, env=stated, stdout=file, stderr=file)
+        running = subprocess.Popen(
+            command, cwd=ROOT, env=stated, stdout=file, stderr=file, start_new_session=True
+        )
         try:
             running.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            running.kill()
+            os.killpg(running.pid, signal.SIGKILL)  # its workers, too
             running.wait()
             report.add(f"Stopped after {seconds:.0f} s, before all had run.")
             report.failed.append("tests: out of time")

@@ -81,7 +81,7 @@ class Report:
                 self.row(net, task, mode, *work())
             except OutOfTimeError:
                 self.row(net, task, mode, "", "", "not measured: took too long")
-                return
+                self.end = 0.0
             except Exception as error:  # noqa: BLE001 (the other cases still run)
                 self.failed.append(f"{net}, {task}, {mode}")
                 print(traceback.format_exc(), flush=True)
