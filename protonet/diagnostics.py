@@ -98,8 +98,12 @@ class NetError(Exception):
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
 
-    def __reduce__(self) -> tuple[type[NetError], tuple[str, Span | None, str | None]]:
+    def __reduce__(self) -> tuple[type[NetError], tuple[object, ...]]:
         return type(self), (self.message, self.span, self.hint)
+
+
+class DeviceLost(NetError):
+    """An error after which the process can neither use its GPU nor let go of it."""
 
 
 class NetWarning(UserWarning):
@@ -130,7 +134,7 @@ class NetErrors(NetError):
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
 
-    def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:
         return type(self), (self.errors,)
 
 

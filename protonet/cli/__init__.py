@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from protonet.diagnostics import NetError, NetWarning
+from protonet.diagnostics import DeviceLost, NetError, NetWarning
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -120,6 +120,9 @@ def main() -> None:
         code = 130
     except click.exceptions.Exit as stop:
         code = stop.exit_code
+    except DeviceLost as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # an ordinary end would let go of the GPU, and be aborted there
     except NetError as error:
         print(error, file=sys.stderr)
         code = 1
