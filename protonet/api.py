@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, SameNames, did_you_mean, raise_all
+from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
+from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
 from protonet.schema.files import attach_files
@@ -84,7 +84,7 @@ def graph_of(source: NetSource, selection: Selection) -> Graph:
     away = data_elsewhere(loaded, chosen)
     measure = partial(_shapes_of_data, chosen, phase)
     net = verify(build(chosen, phase, shapes, False, allowed, away, measure))
-    _warn_of_same_names(net)
+    _warn(notices(net))
     return net
 
 
@@ -95,12 +95,9 @@ def selected(source: NetSource, selection: Selection) -> Loaded:
     return chosen
 
 
-def _warn_of_same_names(net: Graph) -> None:
-    """Name, in a warning, the layers that weights don't reach. Net::CopyTrainedLayersFrom."""
-    times = Counter(node.name for node in net.nodes if node.params)
-    for name in (name for name, n in times.items() if n > 1):
-        what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
-        warnings.warn(f"{what} are loaded into the first only", SameNames, stacklevel=4)
+def _warn(found: Iterable[NetWarning]) -> None:
+    for notice in found:
+        warnings.warn(notice, stacklevel=4)
 
 
 def _shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple[int, ...]]:
@@ -116,11 +113,12 @@ def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -
     from protonet.passes import DEPLOY
 
     net = net or graph_of(source, selection)
-    known = [*net.blobs, *([OBJECTIVE] if net.has_loss else [])]
+    known = [*net.blobs, *([OBJECTIVE] if net.has_objective else [])]
     for blob in selection.outputs or ():
         if blob not in known:
             hint = did_you_mean(blob, known)
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
+    _warn(notices_of_outputs(net, selection.outputs or ()))
     for transform in () if selection.faithful else DEPLOY:
         net = verify(transform(net))
     return made_of(net, selection.outputs, selection.faithful, _title(source, net))
@@ -261,7 +259,7 @@ def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
         if not len(selected.message.layer):
             return None
         away = data_elsewhere(loaded, selected)
-        _warn_of_same_names(build(selected, phase, lenient=True, elsewhere=away))
+        _warn(notices(build(selected, phase, lenient=True, elsewhere=away)))
     except NetError as error:
         return list(error.all)
     return []

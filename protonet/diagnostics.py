@@ -118,6 +118,14 @@ class IgnoredFields(NetWarning):
     """A definition states fields that change nothing that is computed; they are not looked at."""
 
 
+class AsInCaffe(NetWarning):
+    """A definition does not do what it seems to say; here it does what it does in Caffe."""
+
+
+class UnlikeCaffe(NetWarning):
+    """Caffe computes something else there, out of memory that it has overwritten."""
+
+
 class NetErrors(NetError):
     """Several problems found in one go, the first of them first."""
 

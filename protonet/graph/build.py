@@ -8,6 +8,7 @@ from typing import Any
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
+from protonet.graph.in_place import misreadings
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import show
@@ -84,6 +85,7 @@ class _GraphBuilder:
                 self.broken.update(message.top)
             except ShapeUnknown:
                 self.broken.update(message.top)
+        self.check_memory()
         self.check_shapes_used()
         self.graph.outputs = list(self.available.values())
         return self.graph
@@ -212,7 +214,7 @@ class _GraphBuilder:
             in_place = index < len(message.bottom) and message.bottom[index] == top
             if top in message.top[:index] or (top in self.graph.blobs and not in_place):
                 raise self.taken(node, top, index)
-            if in_place and not node.layer.may_run_in_place:
+            if in_place and not node.layer.runs_in_place():
                 what = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
                 span = self.map.span((*node.path, "top", index))
                 raise self.error(node, what, span, "give the top a name of its own")
@@ -231,6 +233,7 @@ class _GraphBuilder:
             what = f"loss_weight is given {len(weights)} times for {len(node.outputs)} tops"
             raise self.error(node, what, self.map.span((*node.path, "loss_weight")))
         default = [1.0] if node.layer.is_loss and not weights else []
+        node.weights_implied = bool(default)
         weights = weights or default
         node.loss_weights = tuple(weights + [0.0] * (len(node.outputs) - len(weights)))
         down = list(message.propagate_down)
@@ -254,6 +257,15 @@ class _GraphBuilder:
         if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.field:
             return (*node.path, *field)
         return (*node.path, node.layer.field, *field)
+
+    def check_memory(self) -> None:
+        """What a layer in place changes in Caffe under another name is read by nobody."""
+        for node, index, writer in misreadings(self.graph):
+            blob = node.inputs[index].blob
+            what = f"it would read in {blob!r} what layer {writer.name!r} writes in place: both are"
+            span = self.map.span((*node.path, "bottom", index))
+            hint = f"give the top of layer {writer.name!r} a name of its own"
+            self.errors.append(self.error(node, f"{what} one memory in Caffe", span, hint))
 
     def check_shapes_used(self) -> None:
         for name in self.shapes:

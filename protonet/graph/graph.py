@@ -59,7 +59,8 @@ class Node:
     """One layer of the net, in the order of the file, or several that a pass made one.
 
     ``params`` are its parameters and ``blobs`` what the layer says of each, in the same order.
-    ``members`` are the nodes that it stands for, where a pass put it in their place.
+    ``loss_weights`` are those of the tops; ``weights_implied`` says that the layer, a loss, states
+    none. ``members`` are the nodes that it stands for, where a pass put it in their place.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Node:
     params: tuple[Param, ...] = ()
     blobs: tuple[Blob, ...] = ()
     loss_weights: tuple[float, ...] = ()
+    weights_implied: bool = False
     propagate_down: tuple[bool, ...] = ()
     members: tuple[Node, ...] = ()
 
@@ -106,9 +108,22 @@ class Graph:
     @property
     def has_loss(self) -> bool:
         """Whether it is trained: a training net with a loss that counts."""
-        return self.phase == "TRAIN" and any(any(node.loss_weights) for node in self.nodes)
+        return self.phase == "TRAIN" and self.has_objective
+
+    @property
+    def has_objective(self) -> bool:
+        """Whether a top counts in what training would minimise."""
+        return any(any(node.loss_weights) for node in self.nodes)
 
     @property
     def params(self) -> list[Param]:
         """Every parameter once, in the order of the layers."""
         return list(dict.fromkeys(p for node in self.nodes for p in node.params))
+
+    def computes_gradient(self, param: Param) -> bool:
+        """Whether Caffe computes the gradient of a blob; a frozen one has one in some nets.
+
+        Source: Net::Init, RecurrentLayer::LayerSetUp.
+        """
+        frozen = param.lr_mult == 0 and not param.owner.layer.trains_frozen
+        return not param.is_statistic and (self.force_backward or not frozen)

@@ -12,6 +12,7 @@ class AbsVal(Layer):
     """
 
     may_run_in_place = True
+    backward_reads = ("bottoms",)
     kind = "activation"
     follows = True
     examples = (

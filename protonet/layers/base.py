@@ -87,12 +87,17 @@ class Layer:
     bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
     ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
     backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
+    ``shares_memory`` says that the tops are the bottom's memory in Caffe, so that a layer in place
+    behind it changes both; ``backward_reads`` which values Caffe's Backward takes from the
+    "bottoms" and the "tops", and ``in_place_harms`` that the gradient is wrong in Caffe where the
+    layer works in place, the "bottoms" being gone.
     ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
     Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
-    without any, where Caffe has nothing to do. ``honours`` are fields of forks that this type
-    knows and others that share its message do not. ``kind`` is that of a drawing's legend, which
-    tells by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the
-    one above, as those that work in-place are.
+    without any, where Caffe has nothing to do. ``trains_frozen`` says that Caffe computes the
+    gradients of the type's blobs also where lr_mult is 0. ``honours`` are fields of forks that
+    this type knows and others that share its message do not. ``kind`` is that of a drawing's
+    legend, which tells by the blobs where it is not stated; a layer that ``follows`` is drawn as
+    a part of the one above, as those that work in-place are.
     """
 
     type: ClassVar[str]
@@ -106,8 +111,12 @@ class Layer:
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False
+    trains_frozen: ClassVar[bool] = False
     keeps: ClassVar[tuple[str, ...]] = ("bottoms",)
     is_view: ClassVar[bool] = False
+    shares_memory: ClassVar[bool] = False
+    backward_reads: ClassVar[tuple[str, ...]] = ()
+    in_place_harms: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
     needs_elements: ClassVar[bool] = False
     kind: ClassVar[str] = ""
@@ -139,6 +148,22 @@ class Layer:
     def is_alias(self) -> bool:
         """Whether the tops of this very layer are its bottoms' memory: see ``is_view``."""
         return self.is_view
+
+    def is_shared(self) -> bool:
+        """Whether the tops of this very layer are its bottom in Caffe: see ``shares_memory``."""
+        return self.shares_memory
+
+    def reads_backward(self) -> tuple[str, ...]:
+        """What Caffe's Backward of this very layer takes values from: see ``backward_reads``."""
+        return self.backward_reads
+
+    def is_harmed_in_place(self) -> bool:
+        """Whether Caffe spoils the gradient of this very layer: see ``in_place_harms``."""
+        return self.in_place_harms
+
+    def runs_in_place(self) -> bool:
+        """Whether this very layer may work in place: see ``may_run_in_place``."""
+        return self.may_run_in_place
 
     def constant_bottoms(self) -> tuple[int, ...]:
         """The bottoms that this very layer sends no gradient to: see ``constants``."""

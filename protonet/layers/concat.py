@@ -27,6 +27,10 @@ class Concat(Layer):
         ),
     )
 
+    def is_shared(self) -> bool:
+        """With one bottom there is nothing to copy."""
+        return len(self.message.bottom) == 1
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         first, axis = bottoms[0], self.axis(bottoms[0])
         for index, shape in enumerate(bottoms):

@@ -50,12 +50,14 @@ def contrastive_loss(
     legacy: bool = False,
 ) -> torch.Tensor:
     """Half the mean over pairs of the squared distance, or of what lacks to the margin."""
+    alike = alike.flatten().int() != 0
     square = (a - b).flatten(1).square().sum(1)
+    other = square.masked_fill(alike, 0)
     if legacy:
-        apart = (margin - square).clamp(min=0)
+        apart = (margin - other).clamp(min=0)
     else:
         # Caffe's gradient divides by the distance plus 1e-4, so it ends at a distance of zero.
-        distance = square.detach().sqrt()
+        distance = other.detach().sqrt()
         lack = (margin - distance).clamp(min=0)
-        apart = lack.square() - lack / (distance + 1e-4) * (square - square.detach())
-    return torch.where(alike.flatten() != 0, square, apart).sum() / (2 * a.shape[0])
+        apart = lack.square() - lack / (distance + 1e-4) * (other - other.detach())
+    return torch.where(alike, square, apart).sum() / (2 * a.shape[0])

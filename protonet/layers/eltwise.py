@@ -18,7 +18,7 @@ class Eltwise(Layer):
 
     param = "eltwise_param"
     bottoms = (2, None)
-    may_run_in_place = True
+    in_place_harms = True
     kind = "join"
     examples = (
         Example(
@@ -42,6 +42,14 @@ class Eltwise(Layer):
             "y = torch.where(a > b, a, b)",
         ),
     )
+
+    def runs_in_place(self) -> bool:
+        """A product may; before a sum and a maximum Caffe clears the top, its first bottom."""
+        return bool(self.p.operation == _PROD)
+
+    def reads_backward(self) -> tuple[str, ...]:
+        """The other factors of a product."""
+        return ("bottoms",) if self.p.operation == _PROD else ()
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         coefficients, given = len(self.p.coeff), len(bottoms)

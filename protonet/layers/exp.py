@@ -15,6 +15,7 @@ class Exp(Layer):
 
     param = "exp_param"
     may_run_in_place = True
+    backward_reads = ("tops",)
     kind = "activation"
     follows = True
     examples = (

@@ -143,6 +143,7 @@ class Filters(Layer):
     param = "convolution_param"
     bottoms = (1, None)
     tops = (1, None)
+    backward_reads = ("bottoms",)
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 

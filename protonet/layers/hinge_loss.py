@@ -45,7 +45,7 @@ def hinge_loss(
     squared: bool = False,
 ) -> torch.Tensor:
     """The hinge loss of every class against the others, over the batch size."""
-    scores = scores.flatten(1)
+    scores = scores.unsqueeze(-1).flatten(1)
     label = labels.flatten()[: scores.shape[0]].long()
     own = F.one_hot(label, scores.shape[1]).to(scores.dtype)
     lack = F.relu(1 + (1 - 2 * own) * scores)

@@ -26,6 +26,7 @@ class InnerProduct(Layer):
     """
 
     param = "inner_product_param"
+    backward_reads = ("bottoms",)
     kind = "dense"
     examples = (
         Example(

@@ -15,6 +15,8 @@ class LogLayer(Layer):
 
     param = "log_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
+    in_place_harms = True
     kind = "activation"
     follows = True
     examples = (

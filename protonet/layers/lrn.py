@@ -18,6 +18,7 @@ class LRN(Layer):
 
     param = "lrn_param"
     needs_elements = True
+    backward_reads = ("bottoms", "tops")
     kind = "normalisation"
     examples = (
         Example(

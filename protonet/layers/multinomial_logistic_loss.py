@@ -16,6 +16,7 @@ class MultinomialLogisticLoss(Layer):
 
     bottoms = (2, 2)
     is_loss = True
+    backward_reads = ("bottoms",)
     examples = (
         Example(
             'layer { name: "l" type: "MultinomialLogisticLoss" bottom: "x" '
@@ -42,7 +43,8 @@ def multinomial_logistic_loss(
     labels: torch.Tensor,
 ) -> torch.Tensor:
     """Minus the mean logarithm of each label's probability, which counts as at least 1e-20."""
-    own = probabilities.flatten(1).gather(1, labels.reshape(-1, 1).long())
+    rows = probabilities.unsqueeze(-1).flatten(1)
+    own = rows.gather(1, labels.reshape(-1, 1).long())
     # The gradient is minus one over the bounded probability, also where the bound holds.
     own.detach().clamp_min_(1e-20)
     return -own.log().mean()

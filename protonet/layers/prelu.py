@@ -31,6 +31,11 @@ class PReLU(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The bottom, of which the layer keeps a copy where it works in place."""
+        in_place = self.message.bottom[0] == self.message.top[0]
+        return () if in_place else ("bottoms",)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms[0]) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)

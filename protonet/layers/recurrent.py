@@ -16,6 +16,8 @@ class Recurrent(Layer):
     param = "recurrent_param"
     tops = (1, None)
     bottoms = (2, None)
+    trains_frozen = True
+    backward_reads = ("bottoms", "tops")
     states = 1
 
     @property

@@ -16,6 +16,7 @@ class Reshape(Layer):
     param = "reshape_param"
     keeps = ()
     is_view = True
+    shares_memory = True
     may_run_in_place = True
     kind = "shape"
     examples = (

@@ -38,6 +38,11 @@ class ScaleLayer(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The bottom, of which the layer keeps a copy where it works in place."""
+        in_place = self.message.bottom[0] == self.message.top[0]
+        return () if in_place else ("bottoms",)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms) == 2:
             trailing(*bottoms, self.p.axis)

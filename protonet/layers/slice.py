@@ -35,6 +35,10 @@ class SliceLayer(Layer):
         ),
     )
 
+    def is_shared(self) -> bool:
+        """With one top there is nothing to copy."""
+        return len(self.message.top) == 1
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis, tops = self.axis(x), len(self.message.top)

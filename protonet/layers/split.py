@@ -16,6 +16,7 @@ class Split(Layer):
     tops = (1, None)
     keeps = ()
     is_view = True
+    shares_memory = True
     may_run_in_place = True
     kind = "shape"
     examples = (

@@ -25,6 +25,10 @@ class Tile(Layer):
         ),
     )
 
+    def runs_in_place(self) -> bool:
+        """One tile is the bottom itself."""
+        return bool(self.p.tiles == 1)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis = canonical_axis(self.p.axis, x)

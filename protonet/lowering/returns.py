@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protonet.graph import Graph
+from protonet.graph.objective import terms
+from protonet.lowering.keep import counted
 from protonet.program.expr import Expr, Literal, Mapping, Name
 from protonet.program.program import Origins, Program, Statement
 
@@ -15,10 +17,12 @@ OBJECTIVE = "objective"
 def returns(program: Program, graph: Graph, outputs: Sequence[str] | None) -> Program:
     """Return the blobs named, else those that no layer reads; one alone as it is.
 
-    In the TRAIN phase the weighted sum of the losses is beside them.
+    In the TRAIN phase the weighted sum of the losses is beside them, else where it is named.
     """
     variables = program.variables
-    total, origin = _objective(program, graph) if graph.has_loss else (None, ())
+    named = OBJECTIVE in (outputs or ()) and OBJECTIVE not in variables
+    wanted = graph.has_loss or (named and graph.has_objective)
+    total, origin = _objective(program, graph) if wanted else (None, ())
     if outputs is not None:
         blobs = [blob for blob in outputs if blob != OBJECTIVE or blob in variables]
     else:
@@ -39,12 +43,14 @@ def _objective(program: Program, graph: Graph) -> tuple[Expr | None, Origins]:
     """The weighted sum of the losses, as Net::ForwardFromTo adds them up."""
     total: Expr | None = None
     origin: Origins = ()
+    kept = counted(program)
     for node in graph.nodes:
-        for value, weight in zip(node.outputs, node.loss_weights, strict=True):
-            if weight:
-                loss: Expr = Name(program.variables[value.blob])
-                loss = loss.sum() if value.shape else loss
-                loss = loss if weight == 1 else Literal(weight) * loss
-                total = loss if total is None else total + loss
-                origin = (*origin, *node.origin)
+        for term in terms(node):
+            variable = program.variables[term.value.blob]
+            loss: Expr = kept.get((node.origin, variable)) or Name(variable)
+            loss = loss.sum() if term.value.shape else loss
+            loss = loss if term.trains else loss.detach()
+            loss = loss if term.weight == 1 else Literal(term.weight) * loss
+            total = loss if total is None else total + loss
+            origin = (*origin, *node.origin)
     return total, origin

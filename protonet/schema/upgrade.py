@@ -65,12 +65,19 @@ def _add_inputs(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
         wanted = f"{4 * len(names)}" if field == "input_dim" else f"{len(names)}"
         what = f"the net has {len(names)} inputs, but {field} is given {given}; it takes {wanted}"
         raise NetError(what, loaded.sourcemap.span(("input", 0)))
-    layer = net.layer.add(name="input", type="Input", top=names)
-    for index, shape in enumerate(shapes):
-        layer.input_param.shape.add(dim=shape)
-        moves[("layer", 0, "top", index)] = ("input", index)
-    moves[("layer", 0)] = ("input", 0)
     del net.input[:], net.input_shape[:], net.input_dim[:]
+    # An input without a shape beside a layer that makes it: UpgradeNetInput passes over it.
+    layers = (*loaded.message.layer, *loaded.message.layers)
+    made = {top for layer in layers for top in layer.top}
+    kept = [index for index, name in enumerate(names) if shapes or name not in made]
+    if not kept:
+        return
+    layer = net.layer.add(name="input", type="Input", top=[names[index] for index in kept])
+    for shape in shapes:
+        layer.input_param.shape.add(dim=shape)
+    for place, index in enumerate(kept):
+        moves[("layer", 0, "top", place)] = ("input", index)
+    moves[("layer", 0)] = ("input", kept[0])
 
 
 def _add_layers(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
