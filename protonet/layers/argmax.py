@@ -30,6 +30,8 @@ class ArgMax(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         top_k, by_axis = self.p.top_k, self.p.HasField("axis")
+        if not x:
+            raise LayerError("it takes at least 1 axis, not a scalar", "bottom", 0)
         axis = canonical_axis(self.p.axis, x) if by_axis else 0
         most = x[axis] if by_axis else count(x, 1)
         if not 1 <= top_k <= most:

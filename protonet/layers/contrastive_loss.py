@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    check_legacy,
+    count,
+    register,
+    show,
+)
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -29,8 +38,10 @@ class ContrastiveLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         a, b, alike = bottoms
-        if len(a) < 2 or count(a, 2) != 1:
-            raise LayerError(f"the features are (n, c), not {show(a)}", "bottom", 0)
+        check_legacy(bottoms)
+        for index, shape in enumerate((a, b)):
+            if len(shape) < 2 or count(shape, 2) != 1:
+                raise LayerError(f"the features are (n, c), not {show(shape)}", "bottom", index)
         if a != b:
             raise LayerError(f"the shapes {show(a)} and {show(b)} differ", "bottom", 1)
         if count(alike) != a[0]:

@@ -16,7 +16,6 @@ class Flatten(Layer):
     param = "flatten_param"
     keeps = ()
     is_view = True
-    may_run_in_place = True
     kind = "shape"
     examples = (
         Example(

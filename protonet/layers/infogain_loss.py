@@ -45,9 +45,12 @@ class InfogainLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels, *matrix = bottoms
+        if self.message.loss_param.HasField("normalize"):
+            hint = "write normalization: VALID for true, BATCH_SIZE for false"
+            raise LayerError("it takes no normalize", "loss_param", "normalize", hint=hint)
         check_batch(bottoms)
         axis = canonical_axis(self.p.axis, scores)
-        check_labels(scores, labels, axis)
+        check_labels(scores, labels, axis, self.message.bottom[1])
         classes = scores[axis]
         if not matrix:
             self.check_file(classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, Shape, check_legacy, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -32,9 +32,7 @@ class MVN(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        (x,) = bottoms
-        if len(x) > 4:
-            raise LayerError(f"it takes at most 4 axes, not {show(x)}", "bottom", 0)
+        check_legacy(bottoms)
         return bottoms
 
     def kept(self) -> tuple[str, ...]:

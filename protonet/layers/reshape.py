@@ -16,7 +16,6 @@ class Reshape(Layer):
     param = "reshape_param"
     keeps = ()
     is_view = True
-    may_run_in_place = True
     kind = "shape"
     examples = (
         Example(

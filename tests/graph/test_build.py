@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,9 +164,17 @@ def test_of_two_layers_with_one_name_the_first_is_loaded():
     assert (net.a.bias == 1).all()
 
 
-def test_a_net_beyond_the_memory():
-    with pytest.raises(NetError, match="not enough memory"):
-        protonet.compile(DATA.replace("dim: 3", "dim: 1000000") + fc("a", "x", 4_000_000_000))
+@pytest.mark.parametrize("name", ["input", "weights"])
+def test_a_net_beyond_the_memory_is_one_error(tmp_path, name):
+    big = DATA.replace("dim: 3", "dim: 1000000000" if name == "input" else "dim: 100000000")
+    (tmp_path / "net.prototxt").write_text(big + (fc("a", "x", 20) if name == "weights" else ""))
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)); "
+    limited += "from protonet.cli import main; main()"
+    run = [sys.executable, "-c", limited, "compile", "net.prototxt", "--run"]
+    result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: there is not enough memory")
 
 
 def test_an_unknown_output_is_named():
