@@ -238,3 +238,39 @@ def test_a_data_layer_without_a_size_has_that_of_its_records(phase, monkeypatch)
     monkeypatch.chdir(ZOO)
     given = graph(text, phase, shapes={"data": (5, 1, 30, 30)})
     assert [v.shape for v in given.inputs] == [(5, 1, 30, 30), (5,)]
+
+
+def wide(kind, fields, count):
+    """A net in which one layer reads, or the objective adds, that many blobs."""
+    names = [f"p{i}" for i in range(count)]
+    one = (
+        'layer {{ name: "{0}" type: "Power" bottom: "x" top: "{0}" power_param {{ shift: 2 }} }}\n'
+    )
+    bottoms = " ".join(f'bottom: "{name}"' for name in names)
+    return DATA + "".join(map(one.format, names)) + f'layer {{ type: "{kind}" {bottoms} {fields} }}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "coefficients", "wanted"),
+    [("SUM", "", 2000), ("SUM", "coeff: 0.5 " * 1000, 1000), ("PROD", "", 1), ("MAX", "", 2)],
+)
+def test_a_thousand_bottoms(operation, coefficients, wanted):
+    shift = "shift: 1" if operation == "PROD" else "shift: 2"
+    fields = f'name: "e" top: "y" eltwise_param {{ operation: {operation} {coefficients} }}'
+    text = wide("Eltwise", fields, 1000).replace("shift: 2", shift)
+    assert check(text) == []
+    assert (protonet.compile(text)(torch.zeros(2, 3)) == wanted).all()
+
+
+def test_five_hundred_losses():
+    loss = 'layer {{ name: "l{0}" type: "Reduction" bottom: "x" top: "l{0}" loss_weight: {1} }}\n'
+    text = DATA + "".join(loss.format(i, 1 + i % 2) for i in range(500))
+    assert check(text) == []
+    assert protonet.compile(text, phase="TRAIN")(torch.ones(2, 3))["objective"] == 6 * 750
+
+
+def test_a_long_chain():
+    layer = 'layer {{ name: "c{0}" type: "Power" bottom: "x{0}" top: "x{1}" }}\n'
+    text = DATA.replace('"x"', '"x0"') + "".join(layer.format(i, i + 1) for i in range(3000))
+    assert check(text) == []
+    assert (protonet.compile(text)(torch.ones(2, 3)) == 1).all()
