@@ -11,8 +11,9 @@ import torch
 
 import protonet
 from protonet import NetError, NetErrors
-from protonet.api import check, graph, phases_without_data
+from protonet.api import check, graph, read
 from protonet.diagnostics import SameNames
+from protonet.graph.meant import lacking
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 DATA = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
@@ -193,7 +194,7 @@ def test_a_phase_without_a_data_layer_is_no_net_of_the_file():
     """Layers without a rule are of both phases, but there is nothing to feed them in TEST."""
     right = TRAIN_ONLY % "x"
     assert check(right) == []
-    assert phases_without_data(right) == ["TEST"]
+    assert list(lacking(read(right))) == ["TEST"]
     said = refused(right, phase="TEST")
     assert "the bottom 'x' is not the top of any layer" in said
     assert "the data layer that makes it is of another phase or stage" in said
@@ -208,7 +209,7 @@ def test_a_typo_stays_one_where_a_phase_has_no_data_layer():
 
 def test_a_blob_that_the_data_of_one_phase_lack_stays_a_problem():
     both = DATA.replace("layer {", "layer { include { phase: TEST }") + TRAIN_ONLY % "x"
-    assert phases_without_data(both) == []
+    assert lacking(read(both)) == {}
     (problem,) = check(both)
     assert "the bottom 'label' is not the top of any layer" in problem.message
 
@@ -216,8 +217,50 @@ def test_a_blob_that_the_data_of_one_phase_lack_stays_a_problem():
 def test_data_under_a_stage_alone():
     staged = (TRAIN_ONLY % "x").replace("TRAIN", 'TEST stage: "s"')
     assert check(staged) == []
-    assert phases_without_data(staged) == ["TRAIN", "TEST"]
-    assert phases_without_data(DATA + fc("a", "x")) == []
+    assert list(lacking(read(staged))) == ["TRAIN", "TEST"]
+    assert lacking(read(DATA + fc("a", "x"))) == {}
+
+
+DEPLOY = (
+    DATA
+    + """layer { name: "a" type: "ReLU" bottom: "x" top: "a" include { phase: TEST } }
+layer { name: "p" type: "Softmax" bottom: "a" top: "p" }
+"""
+)
+
+
+def test_a_net_to_be_deployed_is_none_to_be_trained():
+    """Its input is that of both phases, but only TEST has the layer between."""
+    assert check(DEPLOY) == []
+    assert lacking(read(DEPLOY)) == {
+        "TRAIN": "layer 'p' (Softmax): the bottom 'a' is not the top of any layer"
+    }
+    (problem,) = check(DEPLOY, "train")
+    assert problem.span is not None
+    assert problem.span.line == 3
+    assert check(DEPLOY, "TEST") == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        'layer { name: "l" type: "EuclideanLoss" bottom: "x" bottom: "x" top: "l" }',
+        'layer { name: "l" type: "Reduction" bottom: "x" top: "l" loss_weight: 1 }',
+        DATA.replace("layer {", "layer { include { phase: TRAIN }").replace('"x"', '"z"'),
+        'layer { name: "l" type: "DummyData" top: "l" dummy_data_param { shape { dim: 1 } } }',
+    ],
+)
+def test_a_net_with_a_loss_or_data_is_to_be_trained(made):
+    (problem,) = check(DEPLOY + made)
+    assert "the bottom 'a' is not the top of any layer" in problem.message
+
+
+def test_what_the_phase_asked_for_lacks():
+    assert "the bottom 'x' is not the top" in check(TRAIN_ONLY % "x", "TEST")[0].message
+    only = DATA.replace("layer {", "layer { include { phase: TEST }")
+    assert check(only) == []
+    assert "it has no layers in this phase" in check(only, "TRAIN")[0].message
+    assert "the phase is TRAIN or TEST, not 'x'" in check(DATA, "x")[0].message
 
 
 def test_parts_of_a_graph_show_themselves_in_a_line():
