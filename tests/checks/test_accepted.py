@@ -1,4 +1,4 @@
-"""What stands just this side of a check of Caffe's: it builds there, and here it builds and runs."""
+"""What stands just this side of a check of Caffe's: it builds there, here it builds and runs."""
 
 from __future__ import annotations
 
