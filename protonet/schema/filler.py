@@ -12,10 +12,10 @@ _LARGEST = 3.4028234663852886e38
 _BY_FIRST_AXIS = ("xavier", "msra", "positive_unitball")
 
 # A problem: what is wrong, the field of the FillerParameter, what would be right.
-Problem = tuple[str, str, str | None]
+FillerProblem = tuple[str, str, str | None]
 
 
-def filler_problem(filler: Any, shape: tuple[int, ...]) -> Problem | None:
+def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
     """Why a FillerParameter can't fill a blob of that shape. Source: Filler::Fill, GetFiller."""
     kind = filler.type
     if kind not in FILLERS:
@@ -34,7 +34,7 @@ def filler_problem(filler: Any, shape: tuple[int, ...]) -> Problem | None:
     return _numbers(filler, shape)
 
 
-def _numbers(filler: Any, shape: tuple[int, ...]) -> Problem | None:
+def _numbers(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
     """The numbers that a distribution does not have. Source: caffe_rng_uniform and its like."""
     if filler.type == "uniform":
         low, high = filler.min, filler.max
