@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
+from protonet.graph.meant import meant
 from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
@@ -217,11 +218,12 @@ def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> Non
             raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
 
 
-def check(source: NetSource) -> list[NetError]:
-    """Every problem of a net or a solver, in the order of the file; none means it is right.
+def check(source: NetSource, phase: str | None = None) -> list[NetError]:
+    """Every problem of a net, in the order of the file; none means it is right.
 
-    Both phases are looked at. A data layer whose shape only its data would tell is no problem,
-    nor is a phase that the file has no data layer for; ``phases_without_data`` names those.
+    Each phase that the file is meant for is looked at, or the one named: a phase without data, a
+    loss or an input of its own is not meant, nor is one whose data layers are of the other. A
+    data layer whose shape only its data would tell is no problem.
     """
     try:
         loaded = load(source, "NetParameter")
@@ -229,50 +231,42 @@ def check(source: NetSource) -> list[NetError]:
         return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
-    return check_net(loaded)
+    return check_net(loaded, phase)
 
 
-def check_net(loaded: Loaded) -> list[NetError]:
+def check_net(loaded: Loaded, phase: str | None = None) -> list[NetError]:
     """The problems of a net whose text is right."""
     try:
         upgraded = upgrade(loaded)
         raise_all(upgraded.errors)
         warn_of_ignored(upgraded)
+        asked = Selection.of(phase).phase if phase else None
     except NetError as error:
         return list(error.all)
+    nets = {name: select(upgraded, name) for name in PHASES}
+    if not any(len(net.message.layer) or net.errors for net in nets.values()):
+        return [NetError("the net is empty: it has no layer", loaded.sourcemap.span(()))]
     found: dict[tuple[str, int], NetError] = {}
-    results = [_phase_errors(upgraded, phase) for phase in PHASES]
-    empty = [r for r in results if r is None]
-    for problem in (p for result in results for p in result or ()):
-        found.setdefault((problem.message, problem.span.start if problem.span else -1), problem)
-    if len(empty) == 2:
-        where = loaded.sourcemap.span(())
-        return [NetError("the net is empty: it has no layer", where)]
+    for name in (asked,) if asked else meant(nets):
+        away = frozenset() if asked else data_elsewhere(upgraded, nets[name])
+        for problem in _phase_errors(nets[name], name, away):
+            where = problem.span.start if problem.span else -1
+            found.setdefault((problem.message, where), problem)
     return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
 
 
-def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
-    """The problems of one phase; None where it has no layers."""
+def _phase_errors(selected: Loaded, phase: str, away: frozenset[str]) -> list[NetError]:
+    """The problems of the net of one phase; ``away`` are blobs of another's data layers."""
     try:
-        selected = select(loaded, phase, (), 0)
         raise_all(selected.errors)
-        if not len(selected.message.layer):
-            return None
-        away = data_elsewhere(loaded, selected)
         _warn(notices(build(selected, phase, lenient=True, elsewhere=away)))
     except NetError as error:
         return list(error.all)
     return []
 
 
-def phases_without_data(source: NetSource) -> list[str]:
-    """The phases that a right net has layers for, but whose data layers are of another phase."""
-    loaded = read(source)
-    return [p for p in PHASES if data_elsewhere(loaded, select(loaded, p))]
-
-
-def check_any(path: str) -> list[NetError]:
-    """Every problem of a file that holds a net or a solver."""
+def check_any(path: str, phase: str | None = None) -> list[NetError]:
+    """Every problem of the text of a net or a solver, and of a net, in a file."""
     from protonet.schema.load import load_any
 
     try:
@@ -282,4 +276,4 @@ def check_any(path: str) -> list[NetError]:
     if loaded.errors:
         return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
-    return check_net(loaded) if is_net else []
+    return check_net(loaded, phase) if is_net else []

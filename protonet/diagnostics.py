@@ -152,6 +152,13 @@ def raise_all(errors: Sequence[NetError]) -> None:
         raise errors[0] if len(errors) == 1 else NetErrors(errors)
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error, of torch's or Python's, says that there is too little memory."""
+    said = str(error).lower()
+    words = ("alloc", "out of memory", "enough memory", "size calculation overflow", "numel")
+    return isinstance(error, MemoryError) or any(word in said for word in words)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A hint that names the nearest known words, or None where nothing is near."""
     words = list(known)

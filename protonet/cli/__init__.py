@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from protonet.diagnostics import DeviceLost, NetError, NetWarning
+from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -133,7 +133,9 @@ def main() -> None:
         name = f"{error.filename}: " if error.filename else ""
         print(f"{name}error: {error.strerror or error}", file=sys.stderr)
         code = 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
         print("error: there is not enough memory for this net", file=sys.stderr)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

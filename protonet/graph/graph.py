@@ -26,7 +26,10 @@ class Value:
 
 @dataclass(eq=False)
 class Param:
-    """One parameter blob. Layers that share it by ``param { name }`` hold the same object."""
+    """One parameter blob. Layers that share it by ``param { name }`` hold the same object.
+
+    ``stated`` are the multipliers that one of them states.
+    """
 
     owner: Node
     index: int
@@ -34,6 +37,7 @@ class Param:
     name: str = ""
     lr_mult: float = 1.0
     decay_mult: float = 1.0
+    stated: set[str] = field(default_factory=set)
 
     def __repr__(self) -> str:
         return f"<Param {self.index} of {self.owner.name!r} {show(self.shape)}>"

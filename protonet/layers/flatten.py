@@ -17,7 +17,6 @@ class Flatten(Layer):
     keeps = ()
     is_view = True
     shares_memory = True
-    may_run_in_place = True
     kind = "shape"
     examples = (
         Example(

@@ -2,7 +2,7 @@
 
 import math
 
-from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -29,6 +29,10 @@ class LogLayer(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        base = self.p.base
+        if base != -1 and not (0 < base < math.inf and base != 1):
+            what = f"base must be above 0 and not 1, or -1 for e, not {single(base):g}"
+            raise LayerError(what, "base")
         return bottoms
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    check_legacy,
+    count,
+    register,
+    show,
+)
 from protonet.layers.loss import check_batch
 from protonet.program import Builder, Expr, torch
 
@@ -29,6 +38,7 @@ class MultinomialLogisticLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         check_batch(bottoms)
+        check_legacy(bottoms)
         labels = bottoms[1]
         if count(labels, 1) != 1:
             raise LayerError(f"there is one label an item, not {show(labels)}", "bottom", 1)

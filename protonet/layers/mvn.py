@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, Shape, check_legacy, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -37,9 +37,8 @@ class MVN(Layer):
         return ("tops",) if self.p.normalize_variance else ()
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        check_legacy(bottoms)
         (x,) = bottoms
-        if len(x) > 4:
-            raise LayerError(f"it takes at most 4 axes, not {show(x)}", "bottom", 0)
         return ((*x, *(1,) * (4 - len(x))),)
 
     def kept(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr, F, torch
 
 _MAX, _AVE = 0, 1
@@ -33,6 +33,8 @@ class SPP(Layer):
         height = self.p.pyramid_height
         if len(x) != 4:
             raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+        if 0 in x[2:]:
+            raise LayerError(f"there is nothing to pool in {show(x)}", "bottom", 0)
         if height < 1:
             raise LayerError(
                 "pyramid_height must be positive, it is 0",
@@ -40,6 +42,9 @@ class SPP(Layer):
             )
         if self.p.pool not in (_MAX, _AVE):
             raise LayerError("it pools by MAX or AVE", "pool")
+        if height > 31:
+            what = f"pyramid_height is at most 31, where bins are counted in 32 bits, not {height}"
+            raise LayerError(what, "pyramid_height")
         bins = 2 ** (height - 1)
         for n in x[2:]:
             size = -(-n // bins)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from protonet.graph import Graph
 from protonet.lowering.free import free
 from protonet.lowering.initialise import initialise
-from protonet.lowering.keep import keep
 from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
@@ -19,7 +18,6 @@ from protonet.program.program import verify
 
 # Program to program; each also takes the graph that the program came from.
 FIRST = (
-    keep,  # losses that a layer in place overwrites
     share,  # one parameter under several paths
     initialise,  # fillers, and parameters that are not learned
     make_room,  # variables that bear the names of helpers get others

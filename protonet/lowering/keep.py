@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from protonet.graph import Graph, Value
-from protonet.graph.objective import terms
 from protonet.lowering.lower import RESERVED
 from protonet.program.expr import Name
 from protonet.program.names import Names
-from protonet.program.program import Origins, Program, Statement
-
-_ENDING = "_loss"
+from protonet.program.program import Free, Program, Statement
 
 
-def keep(program: Program, graph: Graph) -> Program:
-    """Give a value that counts, and whose variable is set anew later, a variable of its own."""
-    values = [term.value for node in graph.nodes for term in terms(node)]
+def keep(
+    program: Program, graph: Graph, values: Iterable[Value]
+) -> tuple[Program, dict[Value, Name]]:
+    """Give values whose variables are set anew later variables of their own; which, by value.
+
+    A value whose statement is a later layer's as well stands in its blob's variable to the end.
+    """
+    last = {s.origin: i for i, s in enumerate(program.main.statements)}
+    targets = (s.target for s in program.main.statements if isinstance(s, Statement))
+    names = Names({*RESERVED, *program.variables.values(), *targets})
+    behind: dict[int, list[Statement]] = {}
+    kept: dict[Value, Name] = {}
     for value in values:
-        if graph.blobs.get(value.blob) is not value:
-            program = _kept(program, value)
-    return program
-
-
-def _kept(program: Program, value: Value) -> Program:
-    variable, made = program.variables[value.blob], list(program.main.statements)
-    own = [i for i, s in enumerate(made) if s.origin == value.producer.origin]
-    if not own:  # the statement is a later layer's, too
-        return program
-    targets = (s.target for s in made if isinstance(s, Statement))
-    name = Names({*RESERVED, *program.variables.values(), *targets}).free(f"{variable}{_ENDING}")
-    made.insert(own[-1] + 1, Statement(name, Name(variable), value.producer.origin))
-    return replace(program, classes=(replace(program.main, statements=tuple(made)),))
-
-
-def counted(program: Program) -> dict[tuple[Origins, str], Name]:
-    """The variables that ``keep`` made, by the layer and the variable that each keeps."""
-    return {
-        (s.origin, s.value.name): Name(s.target)
-        for s in program.main.statements
-        if isinstance(s, Statement) and isinstance(s.value, Name)
-        if s.target.startswith(f"{s.value.name}{_ENDING}")
-    }
+        index = last.get(value.producer.origin)
+        if index is not None and graph.blobs.get(value.blob) is not value:
+            variable = program.variables[value.blob]
+            kept[value] = Name(names.free(f"{variable}_loss"))
+            statement = Statement(kept[value].name, Name(variable), value.producer.origin)
+            behind.setdefault(index, []).append(statement)
+    made: list[Statement | Free] = []
+    for index, one in enumerate(program.main.statements):
+        made += [one, *behind.get(index, ())]
+    return replace(program, classes=(replace(program.main, statements=tuple(made)),)), kept
