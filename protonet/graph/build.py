@@ -18,6 +18,9 @@ from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
 from protonet.shape import Shape
 
+# Of so many errors, names that are near are looked for among all blobs; the rest follow from one.
+_HINTED = 20
+
 
 def build(
     loaded: Loaded,
@@ -69,6 +72,7 @@ class _GraphBuilder:
         self.broken: set[str] = set()
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
+        self.names = Names()  # of the blobs so far
         self.graph = Graph(self.message.name, phase)
         self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
@@ -112,7 +116,7 @@ class _GraphBuilder:
             return message
         own = type(message)()
         own.CopyFrom(message)
-        own.top.append(Names({*self.graph.blobs, *message.bottom}).free(message.name or "loss"))
+        own.top.append(self.names.free(message.name or "loss"))
         return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
@@ -149,7 +153,8 @@ class _GraphBuilder:
             raise ShapeUnknown("its data layer is of another phase")
         if value is None:
             span = self.map.span((*node.path, "bottom", index))
-            hint = did_you_mean(blob, self.graph.blobs) or "a layer above must have it as its top"
+            known = self.graph.blobs if len(self.errors) < _HINTED else ()
+            hint = did_you_mean(blob, known) or "a layer above must have it as its top"
             if blob in self.elsewhere:
                 hint = "the data layer that makes it is of another phase or stage"
             raise self.error(node, f"the bottom {blob!r} is not the top of any layer", span, hint)
@@ -209,11 +214,13 @@ class _GraphBuilder:
         return tuple(given.get(top, inferred[top]) for top in message.top)
 
     def connect(self, node: Node, message: Any, tops: tuple[Shape, ...]) -> None:
-        outputs = []
+        outputs, before = [], set()
+        bottoms = [*message.bottom, *[None] * len(message.top)]
         for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
-            in_place = index < len(message.bottom) and message.bottom[index] == top
-            if top in message.top[:index] or (top in self.graph.blobs and not in_place):
+            in_place = bottoms[index] == top
+            if top in before or (top in self.graph.blobs and not in_place):
                 raise self.taken(node, top, index)
+            before.add(top)
             if in_place and not node.layer.runs_in_place():
                 what = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
                 span = self.map.span((*node.path, "top", index))
@@ -222,6 +229,7 @@ class _GraphBuilder:
         node.outputs = tuple(outputs)
         for value in outputs:
             self.graph.blobs[value.blob] = value
+            self.names.add(value.blob)
             self.available[value.blob] = value
         if node.layer.is_data:
             self.graph.inputs.extend(outputs)
@@ -268,8 +276,8 @@ class _GraphBuilder:
             self.errors.append(self.error(node, f"{what} one memory in Caffe", span, hint))
 
     def check_shapes_used(self) -> None:
+        tops = dict.fromkeys(value.blob for value in self.graph.inputs)
         for name in self.shapes:
-            tops = [value.blob for value in self.graph.inputs]
             if name not in tops and not self.errors:
                 hint = did_you_mean(name, tops) or f"the inputs are {', '.join(tops)}"
                 self.errors.append(NetError(f"a shape is given for {name!r}, no input", None, hint))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,12 @@ from protonet.text.tree import Block, Field, Scalar, Tree
 
 _DEEPEST = 100
 _ONE_AT_A_TIME = Lock()
-_BRACKETS = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[{}<>]")
+# A string that is not closed goes on to the end of its line, so that nothing is looked at twice.
+_BRACKETS = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?|[{}<>]")
 _FIELD = re.compile(
     r"([A-Za-z_]\w*)\s*:\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;,#}>]+)"
 )
+_AFTER = re.compile(r"\s*(\S)")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
@@ -30,7 +32,7 @@ def parse(source: Source) -> Tree:
     """Parse a text in protobuf's text format. NetError at the first place that is no such text."""
     text = source.text
     found = _UNPRINTABLE.search(text)
-    if found and found.start() not in _comment_offsets(text):
+    if found and not _is_quoted(text, found.start()):
         where = Span(source, found.start(), found.start() + 1)
         hint = "is it a .caffemodel, or another binary file?"
         raise NetError("this is no text: it holds bytes that no prototxt has", where, hint)
@@ -75,13 +77,12 @@ def _is_deeper(items: list[Any], levels: int) -> bool:
     return False
 
 
-def _comment_offsets(text: str) -> range | set[int]:
-    """Offsets inside comments, where any byte may stand."""
-    offsets: set[int] = set()
+def _is_quoted(text: str, offset: int) -> bool:
+    """Whether an offset is inside a comment or a string, where any byte may stand."""
     for found in _BRACKETS.finditer(text):
-        if found.group()[0] in "#\"'":
-            offsets.update(range(found.start(), found.end()))
-    return offsets
+        if found.end() > offset:
+            return found.start() <= offset and found.group()[0] in "#\"'"
+    return False
 
 
 @cache
@@ -242,11 +243,34 @@ def _ended(source: Source) -> NetError:
         end = len(source.text.rstrip())
         return NetError("the text ends where a value should stand", Span(source, end - 1, end))
     brace = opened[-1]
-    header = re.search(r"[A-Za-z_]\w*\s*:?\s*$", source.text[: brace.start()])
-    start = header.start() if header else brace.start()
-    name = header.group().rstrip(": \t\r\n") if header else "block"
-    what = f"the {name!r} block is never closed"
+    start, name = _word_before(source.text, brace.start(), colon=True)
+    what = f"the {name or 'block'!r} block is never closed"
     return NetError(what, Span(source, start, brace.end()), "a '}' is missing")
+
+
+def _word_before(text: str, end: int, *, colon: bool = False) -> tuple[int, str]:
+    """The name that ends before an offset, blanks and one colon aside, and its place; "" if none.
+
+    Walks back from the offset: an expression that is anchored at its end alone would be tried at
+    every place of a long text.
+    """
+    last = _back(text, end, str.isspace)
+    if colon and text[last - 1 : last] == ":":
+        last = _back(text, last - 1, str.isspace)
+    first = _back(text, last, _is_of_a_name)
+    while first < last and text[first].isdigit():
+        first += 1
+    return (first, text[first:last]) if first < last else (end, "")
+
+
+def _back(text: str, end: int, is_one: Callable[[str], bool]) -> int:
+    while end and is_one(text[end - 1]):
+        end -= 1
+    return end
+
+
+def _is_of_a_name(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _unexpected(source: Source, token: Token) -> NetError:
@@ -257,14 +281,13 @@ def _unexpected(source: Source, token: Token) -> NetError:
     word = word if len(word) <= 40 else f"{word[:40]}..."
     if token.type == "CLOSE":
         return NetError(f"{str(word)!r} closes nothing that is open", where, "take it out")
-    before = re.search(r"[A-Za-z_]\w*\s*\Z", source.text[: token.start_pos])
-    if before and token.type in ("BARE", "STRING"):
-        name = before.group().strip()
-        start = Span(source, before.start(), token.end_pos)
+    begin, name = _word_before(source.text, token.start_pos)
+    if name and token.type in ("BARE", "STRING"):
+        start = Span(source, begin, token.end_pos)
         hint = f"write {name}: {word}"
         return NetError(f"a ':' is missing between {name!r} and its value", start, hint)
     if token.type in ("BARE", "STRING"):
-        after = re.match(r"\s*(\S)", source.text[token.end_pos :])
+        after = _AFTER.match(source.text, token.end_pos)
         if token.type == "BARE" and after and after.group(1) not in "{<}>":
             hint = f"write {word}: and its value"
             return NetError(f"a ':' is missing after {str(word)!r}", where, hint)
