@@ -232,8 +232,13 @@ def check(source: NetSource) -> list[NetError]:
     return check_net(loaded)
 
 
-def check_net(loaded: Loaded) -> list[NetError]:
-    """The problems of a net whose text is right."""
+def check_net(loaded: Loaded, unchecked: list[str] | None = None) -> list[NetError]:
+    """The problems of a net whose text is right; ``unchecked`` takes what could not be looked at.
+
+    That are data that are not there, where the definition does not state their shapes, with all
+    that reads them, and files that it names.
+    """
+    notes: list[str] = []
     try:
         upgraded = upgrade(loaded)
         raise_all(upgraded.errors)
@@ -241,25 +246,34 @@ def check_net(loaded: Loaded) -> list[NetError]:
     except NetError as error:
         return list(error.all)
     found: dict[tuple[str, int], NetError] = {}
-    results = [_phase_errors(upgraded, phase) for phase in PHASES]
+    results = [_phase_errors(upgraded, phase, notes) for phase in PHASES]
     empty = [r for r in results if r is None]
     for problem in (p for result in results for p in result or ()):
         found.setdefault((problem.message, problem.span.start if problem.span else -1), problem)
+    if unchecked is not None:
+        unchecked.extend(dict.fromkeys(notes))
     if len(empty) == 2:
         where = loaded.sourcemap.span(())
         return [NetError("the net is empty: it has no layer", where)]
     return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
 
 
-def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
+def _phase_errors(loaded: Loaded, phase: str, notes: list[str]) -> list[NetError] | None:
     """The problems of one phase; None where it has no layers."""
     try:
         selected = select(loaded, phase, (), 0)
         raise_all(selected.errors)
         if not len(selected.message.layer):
             return None
+        attach_files(selected, lenient=True)
         away = data_elsewhere(loaded, selected)
-        _warn(notices(build(selected, phase, lenient=True, elsewhere=away)))
+        measure = partial(_shapes_of_data, selected, phase)
+        net = build(selected, phase, lenient=True, elsewhere=away, measure=measure)
+        _warn(notices(net))
+        notes += net.unchecked
+        if net.below_unchecked and net.unchecked:
+            count = net.below_unchecked
+            notes.append(f"what reads them: {count} layer{'s'[: count > 1]} in {phase}")
     except NetError as error:
         return list(error.all)
     return []
@@ -271,8 +285,8 @@ def phases_without_data(source: NetSource) -> list[str]:
     return [p for p in PHASES if data_elsewhere(loaded, select(loaded, p))]
 
 
-def check_any(path: str) -> list[NetError]:
-    """Every problem of a file that holds a net or a solver."""
+def check_any(path: str, unchecked: list[str] | None = None) -> list[NetError]:
+    """Every problem of a file that holds a net or a solver; ``unchecked`` as ``check_net``'s."""
     from protonet.schema.load import load_any
 
     try:
@@ -282,4 +296,4 @@ def check_any(path: str) -> list[NetError]:
     if loaded.errors:
         return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
-    return check_net(loaded) if is_net else []
+    return check_net(loaded, unchecked) if is_net else []

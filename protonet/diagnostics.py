@@ -15,10 +15,14 @@ _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text and the name a person knows it by (a path, or ``<text>``)."""
+    """A text and the name a person knows it by (a path, or ``<text>``).
+
+    ``encoding`` is what its bytes were read as: UTF-8, or Latin-1 for any other, which keeps them.
+    """
 
     name: str
     text: str
+    encoding: str = "utf-8"
     _starts: list[int] = field(default_factory=list, repr=False)
 
     def _line_starts(self) -> list[int]:

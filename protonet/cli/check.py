@@ -32,12 +32,15 @@ def command(files: tuple[str, ...], style: str) -> None:
     """
     found: list[tuple[str, NetError]] = []
     for file in files:
-        problems, note = check_any(file), ""
+        unchecked: list[str] = []
+        problems, note = check_any(file, unchecked), ""
         if not problems:
             problems, note = _more(file)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
             click.echo(f"{file}: fine{note}")
+            for what in unchecked:
+                click.echo(f"  not checked: {what}")
     if style == "json":
         click.echo(json.dumps([_row(file, problem) for file, problem in found], indent=2))
     else:

@@ -14,7 +14,7 @@ from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import show
 from protonet.layers.python import layer_class
 from protonet.program.names import Names
-from protonet.schema.forks import refused
+from protonet.schema.forks import plugin_hint, refused
 from protonet.schema.load import Loaded
 from protonet.shape import Shape
 
@@ -87,8 +87,9 @@ class _GraphBuilder:
             except NetError as error:
                 self.errors.append(error)
                 self.broken.update(message.top)
-            except ShapeUnknown:
+            except ShapeUnknown as error:
                 self.broken.update(message.top)
+                self.graph.unchecked.append(f"{message.name!r} ({message.type}): {error.message}")
         self.check_memory()
         self.check_shapes_used()
         self.graph.outputs = list(self.available.values())
@@ -103,6 +104,7 @@ class _GraphBuilder:
         self.check_forks(node, message)
         if any(b in self.broken and b not in self.graph.blobs for b in message.bottom):
             self.broken.update(message.top)
+            self.graph.below_unchecked += 1
             return
         node.inputs = tuple(self.bottom(node, b, i) for i, b in enumerate(message.bottom))
         tops = self.infer(node, message)
@@ -123,7 +125,7 @@ class _GraphBuilder:
         cls = layer_class(message)
         if cls is None:
             known = sorted(REGISTRY)
-            hint = did_you_mean(message.type, known) or "`protonet layers` lists the known types"
+            hint = did_you_mean(message.type, known) or plugin_hint(message.type)
             what = f"layer {message.name!r} has the unknown type {message.type!r}"
             raise NetError(what, self.map.span((*path, "type")), hint)
         return cls(message, self.graph.phase)

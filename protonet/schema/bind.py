@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor as Kind
 
 from protonet.diagnostics import NetError, did_you_mean
+from protonet.schema.forks import plugin_hint
 from protonet.schema.pool import is_repeated, message
 from protonet.text.tree import Block, Field, Scalar, Tree
 
@@ -131,6 +132,10 @@ class _Binder:
     def unknown(self, target: Any, item: Field | Block) -> None:
         descriptor = target.DESCRIPTOR
         hint = did_you_mean(item.name, _fields(descriptor))
+        if hint is None and descriptor.name == "LayerParameter":
+            hint = plugin_hint(target.type)
+        elif hint is None:
+            hint = f"no Caffe that protonet knows has it in {descriptor.name}"
         self.fail(f"{descriptor.name} has no field {item.name!r}", item, hint)
 
     def wrong(self, field: Any, scalar: Scalar, item: Field) -> None:
