@@ -233,10 +233,9 @@ def check(source: NetSource) -> list[NetError]:
 
 
 def check_net(loaded: Loaded, unchecked: list[str] | None = None) -> list[NetError]:
-    """The problems of a net whose text is right; ``unchecked`` takes what could not be looked at.
+    """The problems of a net whose text is right.
 
-    That are data that are not there, where the definition does not state their shapes, with all
-    that reads them, and files that it names.
+    ``unchecked`` takes what could not be looked at: data and files that are not there.
     """
     notes: list[str] = []
     try:

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor as Kind
 
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.forks import plugin_hint
-from protonet.schema.pool import is_repeated, message
+from protonet.schema.pool import is_repeated, is_required, message
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 _ESCAPE = re.compile(
@@ -47,6 +47,12 @@ def _fields(descriptor: Any) -> dict[str, tuple[Any, bool, bool]]:
         field.name: (field, is_repeated(field), field.message_type is not None)
         for field in descriptor.fields
     }
+
+
+@cache
+def _required(descriptor: Any) -> tuple[str, ...]:
+    """The fields without which Caffe does not read a message."""
+    return tuple(field.name for field in descriptor.fields if is_required(field))
 
 
 class _Binder:
@@ -120,14 +126,24 @@ class _Binder:
             self.fail(f"{field.name!r} takes {_wanted(field)}, not a block of fields", block)
             return
         if repeated:
-            self.items(getattr(target, field.name).add(), block.items)
+            self.complete(getattr(target, field.name).add(), block, field.name)
             return
         if target.HasField(field.name):
             self.fail(f"{field.name!r} is given twice", block, "put its fields into one block")
             return
         inner = getattr(target, field.name)
         inner.SetInParent()
-        self.items(inner, block.items)
+        self.complete(inner, block, field.name)
+
+    def complete(self, target: Any, block: Block, name: str) -> None:
+        """The fields of a block, of which none that is required may be missing."""
+        self.items(target, block.items)
+        for missing in _required(target.DESCRIPTOR):
+            if not target.HasField(missing):
+                stated = any(item.name == missing for item in block.items)
+                if not stated:  # else it is wrong, and told as such
+                    hint = f"Caffe reads no {name} without it"
+                    self.fail(f"{name!r} lacks the required field {missing!r}", block, hint)
 
     def unknown(self, target: Any, item: Field | Block) -> None:
         descriptor = target.DESCRIPTOR

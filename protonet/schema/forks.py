@@ -33,7 +33,7 @@ IGNORED = {
         *_QUANTISED,
     ),
     "InnerProductParameter": _QUANTISED,
-    "LSTMParameter": _QUANTISED,
+    "LSTMParameter": ("paramq", "scale_in", "scale_out", "a_min", "a_max"),
     "LRNParameter": ("unit_test_mode", "unit_test_fuse_kernel"),
     "DropoutParameter": ("random_seed",),
     "AccuracyParameter": ("min_is_better",),

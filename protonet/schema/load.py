@@ -131,6 +131,9 @@ def _from_message(source: Any, kind: str) -> Loaded:
     name = source.DESCRIPTOR.name
     if name != kind:
         raise NetError(f"the message is a {name}, not a {kind}")
+    missing = source.FindInitializationErrors()
+    if missing:
+        raise NetError(f"the message lacks the required field {missing[0]}")
     own = message(kind)
     own.ParseFromString(source.SerializeToString())
     return Loaded(own, SourceMap(None))
