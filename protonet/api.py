@@ -15,6 +15,7 @@ from protonet.graph import Graph, build, verify
 from protonet.graph.meant import meant
 from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
+from protonet.layers.base import ignored_fields
 from protonet.layers.plugins import load_file
 from protonet.schema.files import attach_files
 from protonet.schema.forks import ignored
@@ -52,7 +53,7 @@ def read(source: NetSource) -> Loaded:
 
 def warn_of_ignored(loaded: Loaded) -> None:
     """Name, in one IgnoredFields warning, the fields that change nothing that is computed."""
-    found = ignored(loaded.message)
+    found = ignored(loaded.message, ignored_fields())
     if not found:
         return
     named = (f"{name} ({n} times)" if n > 1 else name for name, n in sorted(found.items()))

@@ -45,6 +45,7 @@ SHARED_BY_LAYERS = {
     "boxes",
     "extent",
     "filler",
+    "forks",
     "loss",
     "many_axes",
     "recurrent",

@@ -141,7 +141,9 @@ class _GraphBuilder:
 
     def check_forks(self, node: Node, message: Any) -> None:
         """What a fork's extra field changes is done or refused, never passed over."""
-        found = refused(message, node.layer.field, node.layer.honours)
+        field = node.layer.field
+        own = {field: node.layer.refuses} if field else {}
+        found = refused(message, {**own, "loss_param": node.layer.refuses_in_loss})
         if found:
             path, why = found
             raise self.error(node, why, self.map.span((*node.path, *path)))

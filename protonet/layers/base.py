@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from protonet.layers.blob import Blob
+from protonet.layers.forks import LOSS
 from protonet.program import Builder, Expr
-from protonet.schema.pool import add_parameter
+from protonet.schema.pool import add_parameter, is_repeated, message
 from protonet.shape import Shape
 
 __all__ = [
@@ -100,10 +101,11 @@ class Layer:
     Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
     without any, where Caffe has nothing to do; ``fills`` that Caffe fills the blobs as it makes
     them, which takes elements. ``trains_frozen`` says that Caffe computes the gradients of the
-    type's blobs also where lr_mult is 0. ``honours`` are fields of forks that this type knows and
-    others that share its message do not. ``kind`` is that of a drawing's legend, which tells by the
-    blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one above, as
-    those that work in-place are.
+    type's blobs also where lr_mult is 0. ``kind`` is that of a drawing's legend, which goes
+    by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
+    above, as those that work in-place are. ``refuses`` are fields of forks that change what is
+    computed and are not done, with the reason, those of loss_param apart; ``ignores`` are those
+    that change nothing that is computed.
     """
 
     type: ClassVar[str]
@@ -113,7 +115,6 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     constants: ClassVar[tuple[int, ...]] = ()
     grows: ClassVar[int | None] = None
-    honours: ClassVar[tuple[str, ...]] = ()
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False
@@ -128,6 +129,9 @@ class Layer:
     kind: ClassVar[str] = ""
     follows: ClassVar[bool] = False
     fills: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[str, str]] = {}
+    refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
+    ignores: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:
@@ -212,11 +216,19 @@ class Layer:
 
     def has(self, field: str) -> bool:
         """Whether the definition states a field of the type's own message."""
-        descriptor = self.p.DESCRIPTOR.fields_by_name[field]
-        repeated = getattr(descriptor, "is_repeated", None)
-        if repeated is None:
-            repeated = descriptor.label == descriptor.LABEL_REPEATED
-        return bool(len(getattr(self.p, field))) if repeated else bool(self.p.HasField(field))
+        if is_repeated(self.p.DESCRIPTOR.fields_by_name[field]):
+            return bool(len(getattr(self.p, field)))
+        return bool(self.p.HasField(field))
+
+
+def ignored_fields() -> dict[str, set[str]]:
+    """The fields that layer types ignore, by their messages."""
+    found: dict[str, set[str]] = {}
+    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
+    for cls in REGISTRY.values():
+        if cls.param and cls.ignores:
+            found.setdefault(fields[cls.param].message_type.name, set()).update(cls.ignores)
+    return found
 
 
 L = TypeVar("L", bound=type[Layer])

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
 from protonet.layers.blob import Blob, weight_and_bias
+from protonet.layers.forks import CONVOLUTION, WAYS
 from protonet.layers.many_axes import ConvNd, convolve, spread
 from protonet.program import Builder, Expr
 
@@ -143,6 +144,8 @@ class Filters(Layer):
     bottoms = (1, None)
     tops = (1, None)
     backward_reads = ("bottoms",)
+    refuses = CONVOLUTION
+    ignores = WAYS
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 
