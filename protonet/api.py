@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
+from protonet.graph.files import attach_files
 from protonet.graph.meant import meant
 from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.base import ignored_fields
 from protonet.layers.plugins import load_file
-from protonet.schema.files import attach_files
 from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import data_elsewhere, select

@@ -144,6 +144,11 @@ class Layer:
         """The field of LayerParameter that holds the fields of this very layer."""
         return self.param
 
+    @classmethod
+    def file_field(cls, message: Any) -> str:  # noqa: ARG003 (types that read a file ask it)
+        """The field of its own message that names a file to be read as a blob; "" for none."""
+        return ""
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
         raise AssertionError(f"{self.type} does not infer")

@@ -43,6 +43,12 @@ class InfogainLoss(Layer):
         ),
     )
 
+    @classmethod
+    def file_field(cls, message: Any) -> str:
+        """The matrix, where no bottom gives it. Source: InfogainLossLayer::LayerSetUp."""
+        named = message.infogain_loss_param.source and len(message.bottom) <= 2
+        return "source" if named else ""
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels, *matrix = bottoms
         if self.message.loss_param.HasField("normalize"):
