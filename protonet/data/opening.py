@@ -15,6 +15,7 @@ from protonet.data.feed import FEEDS, Feed
 from protonet.data.memory_feed import MemoryFeed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 for _module in pkgutil.iter_modules([os.path.dirname(__file__)]):
@@ -25,7 +26,7 @@ _SEED_OF_A_LATER_LAYER = 0x9E3779B1
 
 
 def open_feed(
-    layer: Any,
+    layer: Message,
     phase: str,
     *,
     folder: str | None = None,

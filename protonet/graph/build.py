@@ -9,6 +9,7 @@ from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
+from protonet.graph.limits import limit
 from protonet.graph.params import node_params
 from protonet.graph.splits import misweighed, overwrites
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
@@ -17,6 +18,7 @@ from protonet.layers.python import layer_class
 from protonet.program.names import Names
 from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 
@@ -93,7 +95,7 @@ class _GraphBuilder:
         self.graph.outputs = list(self.available.values())
         return self.graph
 
-    def add(self, index: int, message: Any) -> None:
+    def add(self, index: int, message: Message) -> None:
         path = ("layer", index)
         message = self.with_automatic_top(message)
         layer = self.make_layer(message, path)
@@ -108,7 +110,7 @@ class _GraphBuilder:
         self.connect(node, message, tops)
         self.graph.nodes.append(node)
 
-    def with_automatic_top(self, message: Any) -> Any:
+    def with_automatic_top(self, message: Message) -> Any:
         """A loss without a top gets one, named like its layer. Source: Layer::AutoTopBlobs."""
         cls = layer_class(message)
         if cls is None or not cls.is_loss or len(message.top):
@@ -118,7 +120,7 @@ class _GraphBuilder:
         own.top.append(Names({*self.graph.blobs, *message.bottom}).free(message.name or "loss"))
         return own
 
-    def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
+    def make_layer(self, message: Message, path: tuple[str | int, ...]) -> Layer:
         cls = layer_class(message)
         if cls is None:
             known = sorted(REGISTRY)
@@ -127,19 +129,19 @@ class _GraphBuilder:
             raise NetError(what, self.map.span((*path, "type")), hint)
         return cls(message, self.graph.phase)
 
-    def check_counts(self, node: Node, message: Any) -> None:
+    def check_counts(self, node: Node, message: Message) -> None:
         limits = (("bottom", node.layer.bottoms), ("top", node.layer.tops))
         for field, (fewest, most) in limits:
             given = len(getattr(message, field))
             if given < fewest or (most is not None and given > most):
                 span = self.map.span((*node.path, field, max(most or 0, 0))) if given else node.span
-                raise self.error(node, f"{_limit(fewest, most, field)}, not {given}", span)
+                raise self.error(node, f"{limit(fewest, most, field)}, not {given}", span)
         down = len(message.propagate_down)
         if down and down != len(message.bottom):
             what = f"propagate_down is given {down} times for {len(message.bottom)} bottoms"
             raise self.error(node, what, self.map.span((*node.path, "propagate_down")))
 
-    def check_forks(self, node: Node, message: Any) -> None:
+    def check_forks(self, node: Node, message: Message) -> None:
         """What a fork's extra field changes is done or refused, never passed over."""
         field = node.layer.field
         own = {field: node.layer.refuses} if field else {}
@@ -162,7 +164,7 @@ class _GraphBuilder:
         self.available.pop(blob, None)
         return value
 
-    def infer(self, node: Node, message: Any) -> tuple[Shape, ...]:
+    def infer(self, node: Node, message: Message) -> tuple[Shape, ...]:
         shapes = tuple(value.shape for value in node.inputs)
         self.check_code(node, message)
         try:
@@ -192,7 +194,7 @@ class _GraphBuilder:
                 raise
             return tuple(found[top] for top in message.top)
 
-    def check_code(self, node: Node, message: Any) -> None:
+    def check_code(self, node: Node, message: Message) -> None:
         """A prototxt alone never runs code: that takes the user's word."""
         if not node.layer.runs_code or self.allow_python:
             return
@@ -202,7 +204,7 @@ class _GraphBuilder:
         hint = "pass --allow-python (allow_python=True) if you trust it"
         raise self.error(node, f"{what}{message.python_param.module!r}", None, hint)
 
-    def data_shapes(self, node: Node, message: Any) -> tuple[Shape, ...]:
+    def data_shapes(self, node: Node, message: Message) -> tuple[Shape, ...]:
         """The shapes given by the caller; a label that is not named follows the batch."""
         given = {top: self.shapes[top] for top in message.top if top in self.shapes}
         batch = next(iter(given.values()))[:1]
@@ -214,7 +216,7 @@ class _GraphBuilder:
             inferred = {top: batch + shape[1:] for top, shape in inferred.items()}
         return tuple(given.get(top, inferred[top]) for top in message.top)
 
-    def connect(self, node: Node, message: Any, tops: tuple[Shape, ...]) -> None:
+    def connect(self, node: Node, message: Message, tops: tuple[Shape, ...]) -> None:
         outputs = []
         for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
             in_place = index < len(message.bottom) and message.bottom[index] == top
@@ -247,7 +249,7 @@ class _GraphBuilder:
             where = self.map.span((*node.path, "loss_weight"))
             self.errors.append(self.error(node, what, where, "give it once for each top"))
 
-    def set_weights(self, node: Node, message: Any) -> None:
+    def set_weights(self, node: Node, message: Message) -> None:
         weights = list(message.loss_weight)
         default = [1.0] if node.layer.is_loss and not weights else []
         node.weights_implied = bool(default)
@@ -296,11 +298,3 @@ class _GraphBuilder:
     ) -> NetError:
         text = f"layer {node.name!r} ({node.type}): {message}"
         return NetError(text, span or node.span, hint)
-
-
-def _limit(fewest: int, most: int | None, field: str) -> str:
-    if most == fewest:
-        return f"it takes exactly {fewest} {field}{'' if fewest == 1 else 's'}"
-    if most is None:
-        return f"it takes at least {fewest} {field}{'' if fewest == 1 else 's'}"
-    return f"it takes {fewest} to {most} {field}s"

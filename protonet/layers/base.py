@@ -9,8 +9,8 @@ from typing import Any, ClassVar, TypeVar
 from protonet.layers.blob import Blob
 from protonet.layers.forks import LOSS
 from protonet.program import Builder, Expr
-from protonet.schema.pool import add_parameter, is_repeated, message
-from protonet.shape import Shape
+from protonet.schema.pool import Message, add_parameter, is_repeated
+from protonet.shape import Shape, count, show
 
 __all__ = [
     "ALL",
@@ -134,7 +134,7 @@ class Layer:
     ignores: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
         self.message = message
         self.phase = phase
         self.field = self.param_field()
@@ -145,7 +145,7 @@ class Layer:
         return self.param
 
     @classmethod
-    def file_field(cls, message: Any) -> str:  # noqa: ARG003 (types that read a file ask it)
+    def file_field(cls, message: Message) -> str:  # noqa: ARG003 (types that read a file ask it)
         """The field of its own message that names a file to be read as a blob; "" for none."""
         return ""
 
@@ -226,16 +226,6 @@ class Layer:
         return bool(self.p.HasField(field))
 
 
-def ignored_fields() -> dict[str, set[str]]:
-    """The fields that layer types ignore, by their messages."""
-    found: dict[str, set[str]] = {}
-    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
-    for cls in REGISTRY.values():
-        if cls.param and cls.ignores:
-            found.setdefault(fields[cls.param].message_type.name, set()).update(cls.ignores)
-    return found
-
-
 L = TypeVar("L", bound=type[Layer])
 
 
@@ -299,16 +289,3 @@ def check_legacy(bottoms: tuple[Shape, ...]) -> None:
     for index, shape in enumerate(bottoms):
         if len(shape) > 4:
             raise LayerError(f"it takes at most 4 axes, not {show(shape)}", "bottom", index)
-
-
-def show(shape: Shape) -> str:
-    """A shape as people write it: 1x3x224x224."""
-    return "x".join(str(n) for n in shape) if shape else "a scalar"
-
-
-def count(shape: Shape, start: int = 0, stop: int | None = None) -> int:
-    """The product of a shape's axes from start up to stop."""
-    total = 1
-    for n in shape[start:stop]:
-        total *= n
-    return total

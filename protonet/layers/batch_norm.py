@@ -10,6 +10,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.layers.forks import FUSED
 from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.schema.pool import Message
 
 _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 _IN_TORCH = {
@@ -111,7 +112,7 @@ class BatchNormLayer(Layer):
         leads = len(first) > 3 and all(first[:2]) and not any(first[2:4])
         return (*learned, *statistics) if leads else (*statistics, *learned)
 
-    def stated(self, field: str) -> Any:
+    def stated(self, field: str) -> Message:
         """A filler that the definition states, else None."""
         return getattr(self.p, field) if self.has(field) else None
 

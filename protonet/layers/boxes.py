@@ -9,6 +9,7 @@ from typing import Any
 
 from protonet.layers.base import LayerError
 from protonet.program import torch
+from protonet.schema.pool import Message
 
 CODES = {1: "corner", 2: "center_size", 3: "corner_size"}
 
@@ -191,7 +192,7 @@ def anchor_boxes(
     return boxes
 
 
-def options(p: Any, *names: str) -> dict[str, Any]:
+def options(p: Message, *names: str) -> dict[str, Any]:
     """The values of a Python layer's param_str, a dict as YAML or Python writes it.
 
     LayerError where it is none, or has a name that is not of these.

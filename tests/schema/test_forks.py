@@ -10,8 +10,7 @@ import pytest
 
 import protonet
 from protonet.diagnostics import IgnoredFields
-from protonet.layers import REGISTRY, Layer
-from protonet.layers.base import ignored_fields
+from protonet.layers import REGISTRY, Layer, ignored_fields
 from protonet.schema.forks import IGNORED
 from protonet.schema.pool import message, message_class
 
