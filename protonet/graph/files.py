@@ -8,6 +8,7 @@ from protonet.diagnostics import NetError
 from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
+from protonet.schema.pool import Message
 
 
 def attach_files(loaded: Loaded) -> None:
@@ -16,8 +17,6 @@ def attach_files(loaded: Loaded) -> None:
     A path is taken from the working directory, as Caffe takes it, else from the definition's own.
     NetError where it can't be read.
     """
-    from protonet.schema.blobs import read_binaryproto, to_blob
-
     for index, layer in enumerate(loaded.message.layer):
         cls = layer_class(layer)
         field = cls.file_field(layer) if cls else ""
@@ -25,10 +24,16 @@ def attach_files(loaded: Loaded) -> None:
             continue
         name = getattr(getattr(layer, str(cls.param)), field)
         try:
-            blob = to_blob(read_binaryproto(Path(found(name, loaded.folder))))
+            blob = _blob(Path(found(name, loaded.folder)))
         except NetError as error:
             where = loaded.sourcemap.span(("layer", index, str(cls.param), field))
             hint = "Caffe takes the path from the working directory"
             what = f"layer {layer.name!r} ({layer.type}): {error.message}"
             raise NetError(what, where, hint) from None
         layer.blobs.add().CopyFrom(blob)
+
+
+def _blob(path: Path) -> Message:
+    from protonet.schema.blobs import read_binaryproto, to_blob
+
+    return to_blob(read_binaryproto(path))
