@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
+from protonet.graph.files import attach_files
 from protonet.graph.notices import notices, notices_of_outputs
-from protonet.layers import REGISTRY, Layer
+from protonet.layers import REGISTRY, Layer, ignored_fields
 from protonet.layers.plugins import load_file
-from protonet.schema.files import attach_files
 from protonet.schema.forks import ignored
-from protonet.schema.load import Loaded, load
+from protonet.schema.load import Loaded, Readable, load
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import Selection, Shapes
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
     from protonet.weights.read import Variants
     from protonet.weights.state import Variant
 
-NetSource = str | os.PathLike[str] | Any
 _LOG = logging.getLogger("protonet")
 _NOT_LOADED = "layers of the net that are not in the file keep the values of their fillers"
 
 
-def read(source: NetSource) -> Loaded:
+def read(source: Readable) -> Loaded:
     """A net in today's form: parsed, bound and upgraded. NetError where the text is wrong.
 
     What has been read already is given back as it is.
@@ -51,7 +50,7 @@ def read(source: NetSource) -> Loaded:
 
 def warn_of_ignored(loaded: Loaded) -> None:
     """Name, in one IgnoredFields warning, the fields that change nothing that is computed."""
-    found = ignored(loaded.message)
+    found = ignored(loaded.message, ignored_fields())
     if not found:
         return
     named = (f"{name} ({n} times)" if n > 1 else name for name, n in sorted(found.items()))
@@ -61,7 +60,7 @@ def warn_of_ignored(loaded: Loaded) -> None:
 
 
 def graph(
-    source: NetSource,
+    source: Readable,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -75,7 +74,7 @@ def graph(
     return graph_of(source, Selection.of(phase, stages, level, shapes, allow_python))
 
 
-def graph_of(source: NetSource, selection: Selection) -> Graph:
+def graph_of(source: Readable, selection: Selection) -> Graph:
     """The graph of a selection of a net, as ``graph``."""
     loaded = read(source)
     chosen = selected(loaded, selection)
@@ -88,7 +87,7 @@ def graph_of(source: NetSource, selection: Selection) -> Graph:
     return net
 
 
-def selected(source: NetSource, selection: Selection) -> Loaded:
+def selected(source: Readable, selection: Selection) -> Loaded:
     """The layers of a net that a selection leaves. NetError where the text is wrong."""
     chosen = select(read(source), selection.phase, selection.stages, selection.level)
     raise_all(chosen.errors)
@@ -108,7 +107,7 @@ def shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple
     return data_shapes(loaded, phase, index)
 
 
-def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -> Lowered:
+def lowered(source: Readable, selection: Selection, net: Graph | None = None) -> Lowered:
     """A net as a graph and as a PyTorch program; ``net`` is its graph, where there is one."""
     from protonet.lowering import OBJECTIVE
     from protonet.lowering import lowered as made_of
@@ -126,7 +125,7 @@ def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -
     return made_of(net, selection.outputs, selection.faithful, _title(source, net))
 
 
-def variants(source: NetSource, selection: Selection, *faithful: bool) -> Variants:
+def variants(source: Readable, selection: Selection, *faithful: bool) -> Variants:
     """The forms in which a net's state may have been saved, made when they are asked for."""
 
     def made() -> list[Variant]:
@@ -137,7 +136,7 @@ def variants(source: NetSource, selection: Selection, *faithful: bool) -> Varian
     return made
 
 
-def _title(source: NetSource, net: Graph) -> str:
+def _title(source: Readable, net: Graph) -> str:
     name = net.name or "A net"
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
     if not path or "\n" in path or "{" in path:
@@ -146,7 +145,7 @@ def _title(source: NetSource, net: Graph) -> str:
 
 
 def emit(
-    source: NetSource,
+    source: Readable,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -170,7 +169,7 @@ def emit(
 
 
 def compile(  # noqa: A001 (the verb of what this package does)
-    source: NetSource,
+    source: Readable,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -196,7 +195,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     return module_of(source, selection, weights)
 
 
-def module_of(source: NetSource, selection: Selection, weights: Any = None) -> nn.Module:
+def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:
     """The module of a selection of a net, as ``compile``."""
     from protonet.runtime.module import instantiate
     from protonet.weights.mapping import load_weights

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 
-from protonet.api import NetSource, shapes_of_data, warn, warn_of_ignored
+from protonet.api import shapes_of_data, warn, warn_of_ignored
 from protonet.diagnostics import NetError, raise_all
 from protonet.graph import build
+from protonet.graph.files import attach_files
 from protonet.graph.meant import meant
 from protonet.graph.notices import notices
-from protonet.schema.files import attach_files
-from protonet.schema.load import Loaded, load, load_any
+from protonet.schema.load import Loaded, Readable, load, load_any
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import PHASES, Selection
 
 
-def check(source: NetSource, phase: str | None = None) -> list[NetError]:
+def check(source: Readable, phase: str | None = None) -> list[NetError]:
     """Every problem of a net, in the order of the file; none means it is right.
 
     Each phase that the file is meant for is looked at, or the one named: a phase without data, a

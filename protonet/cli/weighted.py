@@ -15,6 +15,8 @@ from protonet.selection import Selection
 
 if TYPE_CHECKING:
     from protonet.inference.forward import Loader
+    from protonet.lowering import Lowered
+    from protonet.weights.match import Match
 
 
 def loader(
@@ -36,7 +38,7 @@ def loader(
     return load
 
 
-def tell(matched: Any) -> None:
+def tell(matched: Match) -> None:
     """Which layers were only in the file, and which only in the net."""
     from protonet.weights.match import listed
 

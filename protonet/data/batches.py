@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from protonet.data.opening import READ, open_feeds
 from protonet.diagnostics import NetError, raise_all
-from protonet.schema.load import Loaded, load
+from protonet.schema.load import Loaded, Readable, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import Selection
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def batches(
-    source: str | os.PathLike[str] | Any,
+    source: Readable,
     phase: str = "TRAIN",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -53,7 +52,7 @@ def batches(
     return prefetched(feeds, workers=workers, pin=pin)
 
 
-def _selected(source: Any, selection: Selection) -> Loaded:
+def _selected(source: Readable, selection: Selection) -> Loaded:
     loaded = upgrade(_sound(load(source, "NetParameter")))
     return _sound(select(_sound(loaded), selection.phase, selection.stages, selection.level))
 

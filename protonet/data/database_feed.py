@@ -12,6 +12,7 @@ from protonet.data.databases import Record, open_reader
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
@@ -134,7 +135,7 @@ class DatabaseFeed(Feed):
         reader = self._reader
         return _Mark(reader.key(), reader.number, self._offset, self._transform.random.mark())
 
-    def marked(self, mark: _Mark) -> dict[str, Any]:
+    def marked(self, mark: _Mark) -> Position:
         return {
             "key": mark.key.hex(),
             "number": mark.number,
@@ -142,7 +143,7 @@ class DatabaseFeed(Feed):
             "random": mark.random.state(),
         }
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         key = bytes.fromhex(state["key"])
         if not self._reader.seek(key, int(state["number"])):
             shown = key.decode("utf-8", "backslashreplace")

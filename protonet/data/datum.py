@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from protonet.data.extras import need
-from protonet.schema.pool import message, message_class
+from protonet.schema.pool import Message, message, message_class
 
 Bytes = bytes | memoryview
 Image = NDArray[Any]
@@ -82,7 +82,7 @@ def planes(image: Image) -> Image:
     return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
 
 
-def datum_of(image: Image, label: int) -> Any:
+def datum_of(image: Image, label: int) -> Message:
     """A Datum message of a (channels, height, width) uint8 image."""
     record = message("Datum")
     record.channels, record.height, record.width = image.shape

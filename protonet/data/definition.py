@@ -12,6 +12,7 @@ from typing import Any
 from protonet.data.random import Random
 from protonet.diagnostics import NetError, Span
 from protonet.schema.lookup import found
+from protonet.schema.pool import Message
 
 Where = Callable[..., Span | None]
 
@@ -65,7 +66,7 @@ class Definition:
             looked += f" and in {os.path.abspath(self.folder)}"
         raise self.error(f"there is no file or folder {name!r}", *field, hint=looked)
 
-    def batch_size(self, message: Any, parameter: str) -> int:
+    def batch_size(self, message: Message, parameter: str) -> int:
         """The size of its batches. NetError where it is 0."""
         size = int(message.batch_size)
         if size < 1:
@@ -73,7 +74,7 @@ class Definition:
             raise self.error("batch_size must be positive, it is 0", *stated)
         return size
 
-    def refuse_others(self, message: Any, known: set[str], *field: str) -> None:
+    def refuse_others(self, message: Message, known: set[str], *field: str) -> None:
         """NetError at a field that is stated, is none of these and changes what is read."""
         for descriptor, value in message.ListFields():
             if descriptor.name not in known and value != descriptor.default_value:

@@ -11,6 +11,7 @@ from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.fillers import check_filler, filled
+from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 from protonet.schema.pool import message
 from protonet.shape import Shape
@@ -67,8 +68,8 @@ class DummyFeed(Feed):
     def mark(self) -> Mark:
         return self._random.mark()
 
-    def marked(self, mark: Mark) -> dict[str, Any]:
+    def marked(self, mark: Mark) -> Position:
         return {"random": mark.state()}
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         self._random.back_to(Mark.of(state["random"]))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition
+from protonet.data.position import Position
 from protonet.shape import Shape
 
 Batch = dict[str, NDArray[np.float32]]
@@ -50,19 +51,19 @@ class Feed:
         """Where the feed stands, cheap to take."""
         return None
 
-    def marked(self, mark: Any) -> dict[str, Any]:
+    def marked(self, mark: Any) -> Position:
         """A mark as JSON can hold it."""
         return {}
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         """Go on where ``marked`` says."""
 
-    def state(self, mark: Any = None) -> dict[str, Any]:
+    def state(self, mark: Any = None) -> Position:
         """Where the feed stands, or stood at a mark, as JSON can hold it."""
         at = self.mark() if mark is None else mark
         return {"type": self.type, "layer": self.definition.layer.name, **self.marked(at)}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Position) -> None:
         """Go on where ``state`` was taken: the next batch is the same, bit for bit.
 
         NetError where the state is another layer's, or the data has changed.

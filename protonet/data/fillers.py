@@ -11,11 +11,12 @@ from protonet.arrays import Floats
 from protonet.data.definition import Definition
 from protonet.data.random import Random
 from protonet.schema.filler import filler_problem
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 
 def check_filler(
-    definition: Definition, filler: Any, shape: Shape, field: tuple[str | int, ...]
+    definition: Definition, filler: Message, shape: Shape, field: tuple[str | int, ...]
 ) -> None:
     """NetError where Caffe would refuse a FillerParameter for a blob of that shape."""
     problem = filler_problem(filler, shape)
@@ -24,25 +25,25 @@ def check_filler(
         raise definition.error(what, *field, where, hint=hint)
 
 
-def filled(filler: Any, shape: Shape, random: Random) -> Floats:
+def filled(filler: Message, shape: Shape, random: Random) -> Floats:
     """A new array from a FillerParameter. Source: Caffe's filler.hpp."""
     return _FILLED[filler.type](filler, shape, random)
 
 
-def _constant(filler: Any, shape: Shape, _random: Random) -> Floats:
+def _constant(filler: Message, shape: Shape, _random: Random) -> Floats:
     return np.full(shape, filler.value, np.float32)
 
 
-def _uniform(filler: Any, shape: Shape, random: Random) -> Floats:
+def _uniform(filler: Message, shape: Shape, random: Random) -> Floats:
     return _between(random, filler.min, filler.max, shape)
 
 
-def _xavier(filler: Any, shape: Shape, random: Random) -> Floats:
+def _xavier(filler: Message, shape: Shape, random: Random) -> Floats:
     bound = math.sqrt(3 / _fan(filler, shape))
     return _between(random, -bound, bound, shape)
 
 
-def _msra(filler: Any, shape: Shape, random: Random) -> Floats:
+def _msra(filler: Message, shape: Shape, random: Random) -> Floats:
     normal = random.normal(1, math.prod(shape)).reshape(shape)
     return np.asarray(normal * math.sqrt(2 / _fan(filler, shape)), np.float32)
 
@@ -57,7 +58,7 @@ def _between(random: Random, low: float, high: float, shape: Shape) -> Floats:
     return np.asarray(low + (high - low) * share, np.float32).reshape(shape)
 
 
-def _gaussian(filler: Any, shape: Shape, random: Random) -> Floats:
+def _gaussian(filler: Message, shape: Shape, random: Random) -> Floats:
     """Normal numbers; with ``sparse`` about that many non-zero ones for each output."""
     count = math.prod(shape)
     values = filler.mean + filler.std * random.normal(1, count).reshape(shape)
@@ -67,7 +68,7 @@ def _gaussian(filler: Any, shape: Shape, random: Random) -> Floats:
     return np.asarray(values, np.float32)
 
 
-def _fan(filler: Any, shape: Shape) -> float:
+def _fan(filler: Message, shape: Shape) -> float:
     """The n of variance_norm: fan-in, fan-out, or their mean."""
     count = math.prod(shape)
     first, second = (*shape, 1, 1)[:2]

@@ -14,6 +14,7 @@ from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.order import Order, OrderMark
+from protonet.data.position import Position
 
 Rows = dict[str, NDArray[np.float32]]
 
@@ -141,10 +142,10 @@ class HDF5Feed(Feed):
     def mark(self) -> _Mark:
         return _Mark(self._files.mark(), self._rows.mark(), self._offset)
 
-    def marked(self, mark: _Mark) -> dict[str, Any]:
+    def marked(self, mark: _Mark) -> Position:
         return {"files": mark.files.state(), "rows": mark.rows.state(), "offset": mark.offset}
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         self._files.go_to(state["files"])
         self._load(self._files.current)
         self._rows.resize(self._count)

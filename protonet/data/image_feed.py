@@ -14,6 +14,7 @@ from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_files import Size, read_image
 from protonet.data.image_list import ListedImage, missing_hint, read_list
 from protonet.data.order import Order, OrderMark
+from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
@@ -149,14 +150,14 @@ class ImageFeed(Feed):
     def mark(self) -> _Mark:
         return _Mark(self._order.mark(), self._offset, self._transform.random.mark())
 
-    def marked(self, mark: _Mark) -> dict[str, Any]:
+    def marked(self, mark: _Mark) -> Position:
         return {
             "order": mark.order.state(),
             "offset": mark.offset,
             "random": mark.random.state(),
         }
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         self._order.go_to(state["order"])
         self._offset = int(state["offset"])
         self._transform.random.back_to(Mark.of(state["random"]))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protonet.arrays import Floats
+from protonet.arrays import Array, Floats
 from protonet.data.extras import need
 
 _scratch = threading.local()
@@ -21,7 +20,7 @@ def interleaved(planes: NDArray[np.float32]) -> Floats:
     return mean
 
 
-def is_interleaved(image: NDArray[Any]) -> bool:
+def is_interleaved(image: Array) -> bool:
     """Whether (3, height, width) bytes lie in memory as OpenCV decodes them."""
     return bool(
         image.dtype == np.uint8
@@ -51,9 +50,9 @@ def subtract_interleaved(
     cv2.split(values, [out[0], out[1], out[2]])
 
 
-def _memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+def _memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> Array:
     """Memory of this thread's own, kept from image to image."""
-    kept: dict[str, NDArray[Any]] = _scratch.__dict__.setdefault("memory", {})
+    kept: dict[str, Array] = _scratch.__dict__.setdefault("memory", {})
     if name not in kept or kept[name].shape != shape:
         kept[name] = np.empty(shape, dtype)
     return kept[name]

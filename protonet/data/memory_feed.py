@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.position import Position
 from protonet.data.transform import Transform
 
 
@@ -97,10 +96,10 @@ class MemoryFeed(Feed):
     def mark(self) -> int:
         return self._position
 
-    def marked(self, mark: int) -> dict[str, Any]:
+    def marked(self, mark: int) -> Position:
         return {"position": mark, "count": len(self._labels)}
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         if int(state["count"]) != len(self._labels):
             raise ValueError(f"it was among {state['count']} items, here are {len(self._labels)}")
         self._position = int(state["position"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -10,24 +12,21 @@ from numpy.typing import ArrayLike
 
 from protonet.data.definition import Definition, Where, fresh_seed
 from protonet.data.feed import FEEDS, Feed
+from protonet.data.memory_feed import MemoryFeed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
-_HOMES = {
-    "Data": "database_feed",
-    "DummyData": "dummy_feed",
-    "HDF5Data": "hdf5_feed",
-    "ImageData": "image_feed",
-    "MemoryData": "memory_feed",
-    "WindowData": "window_feed",
-}
-READ = tuple(_HOMES)
+for _module in pkgutil.iter_modules([os.path.dirname(__file__)]):
+    if _module.name.endswith("_feed"):  # they enter themselves into FEEDS
+        import_module(f"protonet.data.{_module.name}")
+READ = tuple(sorted(FEEDS))
 _SEED_OF_A_LATER_LAYER = 0x9E3779B1
 
 
 def open_feed(
-    layer: Any,
+    layer: Message,
     phase: str,
     *,
     folder: str | None = None,
@@ -43,7 +42,6 @@ def open_feed(
     ``world`` processes each reads its own records, those ``rank`` steps into every ``world``.
     ``where`` gives the span of a field for errors. NetError where the data can't be read.
     """
-    home = _HOMES.get(layer.type)
     definition = Definition(
         layer,
         phase,
@@ -53,10 +51,9 @@ def open_feed(
         world,
         where or _nowhere,
     )
-    if home is None:
-        hint = did_you_mean(layer.type, _HOMES) or f"these are: {', '.join(_HOMES)}"
+    if layer.type not in FEEDS:
+        hint = did_you_mean(layer.type, READ) or f"these are: {', '.join(READ)}"
         raise definition.error("it is no data layer that can be read from", "type", hint=hint)
-    import_module(f"protonet.data.{home}")
     return FEEDS[layer.type](definition)
 
 
@@ -83,7 +80,7 @@ def open_feeds(
     feeds: list[Feed] = []
     try:
         for index, layer in enumerate(loaded.message.layer):
-            if layer.type in _HOMES:
+            if layer.type in FEEDS:
                 own = (start + _SEED_OF_A_LATER_LAYER * len(feeds)) % (1 << 32)
                 feeds.append(_open_nth(loaded, index, phase, own, rank, world))
         _give(feeds, memory or {})
@@ -99,7 +96,7 @@ def data_shapes(loaded: Loaded, phase: str, index: int) -> dict[str, Shape]:
 
     None where its data can't be read, or it is no data layer.
     """
-    if loaded.message.layer[index].type not in _HOMES:
+    if loaded.message.layer[index].type not in FEEDS:
         return {}
     try:
         feed = _open_nth(loaded, index, phase, 0, 0, 1)
@@ -120,7 +117,7 @@ def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, worl
 
 def _give(feeds: list[Feed], memory: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:
     """Hand the caller's arrays to the MemoryData layers that they are for."""
-    takers = {feed.definition.layer.name: feed for feed in feeds if hasattr(feed, "reset")}
+    takers = {feed.definition.layer.name: feed for feed in feeds if isinstance(feed, MemoryFeed)}
     for name, arrays in memory.items():
         if name not in takers:
             hint = did_you_mean(name, takers) or f"these are: {', '.join(takers) or 'none'}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 
 
@@ -22,9 +22,9 @@ class OrderMark:
     random: Mark | None
     items: NDArray[np.int64] | None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Position:
         """As JSON can hold it."""
-        state: dict[str, Any] = {"position": self.position, "count": self.count}
+        state: Position = {"position": self.position, "count": self.count}
         if self.random is not None and self.items is not None:
             packed = zlib.compress(self.items.astype("<i8").tobytes())
             state["items"] = base64.b64encode(packed).decode("ascii")
@@ -68,7 +68,7 @@ class Order:
         random = self._random.mark() if self._random is not None else None
         return OrderMark(self.position, self.count, random, self._items)
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         """Stand where a mark's ``state`` says. ValueError where it was of other items."""
         if int(state["count"]) != self.count:
             raise ValueError(f"it was among {state['count']} items, and there are {self.count}")

@@ -12,6 +12,7 @@ import torch
 from protonet.data.buffers import Buffers
 from protonet.data.cores import available_cores
 from protonet.data.feed import Feed
+from protonet.data.position import Position
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -67,7 +68,7 @@ class Prefetched:
             return None
         return first.result()[0]
 
-    def state(self) -> list[dict[str, Any]]:
+    def state(self) -> list[Position]:
         """Where each feed stood after the last batch taken, as JSON can hold it."""
         pairs = zip(self._feeds, self._marks, strict=True)
         return [feed.state(mark) for feed, mark in pairs]

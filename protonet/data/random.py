@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.data.position import Position
+
 _RANGE = 1 << 32
 
 
@@ -72,11 +74,11 @@ class Mark:
     key: bytes
     position: int
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Position:
         """As JSON can hold it."""
         return {"key": base64.b64encode(self.key).decode("ascii"), "position": self.position}
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> Mark:
+    def of(cls, state: Position) -> Mark:
         """From what ``state`` gave."""
         return cls(base64.b64decode(state["key"]), int(state["position"]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protonet.arrays import Floats
+from protonet.arrays import Array, Floats
 from protonet.data.color_noise import ColorNoise
 from protonet.data.definition import Definition, Seeds
 from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
@@ -91,7 +91,7 @@ class Transform:
             raise ValueError(f"it is {height}x{width}, smaller than crop_size {crop}")
         return channels, crop, crop
 
-    def apply(self, image: NDArray[Any], draws: Draws, row: int, out: Floats) -> None:
+    def apply(self, image: Array, draws: Draws, row: int, out: Floats) -> None:
         """Write the transformed image into ``out``. ValueError where sizes don't fit.
 
         ``image`` is (channels, height, width), uint8 or float32.
@@ -112,7 +112,7 @@ class Transform:
         if self._scale != 1:
             np.multiply(out, self._scale, out=out)
 
-    def _combine(self, image: NDArray[Any], mean: Floats | None, mirror: bool, out: Floats) -> None:
+    def _combine(self, image: Array, mean: Floats | None, mirror: bool, out: Floats) -> None:
         """Write the image, mirrored where that is drawn, less what is subtracted from it then."""
         if is_interleaved(image):
             subtract_interleaved(image, mean, mirror, out)

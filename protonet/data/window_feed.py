@@ -15,6 +15,7 @@ from protonet.data.extras import need
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_files import Size, read_image
 from protonet.data.mean_file import read_mean
+from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 from protonet.data.window_file import Window, WindowFile, read_windows
 from protonet.data.window_place import WindowPlace, place
@@ -173,8 +174,8 @@ class WindowFeed(Feed):
     def mark(self) -> Mark:
         return self._random.mark()
 
-    def marked(self, mark: Mark) -> dict[str, Any]:
+    def marked(self, mark: Mark) -> Position:
         return {"random": mark.state()}
 
-    def go_to(self, state: dict[str, Any]) -> None:
+    def go_to(self, state: Position) -> None:
         self._random.back_to(Mark.of(state["random"]))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protonet.api import NetSource, graph_of
+from protonet.api import graph_of
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.drawing.compose import Style, compose
 from protonet.drawing.dot import by_graphviz, dot
@@ -15,6 +15,7 @@ from protonet.drawing.layout import layered
 from protonet.drawing.svg import svg
 from protonet.files import write_whole
 from protonet.graph import Graph
+from protonet.schema.load import Readable
 from protonet.selection import DEFAULT, Selection, Shapes
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def suffix(path: str | os.PathLike[str]) -> str:
 
 
 def draw(
-    source: NetSource,
+    source: Readable,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -104,12 +105,12 @@ def draw(
     return drawn(source, selection, Style(show_shapes, collapse, direction == "LR"), layout)
 
 
-def drawn(source: NetSource, selection: Selection, style: Style, layout: str = "own") -> Drawing:
+def drawn(source: Readable, selection: Selection, style: Style, layout: str = "own") -> Drawing:
     """The drawing of a selection of a net. Raises NetError with its place."""
     return Drawing(graph_of(source, selection), style, layout)
 
 
-def exported(source: NetSource, style: Style, selection: Selection = DEFAULT) -> str:
+def exported(source: Readable, style: Style, selection: Selection = DEFAULT) -> str:
     """The page of a net as one file, with its PyTorch where torch is there.
 
     Raises NetError with its place.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
 
 from protonet.api import lowered
 from protonet.graph import Graph
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 
@@ -15,7 +15,7 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def emitted(net: Any, graph: Graph, selection: Selection) -> dict[str, list[str]]:
+def emitted(net: Readable, graph: Graph, selection: Selection) -> dict[str, list[str]]:
     """By layer: its module, its fillers and its statements, as ``protonet compile`` writes them."""
     from protonet.program.source import printer
 

@@ -18,6 +18,7 @@ from protonet.layers.python import layer_class
 from protonet.program.names import Names
 from protonet.schema.forks import plugin_hint, refused
 from protonet.schema.load import Loaded
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 # Of so many errors, names that are near are looked for among all blobs; the rest follow from one.
@@ -99,7 +100,7 @@ class _GraphBuilder:
         self.graph.outputs = list(self.available.values())
         return self.graph
 
-    def add(self, index: int, message: Any) -> None:
+    def add(self, index: int, message: Message) -> None:
         path = ("layer", index)
         message = self.with_automatic_top(message)
         layer = self.make_layer(message, path)
@@ -115,7 +116,7 @@ class _GraphBuilder:
         self.connect(node, message, tops)
         self.graph.nodes.append(node)
 
-    def with_automatic_top(self, message: Any) -> Any:
+    def with_automatic_top(self, message: Message) -> Any:
         """A loss without a top gets one, named like its layer. Source: Layer::AutoTopBlobs."""
         cls = layer_class(message)
         if cls is None or not cls.is_loss or len(message.top):
@@ -125,7 +126,7 @@ class _GraphBuilder:
         own.top.append(self.names.free(message.name or "loss"))
         return own
 
-    def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
+    def make_layer(self, message: Message, path: tuple[str | int, ...]) -> Layer:
         cls = layer_class(message)
         if cls is None:
             known = sorted(REGISTRY)
@@ -134,7 +135,7 @@ class _GraphBuilder:
             raise NetError(what, self.map.span((*path, "type")), hint)
         return cls(message, self.graph.phase)
 
-    def check_counts(self, node: Node, message: Any) -> None:
+    def check_counts(self, node: Node, message: Message) -> None:
         limits = (("bottom", node.layer.bottoms), ("top", node.layer.tops))
         for field, (fewest, most) in limits:
             given = len(getattr(message, field))
@@ -146,9 +147,11 @@ class _GraphBuilder:
             what = f"propagate_down is given {down} times for {len(message.bottom)} bottoms"
             raise self.error(node, what, self.map.span((*node.path, "propagate_down")))
 
-    def check_forks(self, node: Node, message: Any) -> None:
+    def check_forks(self, node: Node, message: Message) -> None:
         """What a fork's extra field changes is done or refused, never passed over."""
-        found = refused(message, node.layer.field, node.layer.honours)
+        field = node.layer.field
+        own = {field: node.layer.refuses} if field else {}
+        found = refused(message, {**own, "loss_param": node.layer.refuses_in_loss})
         if found:
             path, why = found
             raise self.error(node, why, self.map.span((*node.path, *path)))
@@ -168,7 +171,7 @@ class _GraphBuilder:
         self.available.pop(blob, None)
         return value
 
-    def infer(self, node: Node, message: Any) -> tuple[Shape, ...]:
+    def infer(self, node: Node, message: Message) -> tuple[Shape, ...]:
         shapes = tuple(value.shape for value in node.inputs)
         self.check_code(node, message)
         try:
@@ -198,7 +201,7 @@ class _GraphBuilder:
                 raise
             return tuple(found[top] for top in message.top)
 
-    def check_code(self, node: Node, message: Any) -> None:
+    def check_code(self, node: Node, message: Message) -> None:
         """A prototxt alone never runs code: that takes the user's word."""
         if not node.layer.runs_code or self.allow_python:
             return
@@ -208,7 +211,7 @@ class _GraphBuilder:
         hint = "pass --allow-python (allow_python=True) if you trust it"
         raise self.error(node, f"{what}{message.python_param.module!r}", None, hint)
 
-    def connect(self, node: Node, message: Any, tops: tuple[Shape, ...]) -> None:
+    def connect(self, node: Node, message: Message, tops: tuple[Shape, ...]) -> None:
         outputs, before = [], set()
         bottoms = [*message.bottom, *[None] * len(message.top)]
         for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
@@ -244,7 +247,7 @@ class _GraphBuilder:
             where = self.map.span((*node.path, "loss_weight"))
             self.errors.append(self.error(node, what, where, "give it once for each top"))
 
-    def set_weights(self, node: Node, message: Any) -> None:
+    def set_weights(self, node: Node, message: Message) -> None:
         weights = list(message.loss_weight)
         default = [1.0] if node.layer.is_loss and not weights else []
         node.weights_implied = bool(default)

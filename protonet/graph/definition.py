@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from protonet.schema.pool import message
+from protonet.schema.pool import Message, message
 
 
-def definition(net: Any, phase: str) -> Any:
+def definition(net: Message, phase: str) -> Message:
     """A NetParameter of name and layers, each with its phase, without blobs.
 
     ``net`` is a message of one phase in today's form. Source: Net::ToProto, Net::Init.

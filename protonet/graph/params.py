@@ -8,9 +8,10 @@ from protonet.graph.graph import Node, Param
 from protonet.layers.base import Layer, LayerError, count, flaw, show
 from protonet.layers.blob import Blob
 from protonet.layers.filler import check
+from protonet.schema.pool import Message
 
 
-def node_params(node: Node, message: Any, shared: dict[str, Param]) -> tuple[Param, ...]:
+def node_params(node: Node, message: Message, shared: dict[str, Param]) -> tuple[Param, ...]:
     """Make or find the Param of each blob.
 
     LayerError where a share does not fit, or there is nothing for a filler to fill. Source:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from protonet.api import NetSource, graph_of, module_of
+from protonet.api import graph_of, module_of
 from protonet.arrays import Array
 from protonet.data.classification import Preparation
 from protonet.data.progress import tracked
 from protonet.device import device_kind
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.layers.base import show
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.shape import Shape
 
@@ -26,14 +27,14 @@ class ImageNet:
     ``blob`` is None for the net's output.
     """
 
-    source: NetSource
+    source: Readable
     selection: Selection
     input: str
     shape: Shape
     blob: str | None
 
 
-def image_net(source: NetSource, selection: Selection, blob: str | None = None) -> ImageNet:
+def image_net(source: Readable, selection: Selection, blob: str | None = None) -> ImageNet:
     """A net that takes images. NetError where it has not one input of images, or no such blob."""
     made = graph_of(source, selection)
     inputs = {value.blob: value.shape for value in made.inputs}

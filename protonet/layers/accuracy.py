@@ -22,6 +22,7 @@ class Accuracy(Layer):
     keeps = ()
     tops = (1, 2)
     kind = "metric"
+    ignores = ("min_is_better",)
     examples = (
         Example(
             'layer { name: "l" type: "Accuracy" bottom: "x" bottom: "label" top: "y" }',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, count, register
 from protonet.program import Builder, Expr, torch
 
@@ -18,6 +20,7 @@ class ArgMax(Layer):
     param = "argmax_param"
     keeps = ()
     kind = "shape"
+    refuses: ClassVar[dict[str, str]] = {"softmax_threshold": "a threshold is not supported"}
     examples = (
         Example(
             'layer { name: "l" type: "ArgMax" bottom: "x" top: "y" argmax_param { axis: 1 } }',

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from protonet.layers.blob import Blob
+from protonet.layers.forks import LOSS
 from protonet.program import Builder, Expr
-from protonet.schema.pool import add_parameter
-from protonet.shape import Shape
+from protonet.schema.pool import Message, add_parameter, is_repeated
+from protonet.shape import Shape, count, show
 
 __all__ = [
     "ALL",
@@ -100,10 +101,11 @@ class Layer:
     Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
     without any, where Caffe has nothing to do; ``fills`` that Caffe fills the blobs as it makes
     them, which takes elements. ``trains_frozen`` says that Caffe computes the gradients of the
-    type's blobs also where lr_mult is 0. ``honours`` are fields of forks that this type knows and
-    others that share its message do not. ``kind`` is that of a drawing's legend, which tells by the
-    blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one above, as
-    those that work in-place are.
+    type's blobs also where lr_mult is 0. ``kind`` is that of a drawing's legend, which goes
+    by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
+    above, as those that work in-place are. ``refuses`` are fields of forks that change what is
+    computed and are not done, with the reason, those of loss_param apart; ``ignores`` are those
+    that change nothing that is computed.
     """
 
     type: ClassVar[str]
@@ -113,7 +115,6 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     constants: ClassVar[tuple[int, ...]] = ()
     grows: ClassVar[int | None] = None
-    honours: ClassVar[tuple[str, ...]] = ()
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False
@@ -128,9 +129,12 @@ class Layer:
     kind: ClassVar[str] = ""
     follows: ClassVar[bool] = False
     fills: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[str, str]] = {}
+    refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
+    ignores: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
         self.message = message
         self.phase = phase
         self.field = self.param_field()
@@ -139,6 +143,11 @@ class Layer:
     def param_field(self) -> str | None:
         """The field of LayerParameter that holds the fields of this very layer."""
         return self.param
+
+    @classmethod
+    def file_field(cls, message: Message) -> str:  # noqa: ARG003 (types that read a file ask it)
+        """The field of its own message that names a file to be read as a blob; "" for none."""
+        return ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
@@ -212,11 +221,9 @@ class Layer:
 
     def has(self, field: str) -> bool:
         """Whether the definition states a field of the type's own message."""
-        descriptor = self.p.DESCRIPTOR.fields_by_name[field]
-        repeated = getattr(descriptor, "is_repeated", None)
-        if repeated is None:
-            repeated = descriptor.label == descriptor.LABEL_REPEATED
-        return bool(len(getattr(self.p, field))) if repeated else bool(self.p.HasField(field))
+        if is_repeated(self.p.DESCRIPTOR.fields_by_name[field]):
+            return bool(len(getattr(self.p, field)))
+        return bool(self.p.HasField(field))
 
 
 L = TypeVar("L", bound=type[Layer])
@@ -282,16 +289,3 @@ def check_legacy(bottoms: tuple[Shape, ...]) -> None:
     for index, shape in enumerate(bottoms):
         if len(shape) > 4:
             raise LayerError(f"it takes at most 4 axes, not {show(shape)}", "bottom", index)
-
-
-def show(shape: Shape) -> str:
-    """A shape as people write it: 1x3x224x224."""
-    return "x".join(str(n) for n in shape) if shape else "a scalar"
-
-
-def count(shape: Shape, start: int = 0, stop: int | None = None) -> int:
-    """The product of a shape's axes from start up to stop."""
-    total = 1
-    for n in shape[start:stop]:
-        total *= n
-    return total

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Layer, LayerError, Shape, ShapeUnknown
+from protonet.schema.pool import Message
 
 
 def batch_shapes(layer: Layer, batch: int, item: Shape) -> tuple[Shape, ...]:
@@ -14,7 +13,7 @@ def batch_shapes(layer: Layer, batch: int, item: Shape) -> tuple[Shape, ...]:
     return (batch, *item), *((batch,),) * labels
 
 
-def transform_of(layer: Layer, channels: int = 0) -> Any:
+def transform_of(layer: Layer, channels: int = 0) -> Message:
     """The layer's TransformationParameter. LayerError where two of its fields exclude each other.
 
     Source: DataTransformer.
@@ -33,12 +32,12 @@ def transform_of(layer: Layer, channels: int = 0) -> Any:
     return transform
 
 
-def channels(transform: Any) -> int:
+def channels(transform: Message) -> int:
     """1 where a TransformationParameter makes images gray, else 3."""
     return 1 if transform.force_gray else 3
 
 
-def unknown(message: Any, why: str) -> ShapeUnknown:
+def unknown(message: Message, why: str) -> ShapeUnknown:
     """The error of a data layer whose shapes only its data would tell."""
     top = message.top[0]
     what = f"the shape of {top!r} is not known: {why}"

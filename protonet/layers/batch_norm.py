@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.layers.blob import Blob, BlobLayout
+from protonet.layers.forks import FUSED
 from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.schema.pool import Message
 
 _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 _IN_TORCH = {
@@ -33,6 +35,13 @@ class BatchNormLayer(Layer):
     may_run_in_place = True
     kind = "normalisation"
     follows = True
+    refuses: ClassVar[dict[str, str]] = {
+        "relu": FUSED,
+        "fused_relu": FUSED,
+        "update_global_stats": "statistics that go on while they are used are not supported",
+        "disable_mean": "normalisation by the variance alone is not supported",
+        "disable_variance": "normalisation by the mean alone is not supported",
+    }
     examples = (
         Example(
             'layer { name: "bn1" type: "BatchNorm" bottom: "x" top: "y" '
@@ -105,7 +114,7 @@ class BatchNormLayer(Layer):
         leads = len(first) > 3 and all(first[:2]) and not any(first[2:4])
         return (*learned, *statistics) if leads else (*statistics, *learned)
 
-    def stated(self, field: str) -> Any:
+    def stated(self, field: str) -> Message:
         """A filler that the definition states, else None."""
         return getattr(self.p, field) if self.has(field) else None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 
@@ -43,7 +44,7 @@ class Blob:
 
 
 def weight_and_bias(
-    p: Any,
+    p: Message,
     weight: Shape,
     bias: Shape,
     layout: BlobLayout = BlobLayout.PLAIN,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register, show
+from protonet.layers.forks import FUSED
 from protonet.program import Builder, Expr, torch
 
 
@@ -17,6 +20,7 @@ class Concat(Layer):
     keeps = ()
     bottoms = (1, None)
     kind = "join"
+    refuses: ClassVar[dict[str, str]] = {"per_fla_fuse": FUSED}
     examples = (
         Example(
             'layer { name: "join" type: "Concat" bottom: "a" bottom: "b" top: "y" }',

@@ -1,5 +1,7 @@
 """Dropout: in training, zero a random share and scale the rest."""
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.program import Builder, Expr, F, nn, single, torch
 
@@ -17,6 +19,8 @@ class Dropout(Layer):
     may_run_in_place = True
     kind = "activation"
     follows = True
+    refuses: ClassVar[dict[str, str]] = {"sqrt_scale": "scaling by a square root is not supported"}
+    ignores = ("random_seed",)
     examples = (
         Example(
             'layer { name: "l" type: "Dropout" bottom: "x" top: "y" }',

@@ -1,5 +1,7 @@
 """ELU: x where positive, else alpha times exp(x) - 1."""
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, Shape, register
 from protonet.program import Builder, Expr, F, single
 
@@ -16,6 +18,9 @@ class ELU(Layer):
     backward_reads = ("bottoms", "tops")
     kind = "activation"
     follows = True
+    refuses: ClassVar[dict[str, str]] = {
+        "lambda": "a scaled ELU is not supported; the type SeLu is"
+    }
     examples = (
         Example(
             'layer { name: "l" type: "ELU" bottom: "x" top: "y" }',

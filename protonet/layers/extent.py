@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
 from protonet.layers.blob import Blob, weight_and_bias
+from protonet.layers.forks import CONVOLUTION, WAYS
 from protonet.layers.many_axes import ConvNd, convolve, spread
 from protonet.program import Builder, Expr
+from protonet.schema.pool import Message
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Extent:
         return Reach(span, self.stride, self.pad, upward, self.kernel)
 
 
-def convolution_extent(p: Any, axes: int) -> Extent:
+def convolution_extent(p: Message, axes: int) -> Extent:
     """The window of a ConvolutionParameter. Source: BaseConvolutionLayer::LayerSetUp."""
     kernel = _one_of(p, "kernel_size", "kernel_h", "kernel_w", axes, None)
     stride = _one_of(p, "stride", "stride_h", "stride_w", axes, 1)
@@ -39,7 +41,7 @@ def convolution_extent(p: Any, axes: int) -> Extent:
     return Extent(kernel, stride, pad, dilation)
 
 
-def convolution_numbers(p: Any) -> tuple[str, ...]:
+def convolution_numbers(p: Message) -> tuple[str, ...]:
     """What a person says of a ConvolutionParameter besides its window."""
     outputs = (str(p.num_output),) if p.num_output else ()
     groups = (f"{p.group} groups",) if p.group > 1 else ()
@@ -48,7 +50,7 @@ def convolution_numbers(p: Any) -> tuple[str, ...]:
     return outputs + groups + holes
 
 
-def positive(sizes: Shape, p: Any, *fields: str) -> None:
+def positive(sizes: Shape, p: Message, *fields: str) -> None:
     """LayerError at the one of these fields that is stated, where a size is not positive."""
     if any(n < 1 for n in sizes):
         stated = [f for f in fields if any(d.name == f for d, _ in p.ListFields())]
@@ -56,7 +58,7 @@ def positive(sizes: Shape, p: Any, *fields: str) -> None:
         raise LayerError(what, (stated or fields)[0])
 
 
-def _one_of(p: Any, name: str, high: str, wide: str, axes: int, default: int | None) -> Shape:
+def _one_of(p: Message, name: str, high: str, wide: str, axes: int, default: int | None) -> Shape:
     split = high if p.HasField(high) else wide
     if not p.HasField(split):
         return _per_axis(list(getattr(p, name)), name, axes, default)
@@ -143,6 +145,8 @@ class Filters(Layer):
     bottoms = (1, None)
     tops = (1, None)
     backward_reads = ("bottoms",)
+    refuses = CONVOLUTION
+    ignores = WAYS
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from protonet.layers.base import LayerError, Shape, count
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.program import Builder, Expr, nn, single, torch
 from protonet.schema.filler import filler_problem
+from protonet.schema.pool import Message
 
 _FAN_IN, _FAN_OUT = 0, 1
 
 
-def check(filler: Any, shape: Shape, *field: str | int) -> None:
+def check(filler: Message, shape: Shape, *field: str | int) -> None:
     """LayerError where Caffe would refuse a FillerParameter, for a blob of that shape."""
     problem = filler_problem(filler, shape)
     if problem:

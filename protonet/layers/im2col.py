@@ -19,6 +19,7 @@ from protonet.layers.extent import (
     convolved,
     lacking,
 )
+from protonet.layers.forks import CONVOLUTION, WAYS
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -33,6 +34,8 @@ class Im2col(Layer):
     keeps = ()
     needs_elements = True
     kind = "pooling"
+    refuses = CONVOLUTION
+    ignores = WAYS
     examples = (
         Example(
             'layer { name: "l" type: "Im2col" bottom: "x" top: "y" '

@@ -18,6 +18,7 @@ from protonet.layers.base import (
 )
 from protonet.layers.loss import VALID, check_batch, check_labels, normalization, targets
 from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.schema.pool import Message
 
 
 @register("InfogainLoss")
@@ -42,6 +43,12 @@ class InfogainLoss(Layer):
             "y = infogain_loss(x, label.long(), h)",
         ),
     )
+
+    @classmethod
+    def file_field(cls, message: Message) -> str:
+        """The matrix, where no bottom gives it. Source: InfogainLossLayer::LayerSetUp."""
+        named = message.infogain_loss_param.source and len(message.bottom) <= 2
+        return "source" if named else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels, *matrix = bottoms

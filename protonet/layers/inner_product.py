@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import (
     ALL,
     Example,
@@ -13,6 +15,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, BlobLayout, weight_and_bias
+from protonet.layers.forks import FUSED, QUANTISED
 from protonet.program import Builder, Expr, nn
 
 
@@ -26,6 +29,12 @@ class InnerProduct(Layer):
     param = "inner_product_param"
     backward_reads = ("bottoms",)
     kind = "dense"
+    refuses: ClassVar[dict[str, str]] = {
+        "relu": FUSED,
+        "negative_slope": FUSED,
+        "normalize": "normalised weights are not supported",
+    }
+    ignores = QUANTISED
     examples = (
         Example(
             'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import LayerError, Shape, count, show
 from protonet.program import Builder, Expr, Ref
+from protonet.schema.pool import Message
 
 FULL, VALID, BATCH_SIZE, NONE = 0, 1, 2, 3
 PRE_FIXED = 10003  # Intel's: pre_fixed_normalizer
 
 
-def normalization(loss: Any, default: int) -> int:
+def normalization(loss: Message, default: int) -> int:
     """The mode of a LossParameter, or of its older ``normalize``.
 
     Source: SoftmaxWithLossLayer::LayerSetUp.

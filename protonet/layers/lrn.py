@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import (
     MOST,
     Example,
@@ -13,6 +15,7 @@ from protonet.layers.base import (
     flaw,
     register,
 )
+from protonet.layers.forks import FUSED
 from protonet.program import Builder, Expr, F, single, torch
 
 _LONGEST = 15
@@ -30,6 +33,8 @@ class LRN(Layer):
     needs_elements = True
     backward_reads = ("bottoms", "tops")
     kind = "normalisation"
+    refuses: ClassVar[dict[str, str]] = {"fuse_type": FUSED, "pooling_param": FUSED}
+    ignores = ("unit_test_mode", "unit_test_fuse_kernel")
     examples = (
         Example(
             'layer { name: "norm1" type: "LRN" bottom: "x" top: "y" '

@@ -17,6 +17,7 @@ class MemoryData(Layer):
     bottoms = (0, 0)
     tops = (2, 2)
     is_data = True
+    refuses = dict.fromkeys(("transpose", "dim"), "this layout is not supported")
     examples = (
         Example(
             'layer { name: "data" type: "MemoryData" top: "data" top: "label" '

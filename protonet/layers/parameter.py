@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, Shape, check_dims, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, torch
@@ -17,7 +19,7 @@ class ParameterLayer(Layer):
     param = "parameter_param"
     bottoms = (0, 0)
     kind = "data"
-
+    refuses: ClassVar[dict[str, str]] = {"blob_filler": "a filler is not supported"}
     fills = False
     examples = (
         Example(

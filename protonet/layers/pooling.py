@@ -7,6 +7,7 @@ from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register, show
 from protonet.layers.extent import Extent, positive
+from protonet.layers.forks import POOLING
 from protonet.program import Builder, Expr, F, nn, torch
 
 _MAX, _AVE, _STOCHASTIC = 0, 1, 2
@@ -25,6 +26,7 @@ class Pooling(Layer):
     tops = (1, 2)
     needs_elements = True
     kind = "pooling"
+    refuses = POOLING
     examples = (
         Example(
             'layer { name: "pool1" type: "Pooling" bottom: "x" top: "y" '

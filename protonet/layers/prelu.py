@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, check_legacy, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn
-from protonet.schema.pool import message
+from protonet.schema.pool import Message, message
 
 
 @register("PReLU")
@@ -45,7 +43,7 @@ class PReLU(Layer):
         shape = () if self.p.channel_shared else bottoms[0][1:2]
         return (Blob("weight", shape, self.filler(), held=shape or (1,)),)
 
-    def filler(self) -> Any:
+    def filler(self) -> Message:
         """A quarter, where none is stated."""
         if self.has("filler"):
             return self.p.filler

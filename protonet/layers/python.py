@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob as ParameterBlob
 from protonet.program import Builder, Expr, Ref, nn, torch
+from protonet.schema.pool import Message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ def map_to_torch(name: str, target: str) -> None:
     MAPPED[name] = target
 
 
-def layer_class(message: Any) -> type[Layer] | None:
+def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
@@ -78,7 +79,7 @@ class PythonLayer(Layer):
         """The class as the prototxt names it."""
         return f"{self.p.module}.{self.p.layer}"
 
-    def __init__(self, message: Any, phase: str = "TEST") -> None:
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
         super().__init__(message, phase)
         self.added: tuple[Shape, ...] = ()
 

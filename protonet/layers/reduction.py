@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.program import Builder, Expr, single
 
@@ -18,6 +20,7 @@ class Reduction(Layer):
     param = "reduction_param"
     keeps = ()
     kind = "shape"
+    refuses: ClassVar[dict[str, str]] = {"k": "a reduction to the top k is not supported"}
     examples = (
         Example(
             'layer { name: "l" type: "Reduction" bottom: "x" top: "y" '

@@ -3,6 +3,7 @@
 from typing import Any
 
 from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.forks import RELU
 from protonet.program import Builder, Expr, F
 
 
@@ -18,6 +19,7 @@ class ReLU(Layer):
     backward_reads = ("bottoms",)
     kind = "activation"
     follows = True
+    refuses = RELU
     examples = (
         Example(
             'layer { name: "relu1" type: "ReLU" bottom: "x" top: "y" }',

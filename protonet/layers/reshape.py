@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr
 
@@ -18,6 +20,7 @@ class Reshape(Layer):
     is_view = True
     shares_memory = True
     kind = "shape"
+    refuses: ClassVar[dict[str, str]] = {"pixelshuffler": "pixel shuffling is not supported"}
     examples = (
         Example(
             'layer { name: "l" type: "Reshape" bottom: "x" top: "y" '

@@ -20,6 +20,7 @@ class ScaleLayer(Layer):
     may_run_in_place = True
     kind = "normalisation"
     follows = True
+    refuses = dict.fromkeys(("min_value", "max_value"), "bounds are not supported")
     examples = (
         Example(
             'layer { name: "scale1" type: "Scale" bottom: "x" top: "y" '

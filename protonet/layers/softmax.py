@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
+from protonet.layers.forks import SOFTMAX
 from protonet.program import Builder, Expr, F
 
 
@@ -18,6 +19,7 @@ class Softmax(Layer):
     may_run_in_place = True
     backward_reads = ("tops",)
     kind = "activation"
+    refuses = SOFTMAX
     examples = (
         Example(
             'layer { name: "prob" type: "Softmax" bottom: "x" top: "y" }',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, count, register
+from protonet.layers.forks import LOSS, SOFTMAX, without
 from protonet.layers.loss import (
     BATCH_SIZE,
     FULL,
@@ -33,8 +34,9 @@ class SoftmaxWithLoss(Layer):
     param = "softmax_param"
     bottoms = (2, 2)
     is_loss = True
-    honours = ("normalization", "weight_by_label_freqs")
     keeps = ()
+    refuses = SOFTMAX
+    refuses_in_loss = without(LOSS, "normalization: PRE_FIXED", "weight_by_label_freqs")
     examples = (
         Example(
             'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" }',

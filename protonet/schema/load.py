@@ -10,11 +10,14 @@ from typing import Any
 from protonet.diagnostics import NetError, Source, Span
 from protonet.schema.bind import bind
 from protonet.schema.mistaken import parsed
-from protonet.schema.pool import message
+from protonet.schema.pool import Message, message
 from protonet.schema.sourcemap import SourceMap
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 _NETS = ("net", "train_net")
+
+# A path, a prototxt's text, one under a name of its own, or a message.
+Readable = str | os.PathLike[str] | Source | Message
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Loaded:
         return os.path.dirname(self.source.name) if self.source else ""
 
 
-def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Loaded:
+def load(source: Readable, kind: str = "NetParameter") -> Loaded:
     """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""
     if hasattr(source, "DESCRIPTOR"):
         return _from_message(source, kind)
@@ -83,7 +86,7 @@ def _known(tree: Tree) -> dict[str, int]:
     }
 
 
-def open_source(source: str | os.PathLike[str]) -> Source:
+def open_source(source: str | os.PathLike[str] | Source) -> Source:
     """Read a path, or take a text as it is, or under a name of its own."""
     if isinstance(source, Source):
         return source

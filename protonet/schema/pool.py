@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 _DESCRIPTORS = Path(__file__).with_name("caffe.desc")
 _ONE_AT_A_TIME = RLock()
 _FIRST_ADDED = 100_000
+Message = Any  # google.protobuf's messages have no static type; their fields are Caffe's
 _KINDS = {bool: "bool", int: "int32", float: "float", str: "string"}
 _added: dict[str, dict[str, object]] = {}
 _classes: dict[str, Any] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -242,29 +241,3 @@ def _named(scores: Sequence[Score]) -> dict[str, float]:
             number += 1
         named[name] = score.value
     return named
-
-
-KINDS = ("auto", "caffe", "rich", "json", "none")
-
-
-def open_log(kind: str, board: str | None = None) -> Log:
-    """The log that ``--log`` names; ``auto`` is a progress bar on a terminal, lines on a pipe.
-
-    Lines go where Caffe's go, to stderr; to stdout where only that is no terminal, so that
-    ``| tee train.log`` takes them too.
-    """
-    from protonet.training.progress import ProgressLog
-
-    if kind not in KINDS:
-        raise NetError(f"the log {kind!r} is unknown", None, f"it is one of {', '.join(KINDS)}")
-    logs: list[Log] = []
-    lines = sys.stdout if sys.stderr.isatty() and not sys.stdout.isatty() else sys.stderr
-    if kind == "rich" or (kind == "auto" and sys.stderr.isatty()):
-        logs.append(ProgressLog(quiet=kind == "auto" and lines is sys.stdout))
-    if kind == "caffe" or (kind == "auto" and not lines.isatty()):
-        logs.append(CaffeLog(lines))
-    if kind == "json":
-        logs.append(JsonLog(sys.stdout))
-    if board is not None:
-        logs.append(BoardLog(board))
-    return Logs(logs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ import torch
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
+from protonet.schema.pool import Message
 from protonet.training.nets import Weight
 from protonet.training.updates import OPTIMIZERS, CaffeOptimizer
 
@@ -27,7 +27,7 @@ _SETTINGS = {
 }
 
 
-def optimizer(method: str, solver: Any, weights: Sequence[Weight]) -> CaffeOptimizer:
+def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeOptimizer:
     """An optimiser for a SolverParameter, one group for each pair of multipliers."""
     cls = OPTIMIZERS[method]
     settings = {ours: getattr(solver, theirs) for theirs, ours in _SETTINGS.items()}

@@ -10,9 +10,9 @@ from typing import Any
 
 from protonet.api import read
 from protonet.diagnostics import NetError, raise_all
-from protonet.schema.load import Loaded, load
+from protonet.schema.load import Loaded, Readable, load
 from protonet.schema.lookup import found
-from protonet.schema.pool import message
+from protonet.schema.pool import Message, message
 from protonet.schema.sourcemap import Path as FieldPath
 from protonet.schema.sourcemap import SourceMap
 from protonet.training.settings import method, problems
@@ -49,7 +49,7 @@ class Plan:
         return NetError(what, self.places.span(field), hint)
 
 
-def plan(source: Any, stages: Sequence[str] = (), level: int = 0) -> Plan:
+def plan(source: Readable, stages: Sequence[str] = (), level: int = 0) -> Plan:
     """The plan of a solver: a path, a text or a SolverParameter message.
 
     ``stages`` and ``level`` are added to train_state, as caffe's flags are.
@@ -78,7 +78,7 @@ def plan(source: Any, stages: Sequence[str] = (), level: int = 0) -> Plan:
     )
 
 
-def net_plan(source: Any, phase: str, stages: Sequence[str] = (), level: int = 0) -> NetPlan:
+def net_plan(source: Readable, phase: str, stages: Sequence[str] = (), level: int = 0) -> NetPlan:
     """The plan of a net on its own, for ``protonet test`` and ``time``."""
     loaded = read(source)
     net = message("NetParameter")
@@ -154,7 +154,7 @@ class _Reader:
         loaded = read(path_found)
         return NetPlan(loaded, phase, loaded.folder, f"{path[0]} file: {path_found}")
 
-    def nested(self, net: Any, path: FieldPath) -> Loaded:
+    def nested(self, net: Message, path: FieldPath) -> Loaded:
         """A net that stands in the solver's own text, with its places there."""
         moves: dict[FieldPath, FieldPath] = {
             (field.name,): (*path, field.name) for field in net.DESCRIPTOR.fields
@@ -163,7 +163,7 @@ class _Reader:
         own.CopyFrom(net)
         return read(replace(self.loaded, message=own, sourcemap=self.map.moved(moves)))
 
-    def with_state(self, made: NetPlan, state: Any, field: FieldPath) -> NetPlan:
+    def with_state(self, made: NetPlan, state: Message, field: FieldPath) -> NetPlan:
         """The net under a NetState of the solver, which adds stages and replaces the level."""
         if state.HasField("phase") and _PHASES[state.phase] != made.phase:
             what = f"the state of a {made.phase} net can't have the phase {_PHASES[state.phase]}"

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from protonet.arrays import Array
+from protonet.data.position import Position
 
 _SEEDS = 2**32
 
@@ -35,7 +36,7 @@ def marked(device: torch.device) -> Callable[[], None]:
     return back
 
 
-def random_state(device: torch.device) -> dict[str, Any]:
+def random_state(device: torch.device) -> Position:
     """The state of all three, and of the GPU's, as JSON can hold it."""
     version, words, gauss = random.getstate()
     kind, keys, place, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002

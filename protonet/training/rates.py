@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from protonet.schema.pool import Message
+
 
 @dataclass
 class Progress:
@@ -21,7 +23,7 @@ class Progress:
     last_event: int = 0
 
 
-def learning_rate(solver: Any, progress: Progress) -> float:
+def learning_rate(solver: Message, progress: Progress) -> float:
     """The rate of the iteration about to be applied, in single precision as Caffe's.
 
     Counts current_step on, where the policy has one. Source: SGDSolver::GetLearningRate;
@@ -39,7 +41,7 @@ def learning_rate(solver: Any, progress: Progress) -> float:
     return float(np.float32(rate))
 
 
-def momentum(solver: Any, progress: Progress, rate: float) -> float:
+def momentum(solver: Message, progress: Progress, rate: float) -> float:
     """The momentum of an iteration. Source: SGDSolver::GetMomentum of NVCaffe."""
     if solver.momentum_policy == "poly":
         share = (progress.iteration / solver.max_iter) ** solver.momentum_power
@@ -50,42 +52,42 @@ def momentum(solver: Any, progress: Progress, rate: float) -> float:
     return float(solver.momentum)
 
 
-def _fixed(solver: Any, _progress: Progress) -> float:
+def _fixed(solver: Message, _progress: Progress) -> float:
     return float(solver.base_lr)
 
 
-def _step(solver: Any, progress: Progress) -> float:
+def _step(solver: Message, progress: Progress) -> float:
     progress.current_step = progress.iteration // solver.stepsize
     return _stepped(solver, progress)
 
 
-def _exp(solver: Any, progress: Progress) -> float:
+def _exp(solver: Message, progress: Progress) -> float:
     return float(solver.base_lr * solver.gamma**progress.iteration)
 
 
-def _inv(solver: Any, progress: Progress) -> float:
+def _inv(solver: Message, progress: Progress) -> float:
     return float(solver.base_lr * (1 + solver.gamma * progress.iteration) ** -solver.power)
 
 
-def _multistep(solver: Any, progress: Progress) -> float:
+def _multistep(solver: Message, progress: Progress) -> float:
     step = progress.current_step
     if step < len(solver.stepvalue) and progress.iteration >= solver.stepvalue[step]:
         progress.current_step += 1
     return _stepped(solver, progress)
 
 
-def _poly(solver: Any, progress: Progress) -> float:
+def _poly(solver: Message, progress: Progress) -> float:
     left = 1 - progress.iteration / solver.max_iter
     least = solver.min_lr
     return float(least + (solver.base_lr - least) * left**solver.power)
 
 
-def _sigmoid(solver: Any, progress: Progress) -> float:
+def _sigmoid(solver: Message, progress: Progress) -> float:
     away = -solver.gamma * (progress.iteration - solver.stepsize)
     return float(solver.base_lr / (1 + math.exp(min(away, 700.0))))
 
 
-def _plateau(solver: Any, progress: Progress) -> float:
+def _plateau(solver: Message, progress: Progress) -> float:
     """One step down where the smoothed loss has not fallen for plateau_winsize iterations."""
     if progress.smoothed_loss < progress.minimum_loss:
         progress.minimum_loss = progress.smoothed_loss
@@ -98,13 +100,13 @@ def _plateau(solver: Any, progress: Progress) -> float:
     return _stepped(solver, progress)
 
 
-def _multifixed(solver: Any, progress: Progress) -> float:
+def _multifixed(solver: Message, progress: Progress) -> float:
     stages = zip(solver.stageiter, solver.stagelr, strict=True)
     rates = [rate for end, rate in stages if progress.iteration <= end]
     return float(rates[0] if rates else solver.stagelr[-1])
 
 
-def _stepped(solver: Any, progress: Progress) -> float:
+def _stepped(solver: Message, progress: Progress) -> float:
     return float(solver.base_lr * solver.gamma**progress.current_step)
 
 

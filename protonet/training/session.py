@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,11 +15,13 @@ from protonet.data.definition import fresh_seed
 from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.runtime.sharing import share_weights
+from protonet.schema.load import Readable
 from protonet.schema.lookup import found
 from protonet.training.evaluate import Score
 from protonet.training.gpu import gpu_told
 from protonet.training.gradients import Gradients
-from protonet.training.log import Log, open_log
+from protonet.training.log import Log
+from protonet.training.log_kinds import open_log
 from protonet.training.loop import solve
 from protonet.training.memory import keep_memory
 from protonet.training.nets import Net, open_net
@@ -53,7 +54,7 @@ class Trained:
 
 
 def train(
-    solver: str | os.PathLike[str] | Plan | Any,
+    solver: Readable | Plan,
     *,
     weights: str | Sequence[str] = (),
     snapshot: str | None = None,

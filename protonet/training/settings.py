@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from protonet.diagnostics import did_you_mean
+from protonet.schema.pool import Message
 
 # A problem: what is wrong, the path of the field, what would be right.
 Problem = tuple[str, tuple[str | int, ...], str | None]
@@ -32,12 +32,12 @@ _OF_OTHERS = {
 }
 
 
-def method(solver: Any) -> str:
+def method(solver: Message) -> str:
     """The name of the method, from type or from the old solver_type."""
     return METHODS[solver.solver_type] if solver.HasField("solver_type") else str(solver.type)
 
 
-def problems(solver: Any) -> Iterator[Problem]:
+def problems(solver: Message) -> Iterator[Problem]:
     """Everything that is unknown or contradictory in a SolverParameter."""
     yield from _nets(solver)
     yield from _tests(solver)
@@ -47,7 +47,7 @@ def problems(solver: Any) -> Iterator[Problem]:
     yield from _forks(solver)
 
 
-def _nets(solver: Any) -> Iterator[Problem]:
+def _nets(solver: Message) -> Iterator[Problem]:
     fields = ("net", "net_param", "train_net", "train_net_param")
     given = [name for name in fields if solver.HasField(name)]
     if not given:
@@ -57,7 +57,7 @@ def _nets(solver: Any) -> Iterator[Problem]:
         yield what, (name,), f"it takes one of {', '.join(fields)}"
 
 
-def _tests(solver: Any) -> Iterator[Problem]:
+def _tests(solver: Message) -> Iterator[Problem]:
     generic = solver.HasField("net") or solver.HasField("net_param")
     own = len(solver.test_net) + len(solver.test_net_param)
     iterations = len(solver.test_iter)
@@ -77,7 +77,7 @@ def _tests(solver: Any) -> Iterator[Problem]:
             yield f"test_iter can't be below 0, it is {count}", ("test_iter", index), None
 
 
-def _method(solver: Any) -> Iterator[Problem]:
+def _method(solver: Message) -> Iterator[Problem]:
     if solver.HasField("type") and solver.HasField("solver_type"):
         what = "the old solver_type and the new type are both given"
         yield what, ("solver_type",), "keep one of them"
@@ -96,7 +96,7 @@ def _method(solver: Any) -> Iterator[Problem]:
         yield what, ("regularization_type",), "it is L1 or L2"
 
 
-def _policy(solver: Any) -> Iterator[Problem]:
+def _policy(solver: Message) -> Iterator[Problem]:
     policy = solver.lr_policy
     if policy not in _NEEDED:
         hint = did_you_mean(policy, _NEEDED) or f"it is one of {', '.join(_NEEDED)}"
@@ -116,7 +116,7 @@ def _policy(solver: Any) -> Iterator[Problem]:
     yield from _steps(solver)
 
 
-def _steps(solver: Any) -> Iterator[Problem]:
+def _steps(solver: Message) -> Iterator[Problem]:
     policy, values = solver.lr_policy, list(solver.stepvalue)
     if policy == "multistep" and not values:
         yield "lr_policy 'multistep' needs stepvalue", ("lr_policy",), "give stepvalue, or 'fixed'"
@@ -133,7 +133,7 @@ def _steps(solver: Any) -> Iterator[Problem]:
             yield what, ("lr_policy",), "give both once for each stage"
 
 
-def _numbers(solver: Any) -> Iterator[Problem]:
+def _numbers(solver: Message) -> Iterator[Problem]:
     for name, fewest in _FEWEST.items():
         value = getattr(solver, name)
         if value < fewest:
@@ -142,7 +142,7 @@ def _numbers(solver: Any) -> Iterator[Problem]:
         yield f"display can't be below 0, it is {solver.display}", ("display",), None
 
 
-def _forks(solver: Any) -> Iterator[Problem]:
+def _forks(solver: Message) -> Iterator[Problem]:
     for name, hint in _OF_OTHERS.items():
         if solver.HasField(name) and getattr(solver, name):
             yield f"{name} is a fork's, not supported", (name,), hint

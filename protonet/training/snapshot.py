@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from protonet.arrays import Array
+from protonet.data.position import Position
 from protonet.diagnostics import NetError
 from protonet.files import replacing_together, write_whole
 from protonet.schema.lookup import found
@@ -62,7 +63,7 @@ def write_snapshot(
     return paths[-1]
 
 
-def read_snapshot(path: str) -> tuple[SolverState, dict[str, Any] | None]:
+def read_snapshot(path: str) -> tuple[SolverState, Position | None]:
     """A solver state, and the position beside it where there is one that belongs to it."""
     state = read_solver_state(path)
     stem = path.removesuffix(".h5").removesuffix(".solverstate")
@@ -70,7 +71,7 @@ def read_snapshot(path: str) -> tuple[SolverState, dict[str, Any] | None]:
     if not beside.is_file():
         return state, None
     try:
-        position: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        position: Position = json.loads(beside.read_text(encoding="utf-8"))
         same = position["iteration"] == state.iteration
         same = same and position["history_crc32"] == fingerprint(state.history)
     except (ValueError, KeyError, TypeError):
@@ -108,7 +109,7 @@ def fingerprint(history: Sequence[Array]) -> int:
     return value
 
 
-def position(net: Net, tests: Sequence[Net]) -> dict[str, Any]:
+def position(net: Net, tests: Sequence[Net]) -> Position:
     """Where this process stands in its data, and its random numbers."""
     return {
         "train": net.data_state(),

@@ -16,7 +16,7 @@ from protonet.diagnostics import NetError, did_you_mean
 from protonet.files import replacing
 from protonet.layers import REGISTRY
 from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
-from protonet.schema.pool import message, message_class
+from protonet.schema.pool import Message, message, message_class
 from protonet.schema.sniff import foreign
 from protonet.schema.upgrade_v1 import type_name
 from protonet.schema.wire import BYTES, WireError, WireField, fields, header
@@ -160,7 +160,7 @@ def _damaged(content: Content, layers: Sequence[StoredLayer], error: WireError) 
     return NetError(f"{content.name} is damaged {where}: {error.message}", None, size)
 
 
-def definition(net: StoredNet) -> Any:
+def definition(net: StoredNet) -> Message:
     """The NetParameter of a caffemodel without its blobs, as it is written there.
 
     NetError where the schema can't read it: a fork's own fields under numbers of another's.
@@ -174,7 +174,7 @@ def definition(net: StoredNet) -> Any:
 
 def write_caffemodel(
     path: str | os.PathLike[str],
-    net: Any,
+    net: Message,
     blobs: Mapping[str, Sequence[Array]],
     diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
@@ -202,7 +202,7 @@ def write_caffemodel(
         file.writelines(parts)
 
 
-def refuse_unknown(net: Any, blobs: Mapping[str, Any]) -> None:
+def refuse_unknown(net: Message, blobs: Mapping[str, Any]) -> None:
     """NetError where blobs are given for a layer that the net has not, or for two of one name."""
     names = [layer.name for layer in net.layer]
     for name in blobs:
@@ -211,7 +211,7 @@ def refuse_unknown(net: Any, blobs: Mapping[str, Any]) -> None:
     refuse_twins(net)
 
 
-def refuse_twins(net: Any) -> None:
+def refuse_twins(net: Message) -> None:
     """NetError where several layers with parameters have one name: weights have only names."""
     kinds = [layer for layer in net.layer if getattr(REGISTRY.get(layer.type), "blobs", ())]
     for name, times in Counter(layer.name for layer in kinds).items():

@@ -14,6 +14,7 @@ from protonet.arrays import Array
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
+from protonet.schema.pool import Message
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
@@ -110,7 +111,7 @@ def _lazy(what: str, dataset: Any, diff: LazyBlob | None = None) -> LazyBlob:
 
 def write_hdf5(
     path: str | os.PathLike[str],
-    net: Any,
+    net: Message,
     blobs: Mapping[str, Sequence[Array | None]],
     diffs: Mapping[str, Sequence[Array]] | None = None,
 ) -> None:
@@ -140,7 +141,7 @@ def _names_checked() -> Iterator[None]:
         raise NetError(what, None, "write a .caffemodel") from None
 
 
-def _shared(net: Any) -> set[tuple[str, int]]:
+def _shared(net: Message) -> set[tuple[str, int]]:
     """The blobs that belong to an earlier layer, by ``param { name }``. Net::AppendParam."""
     seen: set[str] = set()
     found = set()
@@ -155,7 +156,7 @@ def _shared(net: Any) -> set[tuple[str, int]]:
 
 def _write_group(
     group: Any,
-    net: Any,
+    net: Message,
     blobs: Mapping[str, Sequence[Array | None]],
     shared: set[tuple[str, int]] | None,
 ) -> None:

@@ -10,6 +10,7 @@ from protonet.api import graph_of, read
 from protonet.graph import Graph
 from protonet.graph.cost import costs
 from protonet.graph.graph import Value
+from protonet.schema.load import Readable
 from protonet.selection import Selection, Shapes
 
 _SINGLE = 4  # bytes of an element in single precision
@@ -44,7 +45,7 @@ class Figures:
 
 
 def figures(
-    source: Any, shape: Sequence[int] | None = None, named: Shapes | None = None
+    source: Readable, shape: Sequence[int] | None = None, named: Shapes | None = None
 ) -> Figures:
     """The figures of a net whose first input has a shape; by default one image of its own size.
 
@@ -64,7 +65,9 @@ def figures(
     )
 
 
-def at_shape(source: Any, phase: str, shape: Sequence[int] | None, named: Shapes | None) -> Graph:
+def at_shape(
+    source: Readable, phase: str, shape: Sequence[int] | None, named: Shapes | None
+) -> Graph:
     """The graph of a phase whose images have a shape, and whose other inputs its batch size."""
     own = graph_of(source, Selection.of(phase, shapes=named))
     if not own.inputs or (named and not shape):

@@ -10,7 +10,8 @@ import pytest
 
 import protonet
 from protonet.diagnostics import IgnoredFields
-from protonet.schema.forks import IGNORED, REFUSED
+from protonet.layers import REGISTRY, Layer, ignored_fields
+from protonet.schema.forks import IGNORED
 from protonet.schema.pool import message, message_class
 
 # What layers of Caffe's own do with the forks' fields, and the test that holds it.
@@ -39,6 +40,19 @@ NAMED = (
 )
 
 
+def refused_fields():
+    """What layer types refuse, by their messages; of a message that several share, all of it."""
+    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
+    found = {"LossParameter": set(Layer.refuses_in_loss)}
+    for cls in REGISTRY.values():
+        if cls.param and cls.type != "Convolution3D":  # which may take Convolution's message
+            found.setdefault(fields[cls.param].message_type.name, set()).update(cls.refuses)
+    return found
+
+
+IGNORED_BY_ALL = {**IGNORED, **ignored_fields()}
+
+
 def own_messages():
     """The messages of BVLC's LayerParameter, with LayerParameter and NetParameter themselves."""
     layer = message("LayerParameter").DESCRIPTOR
@@ -48,7 +62,7 @@ def own_messages():
 
 @pytest.mark.parametrize("name", own_messages())
 def test_every_field_of_a_fork_is_placed(name):
-    places = [set(IGNORED.get(name, ())), set(REFUSED.get(name, ())), DONE.get(name, set())]
+    places = [IGNORED_BY_ALL.get(name, ()), refused_fields().get(name, ()), DONE.get(name, ())]
     for field in message_class(name).DESCRIPTOR.fields:
         if field.number < 10000 or field.name == "engine":
             continue
@@ -57,11 +71,21 @@ def test_every_field_of_a_fork_is_placed(name):
         assert sum(field.name in place for place in places) == 1, field.name
 
 
-@pytest.mark.parametrize("table", [IGNORED, REFUSED])
+@pytest.mark.parametrize("table", [IGNORED_BY_ALL, refused_fields()])
 def test_the_tables_name_fields_that_there_are(table):
     for name, fields in table.items():
         known = message_class(name).DESCRIPTOR.fields_by_name
         assert all(field.partition(":")[0] in known for field in fields), name
+
+
+def test_types_of_one_message_refuse_the_same():
+    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
+    tables = {}
+    for cls in REGISTRY.values():
+        if cls.param:
+            tables.setdefault(fields[cls.param].message_type.name, []).append(cls.refuses)
+    for name, found in tables.items():
+        assert all(table == found[0] for table in found), name
 
 
 def test_ignored_fields_are_named_in_a_warning():

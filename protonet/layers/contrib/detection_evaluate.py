@@ -21,6 +21,8 @@ class DetectionEvaluate(Layer):
     bottoms = (2, 2)
     grows = 2
     kind = "metric"
+    # An evaluation compares in units of the image.
+    ignores = ("name_size_file", "resize_param")
     examples = (
         Example(
             'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y" '

@@ -22,6 +22,8 @@ class DetectionOutput(Layer):
     bottoms = (3, 4)
     grows = 2
     kind = "metric"
+    # Files and pictures beside the boxes.
+    ignores = ("save_output_param", "visualize", "visualize_threshold", "save_file")
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '

@@ -19,6 +19,7 @@ class LstmLayer(Layer):
 
     param = "lstm_param"
     keeps = ("bottoms", "tops")
+    ignores = ("paramq", "scale_in", "scale_out", "a_min", "a_max")
     examples = (
         Example(
             'layer { name: "l" type: "Lstm" bottom: "x" top: "y" lstm_param { num_output: 4 } }',

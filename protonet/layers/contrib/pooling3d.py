@@ -19,7 +19,6 @@ class Pooling3D(Layer):
     """
 
     param = "pooling3d_param"
-    honours = ("kernel_depth", "temporal_stride")
     examples = (
         Example(
             'layer { name: "pool1" type: "Pooling3D" bottom: "x" top: "y" pooling3d_param '

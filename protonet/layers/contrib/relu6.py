@@ -1,6 +1,7 @@
 """ReLU6: keep what is positive, up to 6."""
 
 from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.forks import RELU
 from protonet.program import Builder, Expr, F, single
 
 
@@ -15,6 +16,7 @@ class ReLU6(Layer):
     may_run_in_place = True
     kind = "activation"
     follows = True
+    refuses = RELU
     examples = (
         Example(
             'layer { name: "relu1" type: "ReLU6" bottom: "x" top: "y" }',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.forks import LOSS, without
 from protonet.layers.loss import BATCH_SIZE, NONE, PRE_FIXED, VALID, check_batch, normalization
 from protonet.program import Builder, Expr, F, number
 
@@ -21,7 +22,7 @@ class SmoothL1LossOHEM(Layer):
     tops = (1, 2)
     constants = (2,)
     is_loss = True
-    honours = ("normalization",)
+    refuses_in_loss = without(LOSS, "normalization: PRE_FIXED")
     examples = (
         Example(
             'layer { name: "l" type: "SmoothL1LossOHEM" bottom: "x" bottom: "target" '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
+from protonet.layers.forks import LOSS, SOFTMAX, without
 from protonet.layers.loss import (
     BATCH_SIZE,
     FULL,
@@ -30,7 +31,8 @@ class SoftmaxWithLossOHEM(Layer):
     bottoms = (2, 2)
     tops = (1, 3)
     is_loss = True
-    honours = ("normalization",)
+    refuses = SOFTMAX
+    refuses_in_loss = without(LOSS, "normalization: PRE_FIXED")
     examples = (
         Example(
             'layer { name: "l" type: "SoftmaxWithLossOHEM" bottom: "x" bottom: "label" '

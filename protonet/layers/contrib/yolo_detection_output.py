@@ -21,6 +21,7 @@ class YoloDetectionOutput(Layer):
     param = "yolo_detection_output_param"
     bottoms = (1, 2)
     grows = 2
+    ignores = ("label_map_file",)
     examples = (
         Example(
             'layer { name: "l" type: "YoloDetectionOutput" bottom: "x" top: "y" '

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from protonet.diagnostics import NetError
+from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
+from protonet.schema.pool import Message
 
 
 def attach_files(loaded: Loaded, lenient: bool = False) -> None:
-    """Read the matrix of each InfogainLoss that has none as a bottom into the layer's blobs.
+    """Read the file that a layer takes a blob from into the blobs of its definition.
 
     With ``lenient`` a file that is not there is passed over.
 
     A path is taken from the working directory, as Caffe takes it, else from the definition's own.
-    NetError where it can't be read. Source: InfogainLossLayer::LayerSetUp.
+    NetError where it can't be read.
     """
     for index, layer in enumerate(loaded.message.layer):
-        source = layer.infogain_loss_param.source
-        if layer.type != "InfogainLoss" or not source or len(layer.bottom) > 2:
+        cls = layer_class(layer)
+        field = cls.file_field(layer) if cls else ""
+        if cls is None or not field:
             continue
-        if lenient and not Path(found(source, loaded.folder)).exists():
+        name = getattr(getattr(layer, str(cls.param)), field)
+        if lenient and not Path(found(name, loaded.folder)).exists():
             continue
         try:
-            blob = _matrix(Path(found(source, loaded.folder)))
+            blob = _blob(Path(found(name, loaded.folder)))
         except NetError as error:
-            where = loaded.sourcemap.span(("layer", index, "infogain_loss_param", "source"))
+            where = loaded.sourcemap.span(("layer", index, str(cls.param), field))
             hint = "Caffe takes the path from the working directory"
-            what = f"layer {layer.name!r} (InfogainLoss): {error.message}"
+            what = f"layer {layer.name!r} ({layer.type}): {error.message}"
             raise NetError(what, where, hint) from None
         layer.blobs.add().CopyFrom(blob)
 
 
-def _matrix(path: Path) -> Any:
+def _blob(path: Path) -> Message:
     from protonet.schema.blobs import read_binaryproto, to_blob
 
     return to_blob(read_binaryproto(path))

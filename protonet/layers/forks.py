@@ -1,0 +1,50 @@
+"""What forks of Caffe add to messages that several layer types share, and why it is not done.
+
+What they add to a message of one type stands in the type's own class, unless it is much.
+"""
+
+from __future__ import annotations
+
+FUSED = "a layer fused into another is not supported; compile the net that it was made from"
+_DEEP = "the third axis is for Convolution3D and Pooling3D"
+_DEPTH = dict.fromkeys(("kernel_depth", "temporal_stride"), _DEEP)
+CONVOLUTION = {
+    **dict.fromkeys(("fuse_type", "fusion_type", "relu", "negative_slope", "coeff"), FUSED),
+    **dict.fromkeys(("eltwise_param", "relu_param"), FUSED),
+    **_DEPTH,
+    "temporal_pad": _DEEP,
+    "shape_offset": "an output of another size is not supported",
+}
+POOLING = {
+    **_DEPTH,
+    **dict.fromkeys(("pad_3d", "kernel_size_3d", "stride_3d"), _DEEP),
+    **dict.fromkeys(("blobs_lr", "blobs_a_min"), "learned pooling is not supported"),
+    "torch_pooling": "this rounding is not supported; use round_mode or ceil_mode",
+    "avg_include_pad": "an average without the padding is not supported",
+    "axis": "pooling over other axes is not supported",
+    "dilation": "dilated pooling is not supported",
+}
+RELU = {"fuse": FUSED}
+SOFTMAX = {
+    "normalize_type": "a loss of another normalisation than Softmax is not supported",
+    **dict.fromkeys(
+        ("hard_ratio", "hard_mining_label", "cutting_point"), "mining is not supported"
+    ),
+    "class_weight": "weights go into loss_param { class_weighting } as SegNet has it",
+    "label_smooth_factor": "smoothed labels are not supported",
+}
+LOSS = {
+    "label_smoothing": "smoothed labels are not supported",
+    "normalization: PRE_FIXED": "a fixed divisor is for SoftmaxWithLoss only",
+    "weight_by_label_freqs": "weights of classes are for SoftmaxWithLoss only",
+    "is_num_scale": "this normalisation is not supported; use normalization",
+}
+
+# In what precision and by what way a convolution is computed.
+QUANTISED = ("paramq", "params", "scale_in", "scale_out", "a_min", "a_max")
+WAYS = ("conv_algorithm", "conv_algos_override", "cudnn_convolution_algo_seeker", *QUANTISED)
+
+
+def without(refused: dict[str, str], *done: str) -> dict[str, str]:
+    """The fields that a type refuses which does some of those that others of its message don't."""
+    return {field: why for field, why in refused.items() if field not in done}
