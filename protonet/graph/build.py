@@ -11,7 +11,7 @@ from protonet.graph.ends import data_shapes, limit
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
 from protonet.graph.params import node_params
-from protonet.graph.splits import misweighed, overwrites
+from protonet.graph.splits import misweighed, overwrites, weights_of
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import flaw
 from protonet.layers.python import layer_class
@@ -248,11 +248,7 @@ class _GraphBuilder:
             self.errors.append(self.error(node, what, where, "give it once for each top"))
 
     def set_weights(self, node: Node, message: Message) -> None:
-        weights = list(message.loss_weight)
-        default = [1.0] if node.layer.is_loss and not weights else []
-        node.weights_implied = bool(default)
-        weights = (weights or default)[: len(node.outputs)]
-        node.loss_weights = tuple(weights + [0.0] * (len(node.outputs) - len(weights)))
+        node.loss_weights, node.weights_implied = weights_of(node)
         down = list(message.propagate_down)
         node.propagate_down = tuple(down) if down else (True,) * len(node.inputs)
 

@@ -133,5 +133,21 @@ class Graph:
 
         Source: Net::Init, RecurrentLayer::LayerSetUp.
         """
-        frozen = param.lr_mult == 0 and not param.owner.layer.trains_frozen
-        return not param.is_statistic and (self.force_backward or not frozen)
+        if param.is_statistic:
+            return False
+        if param.lr_mult or self.force_backward:
+            return True
+        return param.owner.layer.trains_frozen and _learns(param.owner)
+
+
+def _learns(node: Node) -> bool:
+    """Whether a blob of a layer, or of one that it depends on, is learned."""
+    seen, left = {node}, [node]
+    while left:
+        one = left.pop()
+        if any(param.lr_mult and not param.is_statistic for param in one.params):
+            return True
+        above = {value.producer for value in one.inputs} - seen
+        seen |= above
+        left += above
+    return False

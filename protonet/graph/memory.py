@@ -88,7 +88,7 @@ def _kept(graph: Graph, roots: dict[Value, Value]) -> dict[Node, int]:
     result: dict[Node, int] = {}
     for node in graph.nodes:
         result[node] = 0
-        if not _is_moving(node, moving):
+        if not _is_moving(graph, node, moving):
             continue
         moving.update(node.outputs)
         sides = {"bottoms": node.inputs, "tops": node.outputs}
@@ -100,9 +100,9 @@ def _kept(graph: Graph, roots: dict[Value, Value]) -> dict[Node, int]:
     return result
 
 
-def _is_moving(node: Node, moving: set[Value]) -> bool:
+def _is_moving(graph: Graph, node: Node, moving: set[Value]) -> bool:
     """Whether a gradient passes through a layer: to its parameters, or to what is above."""
-    if any(p.lr_mult and not p.is_statistic for p in node.params):
+    if any(graph.computes_gradient(param) for param in node.params):
         return True
     return any(
         value in moving and goes and index not in node.layer.constant_bottoms()

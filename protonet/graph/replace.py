@@ -43,6 +43,7 @@ def _node(run: Sequence[Node], layer: Layer, values: dict[Value, Value]) -> Node
         inputs=tuple(values[value] for value in first.inputs),
         params=tuple(param for part in run for param in part.params),
         loss_weights=last.loss_weights,
+        weights_implied=last.weights_implied,
         members=tuple(member for part in run for member in part.origin),
     )
     node.blobs = first.blobs if len(run) == 1 and layer is first.layer else _blobs(node)

@@ -22,6 +22,14 @@ def overwrites(node: Node, index: int, graph: Graph) -> str | None:
     return None
 
 
+def weights_of(node: Node) -> tuple[tuple[float, ...], bool]:
+    """The loss weight of each top, and whether it is implied: a loss that states none has 1."""
+    stated, tops = list(node.layer.message.loss_weight), len(node.outputs)
+    implied = node.layer.is_loss and not stated
+    weights = [1.0] if implied else stated[:tops]
+    return (*weights, *(0.0 for _ in range(tops - len(weights)))), implied
+
+
 def misweighed(node: Node) -> str | None:
     """What is wrong with the number of loss weights. Source: Layer::SetLossWeights, InsertSplits.
 

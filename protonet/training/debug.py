@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from protonet.graph import Node, Value
+from protonet.graph import Node, Param, Value
 from protonet.runtime.net import Values
 from protonet.runtime.stage import Stage
 from protonet.training.log import Log
@@ -40,9 +40,9 @@ def explained(net: Net, batch: Mapping[str, Tensor], log: Log) -> dict[str, Tens
     if results["objective"].requires_grad:
         results["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
     weights = _by_param(net)
-    moved = _moved(net.stages)
+    moved = _moved(net)
     for stage in reversed(net.stages):
-        for line in _backward_lines(stage, done.taken[stage.node], weights, moved):
+        for line in _backward_lines(net, stage, done.taken[stage.node], weights, moved):
             log.said(line)
     log.said(_norms(net))
     return results
@@ -103,17 +103,19 @@ def _by_param(net: Net) -> dict[Any, Tensor]:
     return {weight.param: weight.tensor for weight in net.weights()}
 
 
-def _moved(made: Sequence[Stage]) -> set[Value]:
+def _moved(net: Net) -> set[Value]:
     """The values that something learned comes before, which Caffe gives gradients. Net::Init."""
     moved: set[Value] = set()
-    for stage in made:
-        if _learns(stage.node) or moved.intersection(stage.node.inputs):
+    for stage in net.stages:
+        learned = any(_is_learned(net, param) for param in stage.node.params)
+        if learned or moved.intersection(stage.node.inputs):
             moved.update(stage.node.outputs)
     return moved
 
 
-def _learns(node: Node) -> bool:
-    return any(param.lr_mult and not param.is_statistic for param in node.params)
+def _is_learned(net: Net, param: Param) -> bool:
+    """Whether Caffe has a gradient of a blob to tell of. Source: Net::BackwardDebugInfo."""
+    return not param.is_statistic and bool(param.lr_mult or net.graph.force_backward)
 
 
 def _forward_lines(
@@ -127,7 +129,11 @@ def _forward_lines(
 
 
 def _backward_lines(
-    stage: Stage, taken: Mapping[Value, Tensor], weights: Mapping[Any, Tensor], moved: set[Value]
+    net: Net,
+    stage: Stage,
+    taken: Mapping[Value, Tensor],
+    weights: Mapping[Any, Tensor],
+    moved: set[Value],
 ) -> Iterator[str]:
     start = f"    [Backward] Layer {stage.node.name}"
     for value in stage.node.inputs:
@@ -136,7 +142,7 @@ def _backward_lines(
             yield f"{start}, bottom blob {value.blob} diff: {mean(grad):g}"
     for index, param in enumerate(stage.node.params):
         grad = weights[param].grad
-        if grad is not None and param.lr_mult and not param.is_statistic:
+        if grad is not None and _is_learned(net, param):
             yield f"{start}, param blob {index} diff: {mean(grad):g}"
 
 

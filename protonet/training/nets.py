@@ -221,7 +221,7 @@ def _compiled(
     graph = api.graph_of(plan.loaded, selection)
     outputs = _outputs(graph)
     training = plan.phase == "TRAIN"
-    if training and not any(any(node.loss_weights) for node in graph.nodes):
+    if training and not graph.has_loss:
         raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
     # Statistics and blobs stay as Caffe has them: a test net shares them with the training net.
     sinks = [node for node in graph.nodes if node.type == "HDF5Output"]

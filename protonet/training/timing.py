@@ -56,8 +56,7 @@ def open_timed(
     selection = Selection.of(plan.phase, shapes=given, allow_python=allow_python)
     graph = api.graph_of(plan.loaded, selection)
     outputs = [v.blob for v in graph.outputs if not v.producer.layer.is_data]
-    has_loss = any(any(node.loss_weights) for node in graph.nodes)
-    given_out = None if plan.phase == "TRAIN" and has_loss else outputs
+    given_out = None if graph.has_loss else outputs
     made = runnable(lowered(graph, given_out, title="time"), device)
     made.module.train(plan.phase == "TRAIN")
     for value in graph.inputs:

@@ -318,3 +318,27 @@ def test_a_long_chain():
     text = DATA.replace('"x"', '"x0"') + "".join(layer.format(i, i + 1) for i in range(3000))
     assert check(text) == []
     assert (protonet.compile(text)(torch.ones(2, 3)) == 1).all()
+
+
+LSTM = """layer {{ name: "l" type: "LSTM" bottom: "{}" bottom: "c" top: "y"
+          {} recurrent_param {{ num_output: 2 }} }}"""
+SEQUENCE = """layer { name: "i" type: "Input" top: "x" top: "c"
+              input_param { shape { dim: 2 dim: 3 dim: 4 } shape { dim: 2 dim: 3 } } }"""
+BELOW = """layer { name: "f" type: "InnerProduct" bottom: "x" top: "f"
+           inner_product_param { num_output: 4 axis: 2 } }"""
+STILL = "param { lr_mult: 0 }"
+
+
+@pytest.mark.parametrize(
+    "text, computed",
+    [
+        (SEQUENCE + LSTM.format("x", STILL), [True, True, True]),
+        (SEQUENCE + LSTM.format("x", STILL * 3), [False, False, False]),
+        (SEQUENCE + BELOW + LSTM.format("f", STILL * 3), [True, True, True]),
+        (SEQUENCE + BELOW.replace("bottom", f"{STILL} bottom"), [False, True]),
+        ("force_backward: true " + SEQUENCE + LSTM.format("x", STILL * 3), [True, True, True]),
+    ],
+)
+def test_caffe_computes_the_gradients_of_some_frozen_blobs(text, computed):
+    net = graph(text, "TRAIN")
+    assert [net.computes_gradient(param) for param in net.nodes[-1].params] == computed

@@ -120,6 +120,15 @@ def test_the_objective_may_be_named_and_stands_beside_named_blobs():
         assert "loss" not in found or torch.equal(found["objective"], 2 * found["loss"])
 
 
+def test_outside_of_training_the_objective_is_there_where_it_is_named():
+    import torch
+
+    x, label = torch.rand(4, 3), torch.zeros(4)
+    found = protonet.compile(LOSS, outputs=["objective", "loss"])(x, label)
+    assert torch.equal(found["objective"], 2 * found["loss"])
+    assert list(protonet.compile(LOSS, outputs=["loss"])(x, label)) == ["loss"]
+
+
 def test_a_net_without_a_loss_has_no_objective():
     lossless = LOSS[: LOSS.index('layer { name: "loss"')]
     with pytest.raises(protonet.NetError, match="no blob 'objective'"):

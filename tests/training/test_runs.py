@@ -349,6 +349,22 @@ def test_what_does_not_learn_counts_in_no_norm(folder):
     assert not any(np.any(b.diff) for la in net.layer if la.name == "ip1" for b in la.blobs)
 
 
+def test_under_force_backward_what_is_frozen_counts_in_the_norm_and_stays(folder):
+    frozen = 'bottom: "data" top: "ip1" param {{ lr_mult: 0 }} param {{ lr_mult: 0 }}'
+    still = solved.NET.replace('bottom: "data" top: "ip1"', frozen)
+    norms, weights = [], []
+    for net in (solved.NET, "force_backward: true\n" + still, still):
+        solved.write(
+            folder, "max_iter: 1\nclip_gradients: 1e-6\n", net=net, shuffle=False, dropout=0
+        )
+        (line,) = (line for line in caffe_lines() if "Gradient clipping" in line)
+        norms.append(re.search(r"L2 norm ([\d.e-]+) >", line)[1])
+        weights.append(protonet.train("solver.prototxt", log="none").net.ip1.weight)
+    assert norms[0] == norms[1] != norms[2]
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[1], weights[2])
+
+
 def test_a_net_in_which_nothing_learns_runs_to_its_end(folder):
     frozen = " param {{ lr_mult: 0 }} param {{ lr_mult: 0 }} inner_product_param"
     net = solved.NET.replace(" inner_product_param", frozen)
