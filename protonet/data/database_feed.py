@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from protonet.data.buffers import new_array
-from protonet.data.databases import Record, open_reader
+from protonet.data.databases import open_reader
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.random import Mark
+from protonet.data.records import Record
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
@@ -75,7 +76,7 @@ class DatabaseFeed(Feed):
         if self._reader.count is not None and skip >= self._reader.count:
             what = f"rand_skip would skip {skip} records of {self._reader.count}"
             raise self.definition.error(what, "data_param", "rand_skip")
-        self._reader.take(skip)
+        self._reader.take(skip, slice(0))
 
     def _infer(self) -> None:
         """Shapes from the first record, as DataTransformer::InferBlobShape."""
@@ -108,7 +109,8 @@ class DatabaseFeed(Feed):
         others = (definition.rank - self._offset) % world
         count = others + (self._batch - 1) * world + 1
         self._offset += count
-        return self._reader.take(count)[others::world], self._transform.draw(self._batch)
+        records = self._reader.take(count, slice(others, None, world))
+        return records, self._transform.draw(self._batch)
 
     def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:
         records, draws = planned

@@ -105,17 +105,16 @@ def test_a_position_of_another_database_is_refused(feed_of):
         hdf5.restore(state)
 
 
-def test_train_and_test_share_one_environment(feed_of):
+def test_train_and_test_read_one_database(feed_of):
     one, other = feed_of(data_layer()), feed_of(data_layer())
     one.close()
     assert labels(other, 1) == [[0, 2, 4]]
-    other.close()
-    lmdb.open("raw_lmdb", readonly=True, lock=False).close()
 
 
 def test_open_elsewhere(feed_of):
+    """liblmdb takes a database once in a process; it is not asked."""
     with lmdb.open("raw_lmdb", readonly=True, lock=False):
-        refused(feed_of, "open elsewhere in this process", source="raw_lmdb")
+        assert labels(feed_of(data_layer()), 1) == [[0, 2, 4]]
 
 
 def test_a_read_only_folder(feed_of):

@@ -1,0 +1,140 @@
+"""A cursor over a LevelDB, in a folder of links, with every checksum looked at."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from protonet.data.extras import need
+from protonet.data.records import EVERY, Record, refuse_empty
+from protonet.diagnostics import NetError
+from protonet.reading import AGAIN, reading
+from protonet.schema.wire import WireError, varint
+
+_TABLES = (".ldb", ".sst")
+_FOOTER, _TRAILER = 48, 5
+_MAGIC = bytes.fromhex("57fb808b247547db")
+
+
+class LevelReader:
+    """A cursor over a LevelDB.
+
+    LevelDB writes into what it opens and lets one process in. It is given a folder of links
+    instead, so that the database stays as it is, may be read-only, and may be read by many.
+    """
+
+    def __init__(self, path: Path) -> None:
+        plyvel = need("plyvel", "a LevelDB")
+        if not (path / "CURRENT").exists():
+            hint = "a LevelDB is a folder with a file CURRENT"
+            if (path / "data.mdb").exists():
+                hint = "this is an LMDB: give data_param { backend: LMDB }"
+            raise NetError(f"{os.fspath(path)} is no LevelDB", None, hint)
+        self._path = path
+        self.count: int | None = None
+        self.number = 0
+        self._last = ""
+        self._folder = tempfile.TemporaryDirectory(prefix="protonet-leveldb-")
+        self._iterator = self._database = None
+        try:
+            with reading(path, "is a LevelDB that can't be opened"):
+                _link(path, Path(self._folder.name))
+                self._database = plyvel.DB(self._folder.name, paranoid_checks=True)
+            with self._whole():
+                self._iterator = self._database.raw_iterator(verify_checksums=True)
+                self._iterator.seek_to_first()
+                has_records = self._iterator.valid()
+            refuse_empty(path, has_records)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        after = f" after {self._last}" if self._last else ""
+        with reading(self._path, f"is a LevelDB that is damaged{after}"):
+            yield
+
+    def take(self, count: int, wanted: slice = EVERY) -> list[Record]:
+        """Copies of the records."""
+        return [self._next() for _ in range(count)][wanted]
+
+    def _next(self) -> Record:
+        assert self._iterator is not None
+        with self._whole():
+            record = Record(self.number, *self._iterator.item())
+            self._last = str(record)
+            self._iterator.next()
+            if self._iterator.valid():
+                self.number += 1
+            else:
+                self._iterator.seek_to_first()
+                self.number = 0
+        return record
+
+    def key(self) -> bytes:
+        """The key where it stands."""
+        assert self._iterator is not None
+        with self._whole():
+            return bytes(self._iterator.key())
+
+    def seek(self, key: bytes, number: int) -> bool:
+        """Stand at a key."""
+        assert self._iterator is not None
+        self.number = number
+        with self._whole():
+            self._iterator.seek(key)
+            return bool(self._iterator.valid() and self._iterator.key() == key)
+
+    def close(self) -> None:
+        """Close the database and take the links away."""
+        if self._iterator is not None:
+            self._iterator.close()
+        if self._database is not None:
+            self._database.close()
+        self._iterator = self._database = None
+        self._folder.cleanup()
+
+
+def _link(path: Path, folder: Path) -> None:
+    """Links to the tables, which never change, and copies of the few small files beside them."""
+    for file in path.iterdir():
+        if not file.is_file():
+            continue
+        if file.suffix in _TABLES:
+            _check_footer(file)
+            (folder / file.name).symlink_to(file.resolve())
+        elif file.name == "CURRENT" or file.name.startswith("MANIFEST") or file.suffix == ".log":
+            shutil.copy(file, folder / file.name)
+    current = (folder / "CURRENT").read_bytes()
+    if not re.fullmatch(rb"MANIFEST-\d+\n", current):
+        raise NetError(f"{os.fspath(path / 'CURRENT')} names no MANIFEST", None, AGAIN)
+
+
+def _check_footer(table: Path) -> None:
+    """NetError where the blocks that a table's end names do not lie within it.
+
+    No checksum is over that end, and LevelDB takes memory for whatever size it states.
+    Source: leveldb/doc/table_format.md.
+    """
+    with table.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _FOOTER))
+        footer = file.read(_FOOTER)
+    whole = len(footer) == _FOOTER and footer.endswith(_MAGIC)
+    try:
+        at = 0
+        for _ in range(2 if whole else 0):
+            offset, at = varint(footer, at, _FOOTER)
+            length, at = varint(footer, at, _FOOTER)
+            whole = whole and offset + length + _TRAILER + _FOOTER <= size
+    except WireError:
+        whole = False
+    if not whole:
+        what = f"{os.fspath(table)} is no whole table of a LevelDB: its end is damaged"
+        raise NetError(what, None, AGAIN)
