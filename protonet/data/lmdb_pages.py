@@ -137,17 +137,14 @@ class Pages:
 
     def nodes(self, page: bytes) -> list[tuple[int, int, int, int, int]]:
         """Each node of a page: low, high, flags, size of the key, and where the key begins."""
-        count = (_HEADER.unpack_from(page)[3] - _HEADER.size) // 2
-        found = []
-        for at in unpack_from(f"<{count}H", page, _HEADER.size):
-            if at + _NODE.size > len(page):
-                raise Damaged(f"page {_HEADER.unpack_from(page)[0]} is damaged")
-            node = *_NODE.unpack_from(page, at), at + _NODE.size
-            if node[4] + node[3] > len(page):
-                raise Damaged(f"page {_HEADER.unpack_from(page)[0]} is damaged")
-            found.append(node)
-        if not found:
-            raise Damaged(f"page {_HEADER.unpack_from(page)[0]} is empty")
+        number, _, _, lower, _ = _HEADER.unpack_from(page)
+        places = unpack_from(f"<{(lower - _HEADER.size) // 2}H", page, _HEADER.size)
+        last = len(page) - _NODE.size
+        if not places or max(places) > last:
+            raise Damaged(f"page {number} is damaged")
+        found = [(*_NODE.unpack_from(page, at), at + _NODE.size) for at in places]
+        if max(node[4] + node[3] for node in found) > len(page):
+            raise Damaged(f"page {number} is damaged")
         return found
 
     def children(self, page: bytes) -> list[tuple[bytes, int]]:

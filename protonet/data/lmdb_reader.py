@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import ge
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,17 @@ class LmdbReader:
         """Copies of the records, of which only those ``wanted`` are read."""
         passed: list[tuple[int, Node]] = []
         with self._whole():
-            for _ in range(count):
-                passed.append((self.number, self._leaf[self._at]))
-                self._advance()
-        return [Record(n, node.key, self._value(n, node)) for n, node in passed[wanted]]
+            while (left := count - len(passed)) > 0:
+                nodes = self._leaf[self._at : self._at + left]
+                passed += enumerate(nodes, self.number)
+                self._at += len(nodes)
+                self.number += len(nodes)
+                if self._at == len(self._leaf):
+                    self._next_leaf()
+        return [
+            Record(number, node.key, node.value if not node.page else self._value(number, node))
+            for number, node in passed[wanted]
+        ]
 
     def _value(self, number: int, node: Node) -> bytes | memoryview:
         try:
@@ -118,17 +126,13 @@ class LmdbReader:
         depth = self._pages.tree.depth
         found = self._pages.records(self._pages.page(page, self._pages.kind_at(depth - 1)))
         keys = [self._order(node.key) for node in found]
-        if any(one >= other for one, other in zip(keys, keys[1:], strict=False)):
+        if any(map(ge, keys, keys[1:])):
             raise Damaged(f"the keys of page {page} are not in order")
         return found
 
-    def _advance(self) -> None:
-        """Go one record on, after the last to the first."""
-        self._at += 1
-        self.number += 1
-        if self._at < len(self._leaf):
-            return
-        last = self._order(self._leaf[-1].key)
+    def _next_leaf(self) -> None:
+        """Stand at the first record of the next leaf, after the last at the database's first."""
+        last = self._leaf[-1].key
         while self._branches:
             children, chosen = self._branches.pop()
             if chosen + 1 < len(children):
@@ -140,5 +144,5 @@ class LmdbReader:
                 raise Damaged(f"it has {self.number:,} records, and states {self.count:,}")
             self._go_to_first()
             return
-        if self._order(self._leaf[0].key) <= last:  # or a page stands in the tree twice
+        if self._order(self._leaf[0].key) <= self._order(last):  # or a page stands there twice
             raise Damaged("its keys are not in order")
