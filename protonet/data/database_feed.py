@@ -55,11 +55,8 @@ class DatabaseFeed(Feed):
         self._transform = Transform(definition, seeds)
         self._color = True if parameter.force_encoded_color else self._transform.color
         path = definition.readable(parameter.source, "data_param", "source")
-        try:
+        with definition.placing("data_param", "source"):
             self._reader = open_reader(path, ("leveldb", "lmdb")[parameter.backend])
-        except NetError as error:
-            place = ("data_param", "source")
-            raise definition.error(error.message, *place, hint=error.hint) from None
         self._offset = 0
         try:
             self._skip_at_random(seeds)
@@ -109,7 +106,8 @@ class DatabaseFeed(Feed):
         others = (definition.rank - self._offset) % world
         count = others + (self._batch - 1) * world + 1
         self._offset += count
-        records = self._reader.take(count, slice(others, None, world))
+        with definition.placing("data_param", "source"):
+            records = self._reader.take(count, slice(others, None, world))
         return records, self._transform.draw(self._batch)
 
     def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:

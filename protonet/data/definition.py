@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ class Definition:
         """A NetError that names the layer and points at the field."""
         text = f"layer {self.layer.name!r} ({self.layer.type}): {message}"
         return NetError(text, self.where(*field), hint)
+
+    @contextmanager
+    def placing(self, *field: str | int, of: str = "") -> Iterator[None]:
+        """Give a NetError of the block that knows no place this field's; it is ``of`` a part."""
+        try:
+            yield
+        except NetError as error:
+            if error.span is not None or error.message.startswith("layer "):
+                raise
+            what = f"{of}: {error.message}" if of else error.message
+            raise self.error(what, *field, hint=error.hint) from None
 
     def path(self, name: str) -> Path:
         """A file's path: from the working directory as Caffe takes it, else from the net's folder.

@@ -68,13 +68,8 @@ class ImageFeed(Feed):
 
     def _listed(self) -> list[Entry]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")
-        try:
+        with self.definition.placing("image_data_param", "source"):
             return read_list(path)
-        except NetError as error:
-            if error.span is not None:
-                raise
-            place = ("image_data_param", "source")
-            raise self.definition.error(error.message, *place, hint=error.hint) from None
 
     def _skip_at_random(self, seeds: Seeds) -> None:
         if not self._p.rand_skip:
