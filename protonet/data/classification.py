@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protonet.data.image_files import Size, content, decode, resized
+from protonet.data.image_decode import decode
+from protonet.data.image_files import Size, content, resized
 from protonet.diagnostics import NetError
 
 Array = npt.NDArray[Any]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from protonet.data.buffers import new_array
-from protonet.data.datum import Image, planes
+from protonet.data.datum import planes
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
 from protonet.data.image_list import Entry, read_list
 from protonet.data.order import Order, OrderMark

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.cores import available_cores
-from protonet.data.datum import Image, parse_datum, pixels
+from protonet.data.datum import parse_datum, pixels
+from protonet.data.image_decode import Image
 from protonet.data.ordered import in_order
 from protonet.data.records import Reader, Record
 from protonet.diagnostics import NetError

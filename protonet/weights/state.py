@@ -13,6 +13,7 @@ from protonet.diagnostics import NetError
 from protonet.layers.blob import Layout
 from protonet.lowering import Lowered
 from protonet.runtime.place import Place, Places, places
+from protonet.reading import reading, taking
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
@@ -42,40 +43,35 @@ class State:
 
 def read_safetensors(path: str | os.PathLike[str]) -> State:
     """The tensors of a .safetensors file. NetError where it is damaged."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     name = os.fspath(path)
-    try:
+    with reading(name):
         file: Any = safe_open(name, framework="numpy")
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        hint = "copy or download it again"
-        raise NetError(f"{name} is damaged: {_plain(error)}", None, hint) from None
+        known = {key: (s.get_shape(), s.get_dtype()) for key, s in slices.items()}
     tensors = {
-        key: LazyBlob(tuple(s.get_shape()), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
-        for key, s in slices.items()
-        if (kind := s.get_dtype()) in _DTYPES
+        key: LazyBlob(tuple(shape), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
+        for key, (shape, kind) in known.items()
+        if kind in _DTYPES
     }
     return State(name, "safetensors", tensors, metadata)
 
 
 def _reader(file: Any, path: str, key: str, kind: str) -> Callable[[], Array]:
     def read() -> Array:
-        if kind != "BF16":  # which numpy has not
-            values: Array = file.get_tensor(key)
-            return values
-        from safetensors import safe_open
+        with reading(path, f"is damaged at the tensor {key!r}"):
+            if kind != "BF16":  # which numpy has not
+                values: Array = file.get_tensor(key)
+                return values
+            from safetensors import safe_open
 
-        with safe_open(path, framework="pt") as again:
-            widened: Array = again.get_tensor(key).float().numpy()
-        return widened
+            with safe_open(path, framework="pt") as again:
+                widened: Array = again.get_tensor(key).float().numpy()
+            return widened
 
     return read
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def read_pt(path: str | os.PathLike[str]) -> State:
@@ -94,19 +90,15 @@ def _loaded(name: str) -> Any:
 
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            mapped = zipfile.is_zipfile(name)
+    with reading(name, "is damaged, or not what torch.save writes"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mapped = zipfile.is_zipfile(name)
+        try:
             return torch.load(name, map_location="cpu", weights_only=True, mmap=mapped or None)
-    except pickle.UnpicklingError:
-        what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
-        hint = "save the state alone: torch.save(net.state_dict(), path)"
-        raise NetError(what, None, hint) from None
-    except Exception as error:  # noqa: BLE001 (torch.load raises what its parts raise)
-        hint = "copy or save it again"
-        what = f"{name} is damaged, or not what torch.save writes: {_plain(error)}"
-        raise NetError(what, None, hint) from None
+        except pickle.UnpicklingError:
+            what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
+            hint = "save the state alone: torch.save(net.state_dict(), path)"
+            raise NetError(what, None, hint) from None
 
 
 def _state_dict(name: str, loaded: Any) -> dict[str, Any]:

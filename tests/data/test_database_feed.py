@@ -187,7 +187,7 @@ def test_a_database_cut_off_while_it_is_read(feed_of):
         (b"\xff" * 12, "it is no Datum message"),
         (datum()[:-3], "it is no Datum message, or it is cut off"),
         (datum(data=b"abc"), "it states 1x2x2 = 4 values, and has 3"),
-        (datum(data=b"abc", encoded=True), "OpenCV can't decode its image"),
+        (datum(data=b"abc", encoded=True), "OpenCV can't decode it"),
         (datum(shape=(1, 3, 3)), "it gives 1x3x3, and the batch holds 1x2x2"),
         (datum(None), "it has no label"),
         (b"", "it states 0x0x0"),
