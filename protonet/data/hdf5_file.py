@@ -134,5 +134,5 @@ def _kind(dtype: Any, shape: Any) -> str:
 def open_hdf5(path: str | os.PathLike[str], what: str) -> Hdf5:
     """Open a file to read, for ``what``. NetError where it can't be, or is no HDF5."""
     library = need("h5py", what)
-    with reading(path, "is no whole HDF5 file"):
+    with reading(path, "is damaged, or no HDF5 file"):
         return Hdf5(os.fspath(path), library, library.File(path, "r"))

@@ -10,6 +10,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from protonet.diagnostics import NetError
 from protonet.files import replacing_together, write_whole
+from protonet.reading import reading
 from protonet.schema.pool import message
 from protonet.training.nets import Net
 from protonet.training.plan import Plan, found_path
@@ -29,6 +31,8 @@ from protonet.weights.solver_state import SolverState, read_solver_state, write_
 
 Array = npt.NDArray[Any]
 _BINARYPROTO = 1
+_OF_A_RANK = ("train", "tests", "random")
+_REMOVE = "remove it: the data will start at its first record"
 
 
 def names(plan: Plan, iteration: int) -> tuple[str, str, str]:
@@ -62,21 +66,35 @@ def write_snapshot(
     return paths[-1]
 
 
-def read_snapshot(path: str) -> tuple[SolverState, dict[str, Any] | None]:
+@dataclass(frozen=True)
+class Position:
+    """Where the processes of a run stood in their data, and what else a solver state leaves out."""
+
+    path: str
+    ranks: Sequence[Mapping[str, Any]]
+    losses: Sequence[float]
+    minimum_loss: float
+    last_event: int
+
+
+def read_snapshot(path: str) -> tuple[SolverState, Position | None]:
     """A solver state, and the position beside it where there is one that belongs to it."""
     state = read_solver_state(path)
     stem = path.removesuffix(".h5").removesuffix(".solverstate")
     beside = Path(f"{stem}.position.json")
     if not beside.is_file():
         return state, None
-    try:
-        position: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
-        same = position["iteration"] == state.iteration
-        same = same and position["history_crc32"] == fingerprint(state.history)
-    except (ValueError, KeyError, TypeError):
-        hint = "remove it: the data will start at its first record"
-        raise NetError(f"{beside} is no position that a snapshot left", None, hint) from None
-    return state, position if same else None
+    with reading(beside, "is no position that a snapshot left", _REMOVE):
+        saved: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        same = saved["iteration"] == state.iteration
+        if not same or saved["history_crc32"] != fingerprint(state.history):
+            return state, None
+        ranks = [
+            {key: rank[key] for key in ("train", "tests", "random")} for rank in saved["ranks"]
+        ]
+        losses = [float(loss) for loss in saved["losses"]]
+        best, event = float(saved["minimum_loss"]), int(saved["last_event"])
+        return state, Position(str(beside), ranks, losses, best, event)
 
 
 def _definition(net: Net) -> Any:
@@ -117,9 +135,14 @@ def position(net: Net, tests: Sequence[Net]) -> dict[str, Any]:
     }
 
 
-def restore_position(saved: Mapping[str, Any], net: Net, tests: Sequence[Net]) -> None:
-    """Go on in the data, and with the random numbers, where ``position`` was taken."""
-    net.restore_data(saved["train"])
-    for test, one in zip(tests, saved["tests"], strict=False):
-        test.restore_data(one)
-    restore_random(saved["random"], net.device)
+def restore_position(saved: Position, rank: int, net: Net, tests: Sequence[Net]) -> None:
+    """Go on in the data, and with the random numbers, where ``position`` was taken.
+
+    NetError where it is another net's, or is damaged.
+    """
+    own = saved.ranks[rank]
+    with reading(saved.path, "can't be taken up", _REMOVE):
+        net.restore_data(own["train"])
+        for test, one in zip(tests, own["tests"], strict=False):
+            test.restore_data(one)
+        restore_random(own["random"], net.device)

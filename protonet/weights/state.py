@@ -13,13 +13,14 @@ from protonet.diagnostics import NetError
 from protonet.layers.blob import Layout
 from protonet.lowering import Lowered
 from protonet.runtime.place import Place, Places, places
-from protonet.reading import reading, taking
+from protonet.reading import reading
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
 
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")
+_SLACK = 1 << 20  # what was expanded before it was saved holds one element for many
 _DTYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "f4"}
 
 
@@ -80,7 +81,13 @@ def read_pt(path: str | os.PathLike[str]) -> State:
     Nothing is executed: what would need code is a NetError.
     """
     name = os.fspath(path)
-    return State(name, "pt", {k: _tensor(v) for k, v in _state_dict(name, _loaded(name)).items()})
+    tensors = _state_dict(name, _loaded(name))
+    for key, tensor in tensors.items():
+        held = tensor.untyped_storage().nbytes()
+        if tensor.numel() * tensor.element_size() > held + _SLACK:
+            claimed = f"claims {tensor.numel():,} elements, but only {held:,} bytes are there"
+            raise NetError(f"{name}: the tensor {key!r} {claimed}")
+    return State(name, "pt", {key: _tensor(tensor) for key, tensor in tensors.items()})
 
 
 def _loaded(name: str) -> Any:

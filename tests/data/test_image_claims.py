@@ -72,9 +72,7 @@ def test_a_claim_of_a_gigapixel_is_refused(suffix):
         pytest.skip(f"this OpenCV writes no {suffix}")
     data = enlarged(suffix)
     for color in (None, True, False):
-        with pytest.raises(
-            ValueError, match=rf"it claims 32000x32000 .* {len(data):,} bytes"
-        ):
+        with pytest.raises(ValueError, match=rf"it claims 32000x32000 .* {len(data):,} bytes"):
             decoded(data, color)
 
 

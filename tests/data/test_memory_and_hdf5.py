@@ -132,7 +132,10 @@ def with_y(values):
             lambda: Path("b.h5").unlink(),
             "line 2 of the list: b.h5 can't be read: no such file or directory",
         ),
-        (lambda: Path("b.h5").write_text("no"), "line 2 of the list: b.h5 is no whole HDF5 file"),
+        (
+            lambda: Path("b.h5").write_text("no"),
+            "b.h5 is damaged, or no HDF5 file",
+        ),
         (lambda: Path("list.txt").write_text(" \n"), "names no HDF5 file"),
         (lambda: Path("list.txt").write_bytes(b"\x89HDF\xff"), "is no list of HDF5 files"),
         (lambda: Path("list.txt").unlink(), "no file or folder 'list.txt'"),
