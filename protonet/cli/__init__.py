@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from protonet.diagnostics import NetError, NetWarning
+from protonet.plain import plain
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -88,7 +89,7 @@ def _warn_once(
     """A warning as a line of its own, the first time that it is given."""
     if issubclass(category, NetWarning):
         if str(message) not in _WARNED:
-            print(f"warning: {message}", file=sys.stderr)
+            print(f"warning: {plain(str(message))}", file=sys.stderr)
         _WARNED.add(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
@@ -130,8 +131,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        print(f"{name}error: {error.strerror or error}", file=sys.stderr)
+        name = f"{plain(str(error.filename))}: " if error.filename else ""
+        print(f"{name}error: {error.strerror or plain(str(error))}", file=sys.stderr)
         code = 1
     except MemoryError:
         print("error: there is not enough memory for this net", file=sys.stderr)

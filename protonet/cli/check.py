@@ -10,6 +10,7 @@ import click
 from protonet.api import check_any, phases_without_data
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
+from protonet.plain import plain
 from protonet.schema.load import load_any
 from protonet.schema.upgrade import upgrade
 
@@ -37,7 +38,7 @@ def command(files: tuple[str, ...], style: str) -> None:
             problems, note = _more(file)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
-            click.echo(f"{file}: fine{note}")
+            click.echo(plain(f"{file}: fine{note}"))
     if style == "json":
         click.echo(json.dumps([_row(file, problem) for file, problem in found], indent=2))
     else:

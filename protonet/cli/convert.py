@@ -10,6 +10,7 @@ import click
 from protonet.cli.options import net_options
 from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError
+from protonet.plain import plain
 
 _MEANS = (".npy", ".binaryproto")
 
@@ -48,7 +49,7 @@ def command(
         write_mean(output, read_mean(weights))
     else:
         _convert(weights, prototxt, output, strict, faithful, options)
-    click.echo(output, err=True)
+    click.echo(plain(output), err=True)
 
 
 def _convert(

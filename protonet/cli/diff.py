@@ -12,6 +12,7 @@ import click
 from protonet.cli.options import net_options
 from protonet.graph import Graph
 from protonet.graph.difference import Change, differences
+from protonet.plain import plain
 
 
 def _both_phases(command: Any) -> Any:
@@ -70,6 +71,7 @@ def _graph(path: str, phase: str, options: dict[str, Any]) -> Graph:
     return api.graph(path, phase, **options)
 
 
+_LONGEST = 120
 _SIGNS = {"removed": "-", "added": "+", "renamed": "=", "changed": "~", "total": "~"}
 
 
@@ -77,7 +79,7 @@ def _lines(rows: Sequence[tuple[Change, str]]) -> Iterator[str]:
     """A line a change: its sign, the layer, what differs, before and after."""
     for change, only in rows:
         where = f"  ({only} only)" if only else ""
-        layer, old, new = (_plain(t) for t in (change.layer, change.before, change.after))
+        layer, old, new = (plain(t, _LONGEST) for t in (change.layer, change.before, change.after))
         if change.kind in ("removed", "added"):
             yield f"{_SIGNS[change.kind]} {layer} ({old or new}){where}"
         elif change.kind == "renamed":
@@ -85,9 +87,4 @@ def _lines(rows: Sequence[tuple[Change, str]]) -> Iterator[str]:
         else:
             head = "total" if change.kind == "total" else layer or "net"
             told = f"{old or 'none'} -> {new or 'none'}"
-            yield f"{_SIGNS[change.kind]} {head}: {change.what} {told}{where}"
-
-
-def _plain(text: str) -> str:
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return shown if len(shown) <= 120 else f"{shown[:119]}…"
+            yield f"{_SIGNS[change.kind]} {head}: {plain(change.what)} {told}{where}"

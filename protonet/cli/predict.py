@@ -10,6 +10,7 @@ import click
 
 from protonet.cli.options import net_options
 from protonet.diagnostics import NetError, did_you_mean
+from protonet.plain import plain
 
 if TYPE_CHECKING:
     from protonet.data.classification import Array, Preparation
@@ -90,7 +91,7 @@ def command(net: str, images: tuple[str, ...], **options: Any) -> None:
         _write(options["out"], values)
         count = f"{len(paths)} image{'s' if len(paths) != 1 else ''}"
         what = f"{blob} of {count}, {'x'.join(map(str, values.shape))}"
-        click.echo(f"{options['out']}: {what}", err=True)
+        click.echo(plain(f"{options['out']}: {what}"), err=True)
         return
     labels = _labels(options["labels"], values)
     for path, scores in zip(paths, values, strict=True):
@@ -238,14 +239,14 @@ def _answer(name: str, blob: str, scores: Array, labels: list[str], top: int) ->
     if scores.size != max(scores.shape, default=1):
         shape = "x".join(map(str, scores.shape))
         low, high, mean = scores.min(), scores.max(), scores.mean()
-        return f"{name}\n  {blob} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
+        return f"{plain(name)}\n  {plain(blob)} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
     flat = scores.reshape(-1)
     order = (-flat).argsort(kind="stable")[:top]
     numbers = [f"{flat[i]:.4f}" if 0 <= flat[i] <= 1 else f"{flat[i]:.6g}" for i in order]
     wide, places = max(map(len, numbers)), max(len(str(i)) for i in order)
-    rows = [f"class {i:>{places}}" if not labels else labels[i] for i in order]
+    rows = [f"class {i:>{places}}" if not labels else plain(labels[i]) for i in order]
     lines = [f"  {n:>{wide}}  {row}" for n, row in zip(numbers, rows, strict=True)]
-    return "\n".join([name, *lines])
+    return "\n".join([plain(name), *lines])
 
 
 def _write(path: str, values: Array) -> None:

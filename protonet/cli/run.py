@@ -14,6 +14,7 @@ from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.lowering import Lowered
 from protonet.runtime.module import instantiate
+from protonet.plain import plain
 
 _PASSES = 5
 
@@ -32,7 +33,7 @@ def run_once(
     blobs = result if isinstance(result, dict) else {"output": result}
     for blob, value in blobs.items():
         shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
-        click.echo(f"{blob}: {shown}")
+        click.echo(f"{plain(blob)}: {shown}")
     what = (
         torch.cuda.get_device_name()
         if where == "cuda"

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
+from protonet.cli.table import LONGEST
+from protonet.plain import plain
 
 
 @click.command(context_settings={"default_map": {"phase": "TRAIN"}})
@@ -59,6 +61,7 @@ def _timed(path: str, device: Any, options: dict[str, Any]) -> Any:
 
 def _table(table: list[list[str]]) -> None:
     """Columns, names to the left and numbers to the right."""
+    table = [[plain(cell, LONGEST) for cell in row] for row in table]
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     for row in table:
         cells = [

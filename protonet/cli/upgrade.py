@@ -10,6 +10,7 @@ import click
 
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
+from protonet.plain import plain
 from protonet.schema.sniff import foreign, kind_of
 
 
@@ -38,7 +39,8 @@ def command(file: str, output: str | None) -> None:
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
-    click.echo(f"upgraded: {found}" if found else f"{file} is in today's form already", err=True)
+    told = f"upgraded: {found}" if found else f"{file} is in today's form already"
+    click.echo(plain(told), err=True)
 
 
 def _head(file: str) -> bytes:

@@ -11,6 +11,7 @@ import click
 from protonet.cli.options import is_one_file
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.plain import plain
 
 Loader = Callable[[Any], Any]
 
@@ -43,9 +44,9 @@ def tell(matched: Any) -> None:
     loaded = len({layer.name for layer in matched.layers if layer.blobs})
     click.echo(f"weights for {loaded} layer{'s' if loaded != 1 else ''}", err=True)
     if matched.passed_over:
-        click.echo(f"passed over, only in the file: {listed(matched.passed_over)}", err=True)
+        click.echo(f"passed over, only in the file: {plain(listed(matched.passed_over))}", err=True)
     if matched.missing:
-        names = listed(matched.missing)
+        names = plain(listed(matched.missing))
         click.echo(f"warning: not in the file, keep their fillers: {names}", err=True)
 
 
@@ -82,4 +83,4 @@ def write_with_weights(made: Any, output: str, path: Path, load: Loader) -> None
     with replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
         save_state(net, path, matched.layers)
-    click.echo(f"{output}, {path}", err=True)
+    click.echo(plain(f"{output}, {path}"), err=True)

@@ -48,9 +48,7 @@ def test_a_state_is_taken_up_again():
 def test_orders_that_are_none(wrong):
     order = shuffled()
     before = order.mark().state()
-    with pytest.raises(
-        (ValueError, zlib.error), match=r"order|stand|item|base64|string|stream|words"
-    ):
+    with pytest.raises((ValueError, zlib.error), match=r"order|item|base64|string|stream|words"):
         order.go_to({**before, **wrong})
     assert order.position == before["position"]
 
