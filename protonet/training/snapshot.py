@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from protonet.diagnostics import NetError
-from protonet.files import replacing_together, write_whole
+from protonet.files import remove_leftovers, replacing_together, write_whole
 from protonet.reading import reading
 from protonet.schema.pool import message
 from protonet.training.nets import Net
@@ -31,6 +33,7 @@ from protonet.weights.solver_state import SolverState, read_solver_state, write_
 
 Array = npt.NDArray[Any]
 _BINARYPROTO = 1
+_BEGUN = time.time()
 _OF_A_RANK = ("train", "tests", "random")
 _REMOVE = "remove it: the data will start at its first record"
 
@@ -59,11 +62,18 @@ def write_snapshot(
         "ranks": list(positions),
         **more,
     }
+    _remove_leftovers(plan)
     with replacing_together(paths) as (model, place, kept):
         write(model, _definition(net), dump_blobs(net.module), diffs)
         write_whole(place, json.dumps(position) + "\n")
         write_solver_state(kept, state)
     return paths[-1]
+
+
+def _remove_leftovers(plan: Plan) -> None:
+    """Take away what was half written of earlier snapshots when their run was killed."""
+    stem = rf"{re.escape(os.path.basename(plan.prefix))}_iter_\d+[.\w]*"
+    remove_leftovers(os.path.dirname(plan.prefix) or ".", stem, _BEGUN)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -186,3 +187,34 @@ def test_ctrl_c_ends_it_quietly(tmp_path):
         started.send_signal(signal.SIGINT)
         assert started.stderr.read().strip() in ("", "protonet: interrupted")
         assert started.wait(30) in (0, 130)
+
+
+def request_slowly(server, sent):
+    """A connection on which a request has begun."""
+    made = socket.create_connection(("127.0.0.1", server.server_port), 10)
+    made.sendall(sent)
+    return made
+
+
+def test_slow_and_many_clients_keep_nobody_out(served, monkeypatch):
+    """What has no whole request is ended in time; one connection too many is closed at once."""
+    server, _ = served
+    monkeypatch.setattr("protonet.drawing.server._LONGEST", 2.0)
+    token = server.token.encode()
+    post = b"POST /%s/check HTTP/1.1\r\nHost: %s\r\nX-Protonet: 1\r\nContent-Length: 99\r\n\r\n{"
+    begun = [b"", b"GET /", post % (token, server.host.encode())]
+    waiting = [request_slowly(server, begun[i % 3]) for i in range(32)]
+    time.sleep(0.2)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        ask(server, "GET", f"/{server.token}/")
+    for _ in range(30):
+        time.sleep(0.1)
+        for one in waiting[1::3]:  # a drop now and then does not help
+            with contextlib.suppress(OSError):
+                one.sendall(b"a")
+    assert ask(server, "GET", f"/{server.token}/")[0].status == 200
+    for one in waiting:
+        one.settimeout(5)
+        assert b"200" not in one.recv(100)
+        one.close()
+    assert not server._arriving

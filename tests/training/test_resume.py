@@ -92,6 +92,17 @@ def test_a_position_of_another_run_is_left_alone(folder):
     assert any("starts at the first record" in line for line in said.lines)
 
 
+def test_a_snapshot_removes_what_a_killed_one_left(folder):
+    solved.write(folder, "max_iter: 2\nsnapshot: 2\n")
+    names = [".tiny_iter_1.0a1b2c3d.caffemodel", ".tiny_iter_1.position.0a1b2c3d.json"]
+    for name in (*names, ".other_iter_1.0a1b2c3d.caffemodel"):
+        Path(name).touch()
+        os.utime(name, (1000, 1000))
+    protonet.train("solver.prototxt", log="none")
+    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert hidden == [".other_iter_1.0a1b2c3d.caffemodel"]
+
+
 def put(position, kind, index, value):
     position["ranks"][0]["random"][kind][index] = value
 
