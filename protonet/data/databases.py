@@ -31,9 +31,9 @@ def _refuse_other(path: Path) -> None:
 
 def backend_of(path: Path) -> str:
     """Which of the two a folder holds, by its files. NetError where it is neither."""
-    if (path / "CURRENT").exists():
+    if os.path.exists(path / "CURRENT"):
         return "leveldb"
-    if (path / "data.mdb").exists() or path.is_file():
+    if os.path.exists(path / "data.mdb") or os.path.isfile(path):
         return "lmdb"
-    what = "is no LMDB and no LevelDB" if path.exists() else "does not exist"
+    what = "is no LMDB and no LevelDB" if os.path.exists(path) else "does not exist"
     raise NetError(f"{os.fspath(path)} {what}")

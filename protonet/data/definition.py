@@ -64,14 +64,14 @@ class Definition:
         A path that is in neither is given as Caffe would take it.
         """
         beside = Path(self.folder or "") / name
-        return beside if beside.exists() and not Path(name).exists() else Path(name)
+        return beside if os.path.exists(beside) and not os.path.exists(name) else Path(name)
 
     def readable(self, name: str, *field: str | int) -> Path:
         """The path of a file that a field names. NetError where there is none."""
         if not name:
             raise self.error(f"it has no {field[-1]}", *field[:-1], hint=f"give {field[-1]}")
         path = self.path(name)
-        if path.exists():
+        if os.path.exists(path):
             return path
         looked = f"looked in {os.getcwd()}"
         if self.folder:

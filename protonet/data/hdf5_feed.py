@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class HDF5Feed(Feed):
         """A listed file: from the working directory, the net's folder, or the list's own."""
         beside = self._list.parent / name
         path = self.definition.path(name)
-        return beside if beside.exists() and not path.exists() else path
+        return beside if os.path.exists(beside) and not os.path.exists(path) else path
 
     def _load(self, index: int) -> None:
         """Read one file whole, as HDF5DataLayer::LoadHDF5FileData."""

@@ -38,4 +38,4 @@ def _matrix(path: Path) -> Any:
 
 def _found(loaded: Loaded, source: str) -> Path:
     beside = Path(os.path.dirname(loaded.source.name) if loaded.source else "") / source
-    return beside if beside.exists() and not Path(source).exists() else Path(source)
+    return beside if os.path.exists(beside) and not os.path.exists(source) else Path(source)

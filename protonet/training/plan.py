@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from protonet.api import raise_all, read
@@ -104,10 +103,10 @@ def _problems(loaded: Loaded) -> list[NetError]:
 
 def found_path(name: str, beside: Sequence[str]) -> str:
     """A path from the working directory, else from the first of some folders that has it."""
-    if Path(name).exists():
+    if os.path.exists(name):  # false of a name too long to be one, of which Path raises
         return name
     near = (os.path.join(folder, name) for folder in beside)
-    return next((path for path in near if Path(path).exists()), name)
+    return next((path for path in near if os.path.exists(path)), name)
 
 
 class _Reader:
@@ -154,7 +153,7 @@ class _Reader:
 
     def file(self, name: str, path: FieldPath, phase: str) -> NetPlan:
         found = found_path(name, (self.folder,))
-        if not Path(found).is_file():
+        if not os.path.isfile(found):
             what = f"the net {name!r} is not there"
             hint = "Caffe takes the path from the working directory; the solver's folder is tried"
             raise NetError(what, self.map.span(path), hint)
