@@ -13,8 +13,8 @@ from torch import nn
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.lowering import Lowered
-from protonet.runtime.module import instantiate
 from protonet.plain import plain
+from protonet.runtime.module import instantiate
 
 _PASSES = 5
 

@@ -102,7 +102,8 @@ class HDF5Feed(Feed):
         if not values.ndim:
             what = f"the data set {top!r} of {name!r} holds one number, no rows"
             raise self.definition.error(what, "hdf5_data_param", "source")
-        return np.asarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):  # doubles too large are infinite, as HDF5 itself converts
+            return np.asarray(values, dtype=np.float32)
 
     def _check(self, name: str, rows: Rows) -> None:
         """NetError where tops disagree on the number of rows, or files on the shape of one."""

@@ -12,8 +12,8 @@ import numpy as np
 from protonet.diagnostics import NetError
 from protonet.layers.blob import Layout
 from protonet.lowering import Lowered
-from protonet.runtime.place import Place, Places, places
 from protonet.reading import reading
+from protonet.runtime.place import Place, Places, places
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from protonet.layers.blob import Layout
-from protonet.runtime.place import Place, Places, divided
 from protonet.reading import taking
+from protonet.runtime.place import Place, Places, divided
 from protonet.weights.stored import Array, Blob, StoredLayer
 
 KEY = "caffe_statistics"
