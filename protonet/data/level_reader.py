@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from protonet.data.extras import need
+from protonet.data.level_tables import check_table
 from protonet.data.records import EVERY, Record, refuse_empty
 from protonet.diagnostics import NetError
 from protonet.reading import AGAIN, reading
-from protonet.schema.wire import WireError, varint
 
 _TABLES = (".ldb", ".sst")
-_FOOTER, _TRAILER = 48, 5
-_MAGIC = bytes.fromhex("57fb808b247547db")
 
 
 class LevelReader:
@@ -107,34 +105,10 @@ def _link(path: Path, folder: Path) -> None:
         if not file.is_file():
             continue
         if file.suffix in _TABLES:
-            _check_footer(file)
+            check_table(file)
             (folder / file.name).symlink_to(file.resolve())
         elif file.name == "CURRENT" or file.name.startswith("MANIFEST") or file.suffix == ".log":
             shutil.copy(file, folder / file.name)
     current = (folder / "CURRENT").read_bytes()
     if not re.fullmatch(rb"MANIFEST-\d+\n", current):
         raise NetError(f"{os.fspath(path / 'CURRENT')} names no MANIFEST", None, AGAIN)
-
-
-def _check_footer(table: Path) -> None:
-    """NetError where the blocks that a table's end names do not lie within it.
-
-    No checksum is over that end, and LevelDB takes memory for whatever size it states.
-    Source: leveldb/doc/table_format.md.
-    """
-    with table.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _FOOTER))
-        footer = file.read(_FOOTER)
-    whole = len(footer) == _FOOTER and footer.endswith(_MAGIC)
-    try:
-        at = 0
-        for _ in range(2 if whole else 0):
-            offset, at = varint(footer, at, _FOOTER)
-            length, at = varint(footer, at, _FOOTER)
-            whole = whole and offset + length + _TRAILER + _FOOTER <= size
-    except WireError:
-        whole = False
-    if not whole:
-        what = f"{os.fspath(table)} is no whole table of a LevelDB: its end is damaged"
-        raise NetError(what, None, AGAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BufferedReader, FileIO
 from typing import Any
 
 import numpy as np
@@ -101,11 +102,23 @@ def _loaded(name: str) -> Any:
         warnings.simplefilter("ignore")
         mapped = zipfile.is_zipfile(name)
         try:
-            return torch.load(name, map_location="cpu", weights_only=True, mmap=mapped or None)
+            if mapped:
+                return torch.load(name, map_location="cpu", weights_only=True, mmap=True)
+            with _Bounded(FileIO(name)) as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
             what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
             hint = "save the state alone: torch.save(net.state_dict(), path)"
             raise NetError(what, None, hint) from None
+
+
+class _Bounded(BufferedReader):
+    """A file of which no more is asked than there is: memory is taken for what is asked."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, or those that are left."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _state_dict(name: str, loaded: Any) -> dict[str, Any]:

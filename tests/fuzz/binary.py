@@ -30,6 +30,7 @@ from binary_kinds import KINDS
 from protonet.diagnostics import NetError
 
 MEMORY, SECONDS = 1 << 30, 10
+_SHOWN = 3
 _PEAK = 256 << 10  # of ru_maxrss, in kB, beyond what the child began with
 
 
@@ -172,8 +173,8 @@ def main() -> None:
         report = run(name, range(given.first, given.first + count), until)
         finds += len(report.finds)
         print(report, flush=True)
-        for seed, what in report.finds[:20]:
-            print(f"  --kind {name!r} --keep {seed}: {what.strip()[-1500:]}", flush=True)
+        for seed, what in report.finds[:_SHOWN]:
+            print(f"  --kind {name!r} --keep {seed}: {what.strip()[-900:]}", flush=True)
     sys.exit(1 if finds else 0)
 
 

@@ -167,3 +167,25 @@ def with_log_sums(data: bytes) -> bytes:
         struct.pack_into("<I", made, at, _masked(body))
         at += 7 + size
     return bytes(made)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(data):
+        value |= (data[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 0x80:
+            break
+    return value, at
+
+
+def with_table_sums(data: bytes) -> bytes:
+    """The checksums of the two blocks that the end of a LevelDB's table names made right."""
+    made, at = bytearray(data), max(0, len(data) - 48)
+    for _ in range(2):
+        start, at = _varint(made, at)
+        size, at = _varint(made, at)
+        end = start + size + 1
+        if end + 4 <= len(made):
+            struct.pack_into("<I", made, end, _masked(bytes(made[start:end])))
+    return bytes(made)

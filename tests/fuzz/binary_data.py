@@ -14,7 +14,7 @@ import h5py
 import lmdb
 import numpy as np
 import plyvel
-from binary_damage import with_log_sums, with_png_sums
+from binary_damage import with_log_sums, with_png_sums, with_table_sums
 from binary_kinds import GOLDEN, KINDS, Kind, kind
 
 from protonet.api import read
@@ -134,7 +134,7 @@ def _read_level(name: str) -> Callable[[Path], None]:
 
 
 for _name, _pattern, _tables, _whole in (
-    ("leveldb table", "*.ldb", True, None),
+    ("leveldb table", "*.ldb", True, with_table_sums),
     ("leveldb manifest", "MANIFEST-*", True, with_log_sums),
     ("leveldb log", "*.log", False, with_log_sums),
     ("leveldb current", "CURRENT", True, None),
