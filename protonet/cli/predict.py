@@ -11,6 +11,7 @@ import click
 from protonet.cli.options import net_options
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.plain import plain
+from protonet.reading import reading
 
 if TYPE_CHECKING:
     from protonet.data.classification import Array, Preparation
@@ -223,10 +224,8 @@ def _labels(path: str | None, values: Array) -> list[str]:
     """The classes' names. NetError where there are not as many as classes."""
     if path is None:
         return []
-    try:
+    with reading(path, "can't be read", None):
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise NetError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from None
     labels = text.splitlines()
     classes = values[0].size
     if len(labels) != classes:

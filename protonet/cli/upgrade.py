@@ -11,6 +11,7 @@ import click
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.plain import plain
+from protonet.reading import reading
 from protonet.schema.sniff import foreign, kind_of
 
 
@@ -45,11 +46,8 @@ def command(file: str, output: str | None) -> None:
 
 def _head(file: str) -> bytes:
     """The first bytes of a file, which tell a text from a binary file."""
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(4096)
-    except OSError as error:
-        raise NetError(f"{file} can't be read: {(error.strerror or str(error)).lower()}") from None
+    with reading(file, "can't be read", None), Path(file).open("rb") as opened:
+        return opened.read(4096)
 
 
 def _upgraded_text(file: str) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, source
 from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.data.order import Order, OrderMark
+from protonet.reading import reading
 
 _UNWRITTEN = 1 << 24
 _SHOWN = 8
@@ -58,12 +59,10 @@ class HDF5Feed(Feed):
     def _listed(self, name: str) -> list[str]:
         """The files that the source lists, one a line."""
         path = self.definition.readable(name, "hdf5_data_param", "source")
-        try:
+        hint = "source names a text file with the path of one HDF5 file a line"
+        place = self.definition.placing("hdf5_data_param", "source")
+        with place, reading(path, "is no list of HDF5 files", hint):
             names = path.read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError):
-            what = f"{name!r} is no list of HDF5 files"
-            hint = "source names a text file with the path of one HDF5 file a line"
-            raise self.definition.error(what, "hdf5_data_param", "source", hint=hint) from None
         if not names:
             what = f"the list {name!r} names no HDF5 file"
             raise self.definition.error(what, "hdf5_data_param", "source")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.diagnostics import NetError
+from protonet.reading import reading
 
 _LABEL, _OVERLAP, _X1, _Y1, _X2, _Y2 = range(6)
 _MOST_WINDOWS, _LARGEST = 1 << 31, 1 << 31
@@ -64,7 +65,7 @@ def read_windows(path: Path, object_from: float, background_below: float) -> Win
     images: dict[int, str] = {}
     objects: list[NDArray[np.int64]] = []
     background: list[NDArray[np.int64]] = []
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with reading(path), path.open(encoding="utf-8", errors="surrogateescape") as file:
         words = chain.from_iterable(line.split() for line in file)
         for mark in words:
             index = _header(words, mark, images, path)
@@ -106,10 +107,8 @@ def _rows(words: Iterator[str], image: str, path: Path) -> _Numbers:
 
 
 def _numbers(given: list[str], wanted: int, image: str, path: Path) -> _Numbers:
-    try:
+    with reading(path, f"has windows of {image!r} that are no numbers", None):
         numbers = np.array(given, dtype=np.float64)
-    except ValueError as error:
-        raise NetError(f"the windows of {image!r} in {os.fspath(path)}: {error}") from None
     if len(numbers) != wanted:
         raise NetError(f"{os.fspath(path)} ends within the windows of {image!r}")
     if not (np.abs(numbers) < _LARGEST).all():

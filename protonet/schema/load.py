@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from protonet.diagnostics import NetError, Source, Span
+from protonet.reading import reading
 from protonet.schema.bind import bind
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import SourceMap
@@ -87,12 +88,8 @@ def open_source(source: str | os.PathLike[str]) -> Source:
     if not isinstance(source, str | os.PathLike):
         what = f"a source is a path, a text or a message, not {type(source).__name__}"
         raise NetError(what)
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetError(f"{os.fspath(source)} can't be read: {reason.lower()}") from None
+    with reading(source, "can't be read", None):
+        data = Path(source).read_bytes()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
