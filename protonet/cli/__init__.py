@@ -111,6 +111,7 @@ def _take_signals() -> None:
 def main() -> None:
     """Run the command; a user's mistake is one clear error and exit code 1."""
     _take_signals()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it can't decode is an error of ours
     warnings.simplefilter("always", NetWarning)
     warnings.showwarning = _warn_once  # type: ignore[assignment]
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 
@@ -141,3 +143,13 @@ def test_gzip_that_is_cut_off_or_noise(tmp_path):
     path.write_bytes(b"\x1f\x8b\x08\0" + b"\xff" * 50)
     with pytest.raises(NetError, match=r"b\.bin is no whole gzip file"):
         cifar_records([path])
+
+
+def test_a_broken_image_is_one_error_and_no_line_of_opencv_s(tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(20))
+    (tmp_path / "list.txt").write_text("a.gif 1\n")
+    command = [sys.executable, "-m", "protonet", "data", "images", ".", "list.txt", "-o", "db"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the image a.gif (line 1 of the list) can't be taken: ")
+    assert len(done.stderr.splitlines()) == 2

@@ -83,7 +83,7 @@ def test_what_is_no_log(tmp_path):
 def test_lines_that_are_damaged_are_passed_over(tmp_path):
     (tmp_path / "a.log").write_text(
         '{"event": "rate", "iteration": 0, "lr": 0.1}\n{"event": "train"}\n[1]\n'
-        '{"event": "rate", "iteration": "x", "lr": 1}\n{"event": "rate", "iteration": 1, "lr": [1]}\n'
+        '{"event": "rate", "iteration": "x", "lr": 1}\n{"event": "rate", "lr": [1]}\n'
         '{"event": "test", "outputs": 3}\n' + "[" * 100_000 + "\n"
     )
     assert read_log(tmp_path / "a.log").rate == [(0, 0.1)]
