@@ -38,6 +38,7 @@ from protonet.diagnostics import NetError, NetWarning  # noqa: E402
 from protonet.runtime.module import instantiate  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402
 from protonet.schema.select import data_elsewhere, select  # noqa: E402
+from protonet.selection import Selection  # noqa: E402
 
 
 def kind(path: Path) -> str:
@@ -73,7 +74,7 @@ def compiles(path: Path, phase: str) -> str:
     for shape in [None, *SHAPES]:
         given = dict.fromkeys(tops, shape) if shape else None
         try:
-            made = lowered(path, phase, shapes=given)
+            made = lowered(path, Selection.of(phase, shapes=given))
             with torch.device("meta"):
                 instantiate(made)
         except NetError as problem:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from protonet.runtime.picture import drawn_by
+
 if TYPE_CHECKING:
     from protonet.api import check, compile, emit
     from protonet.data.batches import batches
@@ -48,6 +50,15 @@ _HOMES = {
     "save": "protonet.weights.save",
     "train": "protonet.training.session",
 }
+
+
+def _picture(definition: bytes) -> str | None:
+    from protonet.drawing.notebook import svg
+
+    return svg(definition)
+
+
+drawn_by(_picture)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,10 +7,11 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, NetErrors, SameNames, did_you_mean
+from protonet.diagnostics import IgnoredFields, NetError, SameNames, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
@@ -19,19 +20,21 @@ from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
+from protonet.selection import PHASES, Selection, Shapes
 
 if TYPE_CHECKING:
     from torch import nn
 
     from protonet.lowering import Lowered
+    from protonet.weights.read import Variants
+    from protonet.weights.state import Variant
 
-Source = str | os.PathLike[str] | Any
-Shapes = Mapping[str, Sequence[int]]
+NetSource = str | os.PathLike[str] | Any
 _LOG = logging.getLogger("protonet")
 _NOT_LOADED = "layers of the net that are not in the file keep the values of their fillers"
 
 
-def read(source: Source) -> Loaded:
+def read(source: NetSource) -> Loaded:
     """A net in today's form: parsed, bound and upgraded. NetError where the text is wrong.
 
     What has been read already is given back as it is.
@@ -57,14 +60,8 @@ def warn_of_ignored(loaded: Loaded) -> None:
     warnings.warn(what, IgnoredFields, stacklevel=3)
 
 
-def raise_all(errors: Sequence[NetError]) -> None:
-    """Raise what was found, together where it is several; nothing where it is none."""
-    if errors:
-        raise errors[0] if len(errors) == 1 else NetErrors(errors)
-
-
 def graph(
-    source: Source,
+    source: NetSource,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -75,16 +72,27 @@ def graph(
 
     A data layer that does not state its shapes has those of its data, where they can be read.
     """
+    return graph_of(source, Selection.of(phase, stages, level, shapes, allow_python))
+
+
+def graph_of(source: NetSource, selection: Selection) -> Graph:
+    """The graph of a selection of a net, as ``graph``."""
     loaded = read(source)
-    selected = select(loaded, _phase(phase), tuple(stages), level)
-    raise_all(selected.errors)
-    attach_files(selected)
-    sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
-    away = data_elsewhere(loaded, selected)
-    measure = partial(_shapes_of_data, selected, _phase(phase))
-    net = verify(build(selected, _phase(phase), sizes, False, allow_python, away, measure))
+    chosen = selected(loaded, selection)
+    attach_files(chosen)
+    phase, shapes, allowed = selection.phase, selection.shapes, selection.allow_python
+    away = data_elsewhere(loaded, chosen)
+    measure = partial(_shapes_of_data, chosen, phase)
+    net = verify(build(chosen, phase, shapes, False, allowed, away, measure))
     _warn_of_same_names(net)
     return net
+
+
+def selected(source: NetSource, selection: Selection) -> Loaded:
+    """The layers of a net that a selection leaves. NetError where the text is wrong."""
+    chosen = select(read(source), selection.phase, selection.stages, selection.level)
+    raise_all(chosen.errors)
+    return chosen
 
 
 def _warn_of_same_names(net: Graph) -> None:
@@ -101,39 +109,35 @@ def _shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tupl
     return data_shapes(loaded, phase, index)
 
 
-def _phase(phase: str) -> str:
-    upper = phase.upper()
-    if upper not in ("TRAIN", "TEST"):
-        raise NetError(f"the phase is TRAIN or TEST, not {phase!r}")
-    return upper
-
-
-def lowered(
-    source: Source,
-    phase: str = "TEST",
-    stages: Sequence[str] = (),
-    level: int = 0,
-    outputs: Sequence[str] | None = None,
-    faithful: bool = False,
-    shapes: Shapes | None = None,
-    allow_python: bool = False,
-) -> Lowered:
-    """A net as a graph and as a PyTorch program, both data."""
-    from protonet.lowering import OBJECTIVE, lowered
+def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -> Lowered:
+    """A net as a graph and as a PyTorch program; ``net`` is its graph, where there is one."""
+    from protonet.lowering import OBJECTIVE
+    from protonet.lowering import lowered as made_of
     from protonet.passes import DEPLOY
 
-    net = graph(source, phase, stages, level, shapes, allow_python)
+    net = net or graph_of(source, selection)
     known = [*net.blobs, *([OBJECTIVE] if net.has_loss else [])]
-    for blob in outputs or ():
+    for blob in selection.outputs or ():
         if blob not in known:
             hint = did_you_mean(blob, known)
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
-    for transform in () if faithful else DEPLOY:
+    for transform in () if selection.faithful else DEPLOY:
         net = verify(transform(net))
-    return lowered(net, outputs, faithful, _title(source, net))
+    return made_of(net, selection.outputs, selection.faithful, _title(source, net))
 
 
-def _title(source: Source, net: Graph) -> str:
+def variants(source: NetSource, selection: Selection, *faithful: bool) -> Variants:
+    """The forms in which a net's state may have been saved, made when they are asked for."""
+
+    def made() -> list[Variant]:
+        from protonet.weights.state import variant
+
+        return [variant(lowered(source, replace(selection, faithful=one))) for one in faithful]
+
+    return made
+
+
+def _title(source: NetSource, net: Graph) -> str:
     name = net.name or "A net"
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
     if not path or "\n" in path or "{" in path:
@@ -142,7 +146,7 @@ def _title(source: Source, net: Graph) -> str:
 
 
 def emit(
-    source: Source,
+    source: NetSource,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -161,12 +165,12 @@ def emit(
     from protonet.program.source import source as text
 
     with_plugins(plugins)
-    made = lowered(source, phase, stages, level, outputs, faithful, shapes, allow_python)
-    return text(made.program)
+    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful)
+    return text(lowered(source, selection).program)
 
 
 def compile(  # noqa: A001 (the verb of what this package does)
-    source: Source,
+    source: NetSource,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -187,16 +191,20 @@ def compile(  # noqa: A001 (the verb of what this package does)
     BatchNorm. ``plugins`` are files with layers of one's own;
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
+    with_plugins(plugins)
+    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful)
+    return module_of(source, selection, weights)
+
+
+def module_of(source: NetSource, selection: Selection, weights: Any = None) -> nn.Module:
+    """The module of a selection of a net, as ``compile``."""
     from protonet.runtime.module import instantiate
     from protonet.weights.mapping import load_weights
-    from protonet.weights.state import variant
 
-    with_plugins(plugins)
-    made = lowered(source, phase, stages, level, outputs, faithful, shapes, allow_python)
-    net = instantiate(made)
+    net = instantiate(lowered(source, selection))
     if weights is not None:
-        other = (phase, stages, level, outputs, not faithful, shapes, allow_python)
-        matched = load_weights(net, weights, variants=lambda: [variant(lowered(source, *other))])
+        other = variants(source, selection, not selection.faithful)
+        matched = load_weights(net, weights, variants=other)
         if matched.missing:
             _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net
@@ -211,7 +219,7 @@ def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> Non
             raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
 
 
-def check(source: Source) -> list[NetError]:
+def check(source: NetSource) -> list[NetError]:
     """Every problem of a net or a solver, in the order of the file; none means it is right.
 
     Both phases are looked at. A data layer whose shape only its data would tell is no problem,
@@ -220,7 +228,7 @@ def check(source: Source) -> list[NetError]:
     try:
         loaded = load(source, "NetParameter")
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
     return check_net(loaded)
@@ -233,9 +241,9 @@ def check_net(loaded: Loaded) -> list[NetError]:
         raise_all(upgraded.errors)
         warn_of_ignored(upgraded)
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     found: dict[tuple[str, int], NetError] = {}
-    results = [_phase_errors(upgraded, phase) for phase in ("TRAIN", "TEST")]
+    results = [_phase_errors(upgraded, phase) for phase in PHASES]
     empty = [r for r in results if r is None]
     for problem in (p for result in results for p in result or ()):
         found.setdefault((problem.message, problem.span.start if problem.span else -1), problem)
@@ -255,20 +263,14 @@ def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
         away = data_elsewhere(loaded, selected)
         _warn_of_same_names(build(selected, phase, lenient=True, elsewhere=away))
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     return []
 
 
-def phases_without_data(source: Source) -> list[str]:
+def phases_without_data(source: NetSource) -> list[str]:
     """The phases that a right net has layers for, but whose data layers are of another phase."""
     loaded = read(source)
-    phases = ("TRAIN", "TEST")
-    return [p for p in phases if data_elsewhere(loaded, select(loaded, p))]
-
-
-def flat(error: NetError) -> list[NetError]:
-    """One error as a list, several as the list they are."""
-    return list(error.errors) if isinstance(error, NetErrors) else [error]
+    return [p for p in PHASES if data_elsewhere(loaded, select(loaded, p))]
 
 
 def check_any(path: str) -> list[NetError]:
@@ -278,7 +280,7 @@ def check_any(path: str) -> list[NetError]:
     try:
         loaded = load_any(path)
     except NetError as error:
-        return flat(error)
+        return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"

@@ -86,6 +86,11 @@ class NetError(Exception):
         self.span = span
         self.hint = hint
 
+    @property
+    def all(self) -> tuple[NetError, ...]:
+        """Every problem that it tells of: itself, or the several that it holds."""
+        return (self,)
+
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
         lines = [f"{place}error: {plain(self.message)}"]
@@ -119,11 +124,22 @@ class NetErrors(NetError):
         super().__init__(first.message, first.span, first.hint)
         self.errors = tuple(errors)
 
+    @property
+    def all(self) -> tuple[NetError, ...]:
+        """The problems, in their order."""
+        return self.errors
+
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
 
     def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:  # type: ignore[override]
         return type(self), (self.errors,)
+
+
+def raise_all(errors: Sequence[NetError]) -> None:
+    """Raise what was found, together where it is several; nothing where it is none."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else NetErrors(errors)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

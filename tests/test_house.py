@@ -17,6 +17,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = {
     "plain": -1,
     "diagnostics": 0,
+    "arrays": 0,
+    "shape": 0,
+    "device": 1,
+    "selection": 1,
     "files": 0,
     "reading": 1,
     "text": 1,
@@ -31,6 +35,7 @@ ORDER = {
     "weights": 9,
     "api": 10,
     "zoo": 11,
+    "inference": 11,
     "drawing": 11,
     "training": 11,
     "cli": 12,
@@ -87,6 +92,20 @@ def test_files_and_functions_are_short(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 40, f"{path}:{node.lineno}"
+
+
+def test_no_name_stands_for_two_things():
+    """Public classes and type aliases, over the whole package."""
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [node.name] if isinstance(node, ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            for name in names:
+                if name[0].isupper() and not name.isupper():
+                    homes.setdefault(name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
 def test_the_first_line_says_what_a_file_is():

@@ -39,9 +39,6 @@ _COMMANDS = {
 
 _WARNED: set[str] = set()
 
-# The module `run` belongs to `compile --run`.
-_MODULES = {"run": "predict"}
-
 
 class _Commands(click.Group):
     """Subcommands that are imported when they are called, so that --help is quick."""
@@ -52,7 +49,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"protonet.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        module = importlib.import_module(f"protonet.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import ShapeOption
+from protonet.cli.options import ShapeOption, device_option
 from protonet.cli.table import size
 from protonet.cli.zoo import columns
 from protonet.data.progress import tracked
 from protonet.layers.base import show
+from protonet.selection import Selection
 from protonet.zoo.compare import ORDERS, Row, compare, find
 from protonet.zoo.figures import at_shape
 
@@ -65,7 +66,7 @@ class _AnyShape(ShapeOption):
     default=True,
     help="Time a forward pass of each net here.  [--time, which takes seconds a net]",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option(
     "--format",
     "style",
@@ -115,11 +116,12 @@ def command(
 def _time(name: str, shape: Any, named: Any, device: str) -> float:
     """The median of a few forward passes, in milliseconds."""
     from protonet.api import lowered, read
-    from protonet.cli.run import time_net
+    from protonet.inference.forward import timed_pass
 
     source = read(find(name))
     graph = at_shape(source, "TEST", shape, named)
-    return time_net(lowered(source, shapes={v.blob: v.shape for v in graph.inputs}), device)
+    shapes = {v.blob: v.shape for v in graph.inputs}
+    return timed_pass(lowered(source, Selection(shapes=shapes)), device).milliseconds
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from protonet.cli.options import net_options, refuse_own_input
+from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
+from protonet.plain import plain
 from protonet.program.source import source
+from protonet.selection import Selection
 
-_GRAPH_OPTIONS = ("phase", "stages", "level", "shapes", "allow_python")
 _STAGES = ("text", "net", "graph", "torch")
 
 
@@ -26,10 +28,15 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
 @click.option("--run", is_flag=True, help="Run a forward pass and time it.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("--batch", type=click.IntRange(min=1), help="Batch size for --run.")
 def command(
-    net: str, output: str | None, stage_dump: str | None, run: bool, **options: Any
+    net: str,
+    output: str | None,
+    stage_dump: str | None,
+    run: bool,
+    selection: Selection,
+    **options: Any,
 ) -> None:
     """Compile NET, a .prototxt, into PyTorch source that stands alone.
 
@@ -39,21 +46,19 @@ def command(
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
     """
-    device, batch = options.pop("device"), options.pop("batch")
-    weights, strict = options.pop("weights"), options.pop("strict")
-    options["shapes"] = dict(options["shapes"])
-    names = options["outputs"]
-    options["outputs"] = [name.strip() for name in names.split(",")] if names else None
+    weights, strict, names = options["weights"], options["strict"], options["outputs"]
+    outputs = tuple(name.strip() for name in names.split(",")) if names else None
+    selection = replace(selection, outputs=outputs, faithful=options["faithful"])
     if stage_dump:
-        click.echo(_dump(net, stage_dump, options))
+        click.echo(_dump(net, stage_dump, selection))
         return
     refuse_own_input(net, output)
     given = weights is not None
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
     path = beside(output, weights) if given and output else None
-    made = _compiled(net, options)
-    load = loader(net, weights, strict, options) if given else id
+    made = _compiled(net, selection)
+    load = loader(net, weights, strict, selection) if given else id
     if path and output:
         write_with_weights(made, output, path, load)
     elif output:
@@ -61,27 +66,37 @@ def command(
     elif not run:
         click.echo(source(made.program), nl=False)
     if run:
-        from protonet.cli.run import run_once
-
-        load = loader(net, weights, strict, options, quiet=bool(output)) if given else id
-        run_once(made, device, batch, load)
+        load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
+        _run(made, options["device"], options["batch"], load)
 
 
-def _compiled(net: str, options: dict[str, Any]) -> Lowered:
+def _compiled(net: str, selection: Selection) -> Lowered:
     """The net's program, with the summary on stderr."""
-    from protonet.api import graph, lowered
+    from protonet.api import graph_of, lowered
     from protonet.cli.table import table
 
-    only = {key: options[key] for key in _GRAPH_OPTIONS}
-    click.echo(table(graph(net, **only)), err=True)
-    return lowered(net, **options)
+    built = graph_of(net, selection)
+    click.echo(table(built), err=True)
+    return lowered(net, selection, built)
 
 
-def _dump(net: str, stage: str, options: dict[str, Any]) -> str:
+def _run(made: Lowered, device: str, batch: int | None, load: Any) -> None:
+    """Run and time the net; its outputs and the median time."""
+    from protonet.inference.forward import PASSES, timed_pass
+    from protonet.layers.base import show
+
+    found = timed_pass(made, device, batch, load)
+    for blob, value in found.blobs.items():
+        shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
+        click.echo(f"{plain(blob)}: {shown}")
+    milliseconds = f"{found.milliseconds:.2f} ms"
+    click.echo(f"forward: {milliseconds} (median of {PASSES}, {found.where})")
+
+
+def _dump(net: str, stage: str, selection: Selection) -> str:
     from protonet import api
     from protonet.cli.table import table
     from protonet.schema.load import load
-    from protonet.schema.select import select
     from protonet.schema.unbind import to_text
 
     if stage == "text":
@@ -89,9 +104,7 @@ def _dump(net: str, stage: str, options: dict[str, Any]) -> str:
 
         return formatted(load(net, "NetParameter")).rstrip("\n")
     if stage == "net":
-        phase = options["phase"].upper()
-        return to_text(select(api.read(net), phase, options["stages"], options["level"]).message)
+        return to_text(api.selected(net, selection).message)
     if stage == "graph":
-        only = {key: options[key] for key in _GRAPH_OPTIONS}
-        return table(api.graph(net, **only))
-    return api.emit(net, **options).rstrip("\n")
+        return table(api.graph_of(net, selection))
+    return source(api.lowered(net, selection).program).rstrip("\n")

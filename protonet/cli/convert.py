@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from protonet.cli.options import net_options
 from protonet.cli.weighted import refuse_own_weights, tell
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.plain import plain
+from protonet.selection import Selection
 
 _MEANS = (".npy", ".binaryproto")
 
@@ -23,7 +24,12 @@ _MEANS = (".npy", ".binaryproto")
 @click.option("--faithful", is_flag=True, help="A state as of compile --faithful.")
 @net_options
 def command(
-    weights: str, prototxt: str | None, output: str, strict: bool, faithful: bool, **options: Any
+    weights: str,
+    prototxt: str | None,
+    output: str,
+    strict: bool,
+    faithful: bool,
+    selection: Selection,
 ) -> None:
     """Convert WEIGHTS into the kind of file that OUTPUT names.
 
@@ -41,14 +47,13 @@ def command(
 
     What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
     """
-    options["shapes"] = dict(options["shapes"])
     refuse_own_weights(weights, output)
     if Path(output).suffix.lower() in _MEANS:
         from protonet.weights.mean import read_mean, write_mean
 
         write_mean(output, read_mean(weights))
     else:
-        _convert(weights, prototxt, output, strict, faithful, options)
+        _convert(weights, prototxt, output, strict, replace(selection, faithful=faithful))
     click.echo(plain(output), err=True)
 
 
@@ -57,8 +62,7 @@ def _convert(
     prototxt: str | None,
     output: str,
     strict: bool,
-    faithful: bool,
-    options: dict[str, Any],
+    selection: Selection,
 ) -> None:
     from protonet.weights.save import WRITERS, suffix_of
 
@@ -66,36 +70,22 @@ def _convert(
     if prototxt is None:
         _convert_alone(weights, output, suffix)
     elif suffix == ".safetensors":
-        _write_state(weights, prototxt, output, strict, {**options, "faithful": faithful})
+        _write_state(weights, prototxt, output, strict, selection)
     else:
-        from protonet.api import graph
+        from protonet.api import graph_of, variants
         from protonet.weights.convert import gather
         from protonet.weights.read import open_weights, split_paths
 
-        net = graph(prototxt, **options)
-        variants = variants_of(prototxt, options)
-        stored = [open_weights(path, variants) for path in split_paths(weights)]
+        net = graph_of(prototxt, selection)
+        forms = variants(prototxt, selection, False, True)
+        stored = [open_weights(path, forms) for path in split_paths(weights)]
         gathered = gather(stored, net, strict)
         tell(gathered.match)
         WRITERS[suffix](output, net.definition, gathered.blobs, gathered.diffs)
 
 
-def variants_of(prototxt: str, options: dict[str, Any]) -> Any:
-    """The forms in which a state may have been saved; only one needs torch to know them."""
-
-    def variants() -> Any:
-        from protonet.api import lowered
-        from protonet.weights.state import variant
-
-        both = [lowered(prototxt, **options, faithful=faithful) for faithful in (False, True)]
-        return [variant(each) for each in both]
-
-    return variants
-
-
 def _convert_alone(weights: str, output: str, suffix: str) -> None:
     """A caffemodel that brings its own net."""
-    from protonet.api import raise_all
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
     from protonet.weights.caffemodel import definition
@@ -114,7 +104,7 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
 
 
 def _write_state(
-    weights: str, prototxt: str, output: str, strict: bool, options: dict[str, Any]
+    weights: str, prototxt: str, output: str, strict: bool, selection: Selection
 ) -> None:
     """Through the module itself, whose state it is."""
     from protonet.api import lowered
@@ -123,8 +113,8 @@ def _write_state(
     from protonet.weights.match import listed
     from protonet.weights.save import save_state
 
-    net = instantiate(lowered(prototxt, **options))
-    matched = loader(prototxt, weights, strict, options)(net)
+    net = instantiate(lowered(prototxt, selection))
+    matched = loader(prototxt, weights, strict, selection)(net)
     if matched.missing:
         raise NetError(f"{weights}: the net's {listed(matched.missing)} is not there")
     save_state(net, output, matched.layers)

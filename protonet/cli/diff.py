@@ -5,24 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import both_nets_options
 from protonet.graph import Graph
 from protonet.graph.difference import Change, differences
 from protonet.plain import plain
-
-
-def _both_phases(command: Any) -> Any:
-    """The options of a net, of which --phase now may be left out."""
-    command = net_options(command)
-    for option in command.__click_params__:
-        if option.name == "phase":
-            option.default, option.show_default = None, False
-            option.help = "Compare one phase. [both]"
-    return command
+from protonet.selection import Selection
 
 
 @click.command()
@@ -31,8 +21,8 @@ def _both_phases(command: Any) -> Any:
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@_both_phases
-def command(before: str, after: str, style: str, phase: str | None, **options: Any) -> None:
+@both_nets_options
+def command(before: str, after: str, style: str, selections: Sequence[Selection]) -> None:
     """Tell what changed from BEFORE to AFTER in the net, not in the text.
 
     \b
@@ -43,13 +33,12 @@ def command(before: str, after: str, style: str, phase: str | None, **options: A
     parameters. The form of the file, the order of layers, the names of blobs and defaults that are
     stated make no difference. Exit code 0 where the nets are the same, 1 where they differ.
     """
-    options["shapes"] = dict(options["shapes"])
     found: dict[Change, list[str]] = {}
-    phases = [phase.upper()] if phase else ["TRAIN", "TEST"]
-    for one in phases:
-        graphs = [_graph(path, one, options) for path in (before, after)]
+    for selection in selections:
+        graphs = [_graph(path, selection) for path in (before, after)]
         for change in differences(*graphs):
-            found.setdefault(change, []).append(one)
+            found.setdefault(change, []).append(selection.phase)
+    phases = [selection.phase for selection in selections]
     rows = [(change, "" if seen == phases else seen[0]) for change, seen in found.items()]
     if style == "json":
         changes = [{**asdict(change), "phase": only or None} for change, only in rows]
@@ -59,16 +48,14 @@ def command(before: str, after: str, style: str, phase: str | None, **options: A
     raise click.exceptions.Exit(1 if rows else 0)
 
 
-def _graph(path: str, phase: str, options: dict[str, Any]) -> Graph:
+def _graph(path: str, selection: Selection) -> Graph:
     """The graph of one phase; an empty one where the file has no layers in it."""
     from protonet import api
-    from protonet.schema.select import select
 
     loaded = api.read(path)
-    kept = select(loaded, phase, options["stages"], options["level"]).message.layer
-    if len(loaded.message.layer) and not len(kept):
-        return Graph(loaded.message.name, phase)
-    return api.graph(path, phase, **options)
+    if len(loaded.message.layer) and not len(api.selected(loaded, selection).message.layer):
+        return Graph(loaded.message.name, selection.phase)
+    return api.graph_of(loaded, selection)
 
 
 _LONGEST = 120

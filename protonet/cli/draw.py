@@ -8,6 +8,7 @@ import click
 
 from protonet.cli.options import net_options, refuse_own_input
 from protonet.diagnostics import NetError
+from protonet.selection import Selection
 
 
 @click.command()
@@ -36,7 +37,15 @@ from protonet.diagnostics import NetError
     show_default=True,
     help="own: the same on every machine. graphviz: by the program dot.",
 )
-def command(net: str, output: str | None, shapes: Any, **options: Any) -> None:
+def command(
+    net: str,
+    output: str | None,
+    shown: bool,
+    collapse: str,
+    direction: str,
+    layout: str,
+    selection: Selection,
+) -> None:
     """Draw NET; the suffix of the output says how: .svg, .png, .pdf, .html or .dot.
 
     \b
@@ -50,20 +59,15 @@ def command(net: str, output: str | None, shapes: Any, **options: Any) -> None:
     `protonet view --export` makes one that shows each layer's PyTorch as well.
     .png and .pdf need matplotlib: pip install "protonet[draw]".
     """
-    from protonet.drawing import draw
-    from protonet.drawing.drawing import suffix
+    from protonet.drawing.compose import Style
+    from protonet.drawing.drawing import drawn, suffix
     from protonet.files import write_whole
 
     if output and (why := _unusable(output, suffix)):
         raise click.UsageError(why)
     refuse_own_input(net, output)
-    drawing = draw(
-        net,
-        shapes=dict(shapes),
-        show_shapes=options.pop("shown"),
-        collapse=options.pop("collapse") == "blocks",
-        **options,
-    )
+    style = Style(shown, collapse == "blocks", direction == "LR")
+    drawing = drawn(net, selection, style, layout)
     if output:
         write_whole(output, drawing.content(suffix(output)))
     else:

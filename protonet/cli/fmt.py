@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from protonet.api import raise_all
 from protonet.cli.options import plugin_option
+from protonet.diagnostics import raise_all
 from protonet.files import write_whole
 from protonet.plain import plain
 from protonet.schema.load import Loaded, load_any

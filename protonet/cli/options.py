@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from protonet.device import DEVICES
 from protonet.diagnostics import NetError
+from protonet.selection import PHASES, Selection
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -44,6 +48,7 @@ def _allow_python(_context: Any, _option: Any, allowed: bool) -> bool:
     return allowed
 
 
+device_option = click.option("--device", type=click.Choice(DEVICES), default="auto")
 allow_python_option = click.option(
     "--allow-python",
     is_flag=True,
@@ -61,9 +66,41 @@ plugin_option = click.option(
 )
 
 
+_PHASE = click.Choice(PHASES, case_sensitive=False)
+_PHASE_OPTION = click.option("--phase", type=_PHASE, default="TEST", show_default=True)
+_ONE_PHASE_OPTION = click.option("--phase", type=_PHASE, help="Compare one phase. [both]")
+
+
 def net_options(command: C) -> C:
-    """Which net of a file is meant: phase, stages, level, input shapes."""
-    phase = click.Choice(["TRAIN", "TEST"], case_sensitive=False)
+    """Which net of a file is meant: the command is given it as ``selection``."""
+
+    @wraps(command)
+    def selecting(*arguments: Any, phase: str, **options: Any) -> Any:
+        return command(*arguments, selection=_taken(options, phase), **options)
+
+    return cast("C", _with_options(selecting, _PHASE_OPTION))
+
+
+def both_nets_options(command: C) -> C:
+    """The same for a command over both phases unless one is named: it is given ``selections``."""
+
+    @wraps(command)
+    def selecting(*arguments: Any, phase: str | None, **options: Any) -> Any:
+        first, *more = (phase,) if phase else PHASES
+        selection = _taken(options, first)
+        selections = [selection, *(replace(selection, phase=other) for other in more)]
+        return command(*arguments, selections=selections, **options)
+
+    return cast("C", _with_options(selecting, _ONE_PHASE_OPTION))
+
+
+def _taken(options: dict[str, Any], phase: str) -> Selection:
+    """The selection that options state, which are taken out."""
+    stages, level, allowed = (options.pop(name) for name in ("stages", "level", "allow_python"))
+    return Selection.of(phase, stages, level, dict(options.pop("shapes")), allowed)
+
+
+def _with_options(command: C, phase: Callable[[C], C]) -> C:
     for option in (
         allow_python_option,
         plugin_option,
@@ -76,7 +113,7 @@ def net_options(command: C) -> C:
         ),
         click.option("--level", default=0, show_default=True, help="Level for min_level rules."),
         click.option("--stage", "stages", multiple=True, help="Stage for rules. May be repeated."),
-        click.option("--phase", type=phase, default="TEST", show_default=True),
+        phase,
     ):
         command = option(command)
     return command

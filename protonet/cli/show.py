@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from protonet.cli.options import net_options
+from protonet.selection import Selection
 
 
 @click.command()
@@ -18,15 +19,7 @@ from protonet.cli.options import net_options
     help="json and csv have plain numbers: elements and bytes.",
 )
 @net_options
-def command(
-    net: str,
-    style: str,
-    phase: str,
-    stages: tuple[str, ...],
-    level: int,
-    shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    allow_python: bool,
-) -> None:
+def command(net: str, style: str, selection: Selection) -> None:
     """Print every layer of NET: output shape, parameters, multiply-adds, memory, field.
 
     \b
@@ -44,8 +37,8 @@ def command(
 
     Memory is that of activations in single precision; parameters are not in it.
     """
-    from protonet.api import graph
+    from protonet.api import graph_of
     from protonet.cli.report import FORMATS
     from protonet.graph.cost import costs
 
-    click.echo(FORMATS[style](costs(graph(net, phase, stages, level, dict(shapes), allow_python))))
+    click.echo(FORMATS[style](costs(graph_of(net, selection))))

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import allow_python_option, plugin_option
+from protonet.cli.options import allow_python_option, device_option, plugin_option
 from protonet.cli.weighted import tell
-from protonet.diagnostics import NetError
 from protonet.plain import plain
 
 
@@ -19,7 +18,7 @@ from protonet.plain import plain
 @click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
 @click.option("-stage", "--stage", "stages", help="Stages, separated by commas.")
 @click.option("-level", "--level", type=int, default=0)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
@@ -34,6 +33,7 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
     if (net is None) == (model is None):
         raise click.UsageError("give one net, as in: protonet test train_val.prototxt")
     from protonet.cli.bar import bar
+    from protonet.device import pick
     from protonet.training.nets import open_net
     from protonet.training.plan import net_plan
     from protonet.weights.mapping import load_weights
@@ -69,17 +69,3 @@ def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
     for score in tested.scores:
         part = f" (* {score.weight:g} = {score.weight * score.value:g} loss)"
         click.echo(f"{plain(score.blob)} = {score.value:g}{part if score.weight else ''}")
-
-
-def pick(name: str, gpu: int | None) -> Any:
-    """The torch device of --device and -gpu. NetError where it is not there."""
-    import torch
-
-    there = torch.cuda.device_count()
-    if gpu is not None and not 0 <= gpu < there:
-        raise NetError(f"there is no GPU {gpu} here; torch sees {there}", None, "use --device cpu")
-    if name == "cuda" and not there:
-        raise NetError("there is no CUDA device here", None, "use --device cpu")
-    if gpu is not None:
-        return torch.device("cuda", gpu)
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and there) else "cpu")

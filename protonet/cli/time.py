@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import net_options
+from protonet.cli.options import device_option, net_options
 from protonet.cli.table import LONGEST
 from protonet.plain import plain
+from protonet.selection import Selection
 
 
 @click.command(context_settings={"default_map": {"phase": "TRAIN"}})
@@ -16,10 +17,10 @@ from protonet.plain import plain
 @click.option("-model", "--model", type=click.Path(), hidden=True)
 @click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
 @click.option("--compare", type=click.Path(), metavar="OTHER", help="Another net, side by side.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @net_options
-def command(net: str | None, model: str | None, **options: Any) -> None:
+def command(net: str | None, model: str | None, selection: Selection, **options: Any) -> None:
     """Time NET forward and backward, each layer alone and the whole compiled net.
 
     The batch is the net's own data where that is there, else random numbers.
@@ -33,13 +34,13 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
         raise click.UsageError("give one net, as in: protonet time deploy.prototxt")
     import torch
 
-    from protonet.cli.test import pick
+    from protonet.device import pick
     from protonet.training.timing import rows
 
     device = pick(options["device"], options["gpu"])
-    first = _timed(net or model or "", device, options)
+    first = _timed(net or model or "", device, selection, options["iterations"])
     compare = options["compare"]
-    other = _timed(compare, device, options) if compare else None
+    other = _timed(compare, device, selection, options["iterations"]) if compare else None
     heads = ["layer", "type", "forward ms", "backward ms"]
     heads += ["forward ms", "backward ms", "times as long"] if other else []
     _table([heads, *rows(first, other)])
@@ -48,15 +49,15 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
     click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
 
 
-def _timed(path: str, device: Any, options: dict[str, Any]) -> Any:
+def _timed(path: str, device: Any, selection: Selection, iterations: int) -> Any:
     from protonet.cli.bar import bar
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
 
-    plan = net_plan(path, options["phase"].upper(), options["stages"], options["level"])
-    net, batch = open_timed(plan, device, dict(options["shapes"]), options["allow_python"])
-    with bar(path, options["iterations"] + 2) as advance:
-        return timed(net, batch, options["iterations"], advance)
+    plan = net_plan(path, selection.phase, selection.stages, selection.level)
+    net, batch = open_timed(plan, device, selection.shapes, selection.allow_python)
+    with bar(path, iterations + 2) as advance:
+        return timed(net, batch, iterations, advance)
 
 
 def _table(table: list[list[str]]) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from protonet.cli.options import allow_python_option, plugin_option
-from protonet.diagnostics import NetError
+from protonet.cli.options import allow_python_option, device_option, plugin_option
 
 EFFECTS = click.Choice(["stop", "snapshot", "none"])
 
@@ -17,7 +16,7 @@ EFFECTS = click.Choice(["stop", "snapshot", "none"])
 @click.option("-solver", "--solver", "stated", type=click.Path(), hidden=True)
 @click.option("-weights", "--weights", help="Caffemodels to start from, separated by commas.")
 @click.option("-snapshot", "--snapshot", type=click.Path(), help="A solver state to resume.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@device_option
 @click.option("-gpu", "--gpu", help="GPUs, as 0 or 0,1 or all; several train together.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
 @click.option("--compile", "compiled", is_flag=True, help="Run the net through torch.compile.")
@@ -95,21 +94,22 @@ def _gpus(gpus: str, device: str) -> str:
     """Choose a GPU; where several are named, train on all of them, a process each."""
     import torch
 
+    from protonet.device import refuse_absent
     from protonet.training.parallel import is_joined, relaunch
 
     if device == "cpu":
         raise click.UsageError("-gpu and --device cpu exclude each other")
     if is_joined():
         return "cuda"
-    there = torch.cuda.device_count()
     try:
-        wanted = list(range(there)) if gpus == "all" else [int(n) for n in gpus.split(",")]
+        wanted = (
+            list(range(torch.cuda.device_count()))
+            if gpus == "all"
+            else [int(n) for n in gpus.split(",")]
+        )
     except ValueError:
         raise click.UsageError(f"-gpu takes numbers, as 0 or 0,1, or all; not {gpus!r}") from None
-    missing = [n for n in wanted if not 0 <= n < there]
-    if missing or not wanted:
-        what = f"there is no GPU {missing[0]} here" if missing else "there is no GPU here"
-        raise NetError(f"{what}; torch sees {there}", None, "use --device cpu")
+    refuse_absent(wanted)
     if len(wanted) > 1:
         relaunch(wanted)
     torch.cuda.set_device(wanted[0])

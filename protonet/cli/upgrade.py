@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.files import write_whole
 from protonet.plain import plain
 from protonet.reading import reading
@@ -52,7 +52,6 @@ def _head(file: str) -> bytes:
 
 def _upgraded_text(file: str) -> tuple[Any, Any]:
     """The message of a net or a solver, as it was and as it is today."""
-    from protonet.api import raise_all
     from protonet.schema.load import load_any
     from protonet.schema.upgrade import upgrade, upgrade_solver
 

@@ -8,6 +8,7 @@ import click
 
 from protonet.cli.options import net_options, refuse_own_input
 from protonet.diagnostics import NetError
+from protonet.selection import Selection
 
 
 @click.command()
@@ -31,7 +32,13 @@ from protonet.diagnostics import NetError
     help="From top to bottom or from left to right.",
 )
 def command(
-    net: str, export: str | None, port: int, browser: bool, shapes: Any, **options: Any
+    net: str,
+    export: str | None,
+    port: int,
+    browser: bool,
+    collapse: str,
+    direction: str,
+    selection: Selection,
 ) -> None:
     """Show NET in the browser, with an editor beside it.
 
@@ -45,29 +52,27 @@ def command(
     """
     from protonet.drawing.compose import Style
 
-    collapse, direction = options.pop("collapse"), options.pop("direction")
     style = Style(collapse=collapse == "blocks", across=direction == "LR")
-    options["shapes"] = dict(shapes)
     if export:
-        _export(net, export, style, options)
+        _export(net, export, style, selection)
     else:
-        _serve(net, port, browser, style, options)
+        _serve(net, port, browser, style, selection)
 
 
-def _export(net: str, path: str, style: Any, options: dict[str, Any]) -> None:
+def _export(net: str, path: str, style: Any, selection: Selection) -> None:
     from protonet.drawing.drawing import exported
     from protonet.files import write_whole
 
     refuse_own_input(net, path)
-    write_whole(path, exported(net, style, options))
+    write_whole(path, exported(net, style, selection))
 
 
-def _serve(net: str, port: int, browser: bool, style: Any, options: dict[str, Any]) -> None:
+def _serve(net: str, port: int, browser: bool, style: Any, selection: Selection) -> None:
     import webbrowser
 
     from protonet.drawing.live import Session
 
-    session = Session(net, options, style)
+    session = Session(net, selection, style)
     session.text()
     with _server(session, port) as server:
         click.echo(f"{server.url}\nCtrl-C ends it", err=True)

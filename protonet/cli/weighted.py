@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from protonet.cli.options import is_one_file
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.lowering import Lowered
 from protonet.plain import plain
+from protonet.selection import Selection
 
-Loader = Callable[[Any], Any]
+if TYPE_CHECKING:
+    from protonet.inference.forward import Loader
 
 
 def loader(
-    net: str, weights: str, strict: bool, options: dict[str, Any], quiet: bool = False
+    net: str, weights: str, strict: bool, selection: Selection, quiet: bool = False
 ) -> Loader:
     """A function that loads weights into a module of NET and says on stderr what did not match."""
 
     def load(module: Any) -> Any:
-        from protonet.api import lowered
+        from protonet.api import variants
         from protonet.weights.mapping import open_stored
         from protonet.weights.save import load_exactly
-        from protonet.weights.state import variant
 
-        other = {**options, "faithful": not options["faithful"]}
-        stored = open_stored(module, weights, lambda: [variant(lowered(net, **other))])
+        stored = open_stored(module, weights, variants(net, selection, not selection.faithful))
         matched = load_exactly(module, stored, strict)
         if not quiet:
             tell(matched)
@@ -71,7 +71,7 @@ def refuse_own_weights(weights: str, output: str) -> None:
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
-def write_with_weights(made: Any, output: str, path: Path, load: Loader) -> None:
+def write_with_weights(made: Lowered, output: str, path: Path, load: Loader) -> None:
     """Write the source and its weights."""
     from protonet.program.source import source
     from protonet.runtime.module import instantiate

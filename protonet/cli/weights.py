@@ -14,6 +14,7 @@ from protonet.cli.table import LONGEST, in_columns, size
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.plain import plain
+from protonet.selection import Selection
 
 _HEADS = ("layer", "type", "blob", "shape", "precision", "in the net", "numbers", "size")
 
@@ -30,7 +31,7 @@ _HEADS = ("layer", "type", "blob", "shape", "precision", "in the net", "numbers"
     help="json has numbers and bytes as they are.",
 )
 @net_options
-def command(weights: str, prototxt: str | None, style: str, **options: Any) -> None:
+def command(weights: str, prototxt: str | None, style: str, selection: Selection) -> None:
     """List the layers of WEIGHTS: blobs, shapes, precision, sizes.
 
     \b
@@ -41,18 +42,16 @@ def command(weights: str, prototxt: str | None, style: str, **options: Any) -> N
     With a net it says of each layer whether it matches. Only the structure of the file is read,
     however large it is. Exit code 1 where a layer does not fit the net.
     """
-    from protonet.cli.convert import variants_of
     from protonet.weights.read import split_paths
 
-    options["shapes"] = dict(options["shapes"])
-    places, variants = None, None
+    places, forms = None, None
     if prototxt:
-        from protonet.api import graph
+        from protonet.api import graph_of, variants
         from protonet.weights.convert import wanted
 
-        places = wanted(graph(prototxt, **options))
-        variants = variants_of(prototxt, options)
-    reports = [_report(path, places, variants) for path in split_paths(weights)]
+        places = wanted(graph_of(prototxt, selection))
+        forms = variants(prototxt, selection, False, True)
+    reports = [_report(path, places, forms) for path in split_paths(weights)]
     if style == "json":
         click.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))
     else:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from protonet.data.opening import READ, open_feeds
-from protonet.diagnostics import NetError, NetErrors
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
+from protonet.selection import Selection
 
 if TYPE_CHECKING:
     from protonet.data.prefetch import Prefetched
@@ -41,24 +42,22 @@ def batches(
     """
     from protonet.data.prefetch import prefetched
 
-    selected = _selected(source, phase.upper(), stages, level)
-    feeds = open_feeds(selected, phase.upper(), seed=seed, rank=rank, world=world, memory=memory)
+    selection = Selection.of(phase, stages, level)
+    selected, phase = _selected(source, selection), selection.phase
+    feeds = open_feeds(selected, phase, seed=seed, rank=rank, world=world, memory=memory)
     if not feeds:
         known = f"it has none of {', '.join(READ)}"
         hint = f"{known}; a net with Input layers takes its inputs as arguments"
         where = selected.sourcemap.span(())
-        raise NetError(f"the net has no data layer in the phase {phase.upper()}", where, hint)
+        raise NetError(f"the net has no data layer in the phase {phase}", where, hint)
     return prefetched(feeds, workers=workers, pin=pin)
 
 
-def _selected(source: Any, phase: str, stages: Sequence[str], level: int) -> Loaded:
-    if phase not in ("TRAIN", "TEST"):
-        raise NetError(f"the phase is TRAIN or TEST, not {phase!r}")
+def _selected(source: Any, selection: Selection) -> Loaded:
     loaded = upgrade(_sound(load(source, "NetParameter")))
-    return _sound(select(_sound(loaded), phase, tuple(stages), level))
+    return _sound(select(_sound(loaded), selection.phase, selection.stages, selection.level))
 
 
 def _sound(loaded: Loaded) -> Loaded:
-    if loaded.errors:
-        raise loaded.errors[0] if len(loaded.errors) == 1 else NetErrors(loaded.errors)
+    raise_all(loaded.errors)
     return loaded

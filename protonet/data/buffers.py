@@ -6,14 +6,12 @@ import threading
 import weakref
 
 import numpy as np
-from numpy.typing import NDArray
 
-from protonet.data.definition import Shape
-
-Array = NDArray[np.float32]
+from protonet.arrays import Floats
+from protonet.shape import Shape
 
 
-def new_array(shape: Shape) -> Array:
+def new_array(shape: Shape) -> Floats:
     """A new array, its values undefined."""
     return np.empty(shape, np.float32)
 
@@ -27,18 +25,18 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._free: dict[Shape, list[Array]] = {}
+        self._free: dict[Shape, list[Floats]] = {}
         self._lock = threading.Lock()
 
-    def take(self, shape: Shape) -> Array:
+    def take(self, shape: Shape) -> Floats:
         """An array of a shape, its values undefined."""
         with self._lock:
             free = self._free.get(shape)
             memory = free.pop() if free else new_array(shape)
-        loan: Array = memory.view()
+        loan: Floats = memory.view()
         weakref.finalize(loan, self._give_back, shape, memory).atexit = False
         return loan
 
-    def _give_back(self, shape: Shape, memory: Array) -> None:
+    def _give_back(self, shape: Shape, memory: Floats) -> None:
         with self._lock:
             self._free.setdefault(shape, []).append(memory)

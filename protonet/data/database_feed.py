@@ -11,7 +11,7 @@ from protonet.data.buffers import new_array
 from protonet.data.databases import open_reader
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.random import Mark
 from protonet.data.records import Record
 from protonet.data.transform import Draws, Transform
@@ -33,7 +33,7 @@ class _Mark:
     random: Mark
 
 
-@source
+@feeds
 class DatabaseFeed(Feed):
     """Images and labels from a database, in the order of its keys, round and round.
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from protonet.data.random import Random
 from protonet.diagnostics import NetError, Span
+from protonet.schema.lookup import found
 
 Where = Callable[..., Span | None]
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,12 @@ class Definition:
             what = f"{of}: {error.message}" if of else error.message
             raise self.error(what, *field, hint=error.hint) from None
 
-    def path(self, name: str) -> Path:
-        """A file's path: from the working directory as Caffe takes it, else from the net's folder.
+    def path(self, name: str, *folders: Path) -> Path:
+        """A file's path: from the working directory, the net's folder, or the others given.
 
-        A path that is in neither is given as Caffe would take it.
+        A path that is in none of them is given as Caffe would take it.
         """
-        beside = Path(self.folder or "") / name
-        return beside if os.path.exists(beside) and not os.path.exists(name) else Path(name)
+        return Path(found(name, self.folder or "", *folders))
 
     def readable(self, name: str, *field: str | int) -> Path:
         """The path of a file that a field names. NetError where there is none."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.datum import datum_of
-from protonet.data.writing import Record
+from protonet.data.writing import KeyedRecord
 from protonet.diagnostics import NetError
 from protonet.reading import reading
 
@@ -22,10 +22,10 @@ _IMAGES, _LABELS = 2051, 2049
 _GZIP = b"\x1f\x8b"
 _PIECE = 1 << 20
 _CIFAR_RECORD = 1 + 3 * 32 * 32
-Array = NDArray[np.uint8]
+_Bytes = NDArray[np.uint8]
 
 
-def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[Record]]:
+def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[KeyedRecord]]:
     """The number of digits in a pair of IDX files, gzipped or not, and their records.
 
     A record is a raw 1x28x28 Datum under an eight-digit key. NetError where the files are not
@@ -43,7 +43,7 @@ def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[Record]]:
     return len(pictures), records
 
 
-def _idx(path: Path, magic: int, axes: int) -> Array:
+def _idx(path: Path, magic: int, axes: int) -> _Bytes:
     """The array of an IDX file: a magic number, the sizes, and bytes."""
     kind, header = "images" if magic == _IMAGES else "labels", 4 + 4 * axes
     with reading(path, "is no whole gzip file"), _opened(path) as file:
@@ -79,7 +79,7 @@ def _read(file: BufferedIOBase, most: int) -> bytes:
     return bytes(data)
 
 
-def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Record]]:
+def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[KeyedRecord]]:
     """The number of images in CIFAR-10's binary batches, and their records in order.
 
     A record is a raw 3x32x32 Datum, red plane first, under a five-digit key; ``pad`` frames it
@@ -98,7 +98,7 @@ def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Re
     return len(rows), records
 
 
-def _cifar(path: Path) -> Array:
+def _cifar(path: Path) -> _Bytes:
     with reading(path, "is no whole gzip file"), _opened(path) as file:
         data = np.frombuffer(_read(file, sys.maxsize), np.uint8)
     if not data.size or data.size % _CIFAR_RECORD or data[::_CIFAR_RECORD].max() > 9:

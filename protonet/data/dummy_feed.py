@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.buffers import new_array
-from protonet.data.definition import Definition, Seeds, Shape
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.definition import Definition, Seeds
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.fillers import check_filler, filled
 from protonet.data.random import Mark, Random
 from protonet.schema.pool import message
+from protonet.shape import Shape
 
 _LEGACY = ("num", "channels", "height", "width")
 
 
-@source
+@feeds
 class DummyFeed(Feed):
     """Each top of its shape: a constant filled once, all else filled anew for every batch.
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.buffers import new_array
-from protonet.data.definition import Definition, Shape
+from protonet.data.definition import Definition
 from protonet.diagnostics import NetError
 from protonet.reading import reading
+from protonet.shape import Shape
 
 Batch = dict[str, NDArray[np.float32]]
 Allocate = Callable[[Shape], NDArray[np.float32]]
-SOURCES: dict[str, type[Feed]] = {}
+FEEDS: dict[str, type[Feed]] = {}
 
 
 class Feed:
@@ -82,8 +83,8 @@ class Feed:
 F = TypeVar("F", bound=type[Feed])
 
 
-def source(cls: F) -> F:
+def feeds(cls: F) -> F:
     """Make a class the feed of the layer type that it names."""
-    assert cls.type not in SOURCES, f"{cls.type} has two feeds"
-    SOURCES[cls.type] = cls
+    assert cls.type not in FEEDS, f"{cls.type} has two feeds"
+    FEEDS[cls.type] = cls
     return cls

@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from protonet.data.definition import Definition, Shape
+from protonet.arrays import Floats
+from protonet.data.definition import Definition
 from protonet.data.random import Random
 from protonet.diagnostics import did_you_mean
-
-Array = NDArray[np.float32]
+from protonet.shape import Shape
 
 
 def check_filler(
@@ -30,40 +29,40 @@ def check_filler(
         raise definition.error(what, *field, "type")
 
 
-def filled(filler: Any, shape: Shape, random: Random) -> Array:
+def filled(filler: Any, shape: Shape, random: Random) -> Floats:
     """A new array from a FillerParameter. Source: Caffe's filler.hpp."""
     return _FILLED[filler.type](filler, shape, random)
 
 
-def _constant(filler: Any, shape: Shape, _random: Random) -> Array:
+def _constant(filler: Any, shape: Shape, _random: Random) -> Floats:
     return np.full(shape, filler.value, np.float32)
 
 
-def _uniform(filler: Any, shape: Shape, random: Random) -> Array:
+def _uniform(filler: Any, shape: Shape, random: Random) -> Floats:
     return _between(random, filler.min, filler.max, shape)
 
 
-def _xavier(filler: Any, shape: Shape, random: Random) -> Array:
+def _xavier(filler: Any, shape: Shape, random: Random) -> Floats:
     bound = math.sqrt(3 / _fan(filler, shape))
     return _between(random, -bound, bound, shape)
 
 
-def _msra(filler: Any, shape: Shape, random: Random) -> Array:
+def _msra(filler: Any, shape: Shape, random: Random) -> Floats:
     normal = random.normal(1, math.prod(shape)).reshape(shape)
     return np.asarray(normal * math.sqrt(2 / _fan(filler, shape)), np.float32)
 
 
-def _positive_unitball(_filler: Any, shape: Shape, random: Random) -> Array:
+def _positive_unitball(_filler: Any, shape: Shape, random: Random) -> Floats:
     rows = _between(random, 0, 1, shape).reshape(shape[0] if shape else 1, -1)
     return np.asarray(rows / rows.sum(1, keepdims=True)).reshape(shape)
 
 
-def _between(random: Random, low: float, high: float, shape: Shape) -> Array:
+def _between(random: Random, low: float, high: float, shape: Shape) -> Floats:
     share = random.raw(math.prod(shape)) / float(1 << 32)
     return np.asarray(low + (high - low) * share, np.float32).reshape(shape)
 
 
-def _gaussian(filler: Any, shape: Shape, random: Random) -> Array:
+def _gaussian(filler: Any, shape: Shape, random: Random) -> Floats:
     """Normal numbers; with ``sparse`` about that many non-zero ones for each output."""
     count = math.prod(shape)
     values = filler.mean + filler.std * random.normal(1, count).reshape(shape)
@@ -81,7 +80,7 @@ def _fan(filler: Any, shape: Shape) -> float:
     return max(1.0, (fan_in, fan_out, (fan_in + fan_out) / 2)[filler.variance_norm])
 
 
-def _bilinear(_filler: Any, shape: Shape, _random: Random) -> Array:
+def _bilinear(_filler: Any, shape: Shape, _random: Random) -> Floats:
     factor = math.ceil(shape[3] / 2)
     ramp = 1 - np.abs(np.arange(shape[3]) / factor - (shape[3] - 1) / (2 * factor))
     return np.broadcast_to(np.outer(ramp, ramp), shape).astype(np.float32)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.data.order import Order, OrderMark
 from protonet.reading import reading
@@ -31,7 +29,7 @@ class _Mark:
     offset: int
 
 
-@source
+@feeds
 class HDF5Feed(Feed):
     """Rows of the data sets named like the tops, file after file, one file in memory at a time.
 
@@ -69,19 +67,13 @@ class HDF5Feed(Feed):
         self._list = path
         return names
 
-    def _path(self, name: str) -> Path:
-        """A listed file: from the working directory, the net's folder, or the list's own."""
-        beside = self._list.parent / name
-        path = self.definition.path(name)
-        return beside if os.path.exists(beside) and not os.path.exists(path) else path
-
     def _load(self, index: int) -> None:
         """Read one file whole, as HDF5DataLayer::LoadHDF5FileData."""
         name = self._names[index]
         with self.definition.placing(
             "hdf5_data_param", "source", of=f"line {index + 1} of the list"
         ):
-            file = open_hdf5(self._path(name), "an HDF5Data layer")
+            file = open_hdf5(self.definition.path(name, self._list.parent), "an HDF5Data layer")
             try:
                 rows = {top: self._read(file, name, top) for top in self.definition.tops}
             finally:

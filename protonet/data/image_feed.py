@@ -10,10 +10,10 @@ import numpy as np
 from protonet.data.buffers import new_array
 from protonet.data.datum import planes
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
-from protonet.data.image_list import Entry, read_list
+from protonet.data.image_list import ListedImage, read_list
 from protonet.data.order import Order, OrderMark
 from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
@@ -33,7 +33,7 @@ class _Mark:
     random: Mark
 
 
-@source
+@feeds
 class ImageFeed(Feed):
     """Image files of a list with their labels, in its order or shuffled each time round.
 
@@ -67,7 +67,7 @@ class ImageFeed(Feed):
             raise self.definition.error(what, "image_data_param", given, hint="give both")
         return size
 
-    def _listed(self) -> list[Entry]:
+    def _listed(self) -> list[ListedImage]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")
         with self.definition.placing("image_data_param", "source"):
             return read_list(path)
@@ -94,14 +94,14 @@ class ImageFeed(Feed):
         self.shapes = {tops[0]: (self._batch, *size)}
         self.shapes.update(dict.fromkeys(tops[1:], (self._batch,)))
 
-    def _read(self, entry: Entry) -> Image:
+    def _read(self, entry: ListedImage) -> Image:
         path = self.definition.path(self._p.root_folder + entry.name)
         try:
             return planes(read_image(path, self._size, self._p.is_color))
         except ValueError as error:
             raise self._broken(entry, error) from None
 
-    def _broken(self, entry: Entry, error: Exception) -> NetError:
+    def _broken(self, entry: ListedImage, error: Exception) -> NetError:
         name = self._p.root_folder + entry.name
         what = f"the image {name!r} (line {entry.line} of {self._p.source}) can't be taken: {error}"
         hint = "root_folder is put before each name as it stands, its last / included"
@@ -109,7 +109,7 @@ class ImageFeed(Feed):
             what, "image_data_param", "source", hint=hint if "no such" in str(error) else None
         )
 
-    def plan(self) -> tuple[list[Entry], Draws]:
+    def plan(self) -> tuple[list[ListedImage], Draws]:
         entries = []
         for _ in range(self._batch):
             while self._is_anothers():
@@ -126,7 +126,7 @@ class ImageFeed(Feed):
         self._offset += 1
         self._order.advance()
 
-    def make(self, planned: tuple[list[Entry], Draws], new: Allocate = new_array) -> Batch:
+    def make(self, planned: tuple[list[ListedImage], Draws], new: Allocate = new_array) -> Batch:
         entries, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         for row, entry in enumerate(entries):

@@ -13,7 +13,7 @@ from protonet.reading import reading
 _LARGEST = 1 << 31
 
 
-class Entry(NamedTuple):
+class ListedImage(NamedTuple):
     """One line of a list: a file's name, its label, and the line's number from 1."""
 
     name: str
@@ -21,7 +21,7 @@ class Entry(NamedTuple):
     line: int
 
 
-def read_list(path: Path) -> list[Entry]:
+def read_list(path: Path) -> list[ListedImage]:
     """The entries of a list; names may have spaces in them, and empty lines are passed over.
 
     NetError at the line that has no whole number as its label, or where there is none.
@@ -37,7 +37,7 @@ def read_list(path: Path) -> list[Entry]:
         whole = int(label) if re.fullmatch(r"[-+]?[0-9]{1,10}", label) else _LARGEST
         if not name.strip() or abs(whole) >= _LARGEST:
             raise _no_label(path, text, number)
-        entries.append(Entry(name.strip(), whole, number))
+        entries.append(ListedImage(name.strip(), whole, number))
     if not entries:
         raise NetError(f"the list {os.fspath(path)} is empty", None, "it takes `FILE LABEL` a line")
     return entries

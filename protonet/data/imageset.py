@@ -14,10 +14,10 @@ from protonet.data.cores import available_cores
 from protonet.data.datum import datum_of, planes
 from protonet.data.image_decode import decode, encode
 from protonet.data.image_files import Size, content, resized, suffix
-from protonet.data.image_list import Entry
+from protonet.data.image_list import ListedImage
 from protonet.data.ordered import in_order
 from protonet.data.random import Random
-from protonet.data.writing import Record
+from protonet.data.writing import KeyedRecord
 from protonet.diagnostics import NetError
 from protonet.schema.pool import message
 
@@ -35,7 +35,7 @@ class ImageSet:
     """
 
     root: Path
-    entries: list[Entry]
+    entries: list[ListedImage]
     size: Size
     color: bool = True
     encode: bool = False
@@ -49,7 +49,7 @@ class ImageSet:
         order = Random(seed).shuffled(np.arange(len(self.entries), dtype=np.int64))
         self.entries = [self.entries[i] for i in order]
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[KeyedRecord]:
         """A record an image, under its number in eight digits, ``_`` and its name.
 
         NetError, with the line of the list, where an image can't be taken.
@@ -69,8 +69,8 @@ class ImageSet:
             yield key, value
 
     def _record(
-        self, numbered: tuple[int, Entry]
-    ) -> tuple[bytes, bytes | NetError, tuple[int, ...], Entry]:
+        self, numbered: tuple[int, ListedImage]
+    ) -> tuple[bytes, bytes | NetError, tuple[int, ...], ListedImage]:
         number, entry = numbered
         key = b"%08d_%s" % (number, os.fsencode(entry.name))
         try:
@@ -82,7 +82,7 @@ class ImageSet:
             return key, NetError(what, None, "--skip-broken leaves such images out"), (), entry
         return key, record.SerializeToString(), shape, entry
 
-    def _datum(self, entry: Entry) -> tuple[Any, tuple[int, ...]]:
+    def _datum(self, entry: ListedImage) -> tuple[Any, tuple[int, ...]]:
         data = content(self.root / entry.name)
         kind = self.encode_type or suffix(entry.name)
         if self.encode and not kind:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.arrays import Floats
 from protonet.data.extras import need
 
-Array = NDArray[np.float32]
 _scratch = threading.local()
 
 
-def interleaved(planes: NDArray[np.float32]) -> Array:
+def interleaved(planes: NDArray[np.float32]) -> Floats:
     """A copy of (3, height, width) planes with the channels of a pixel side by side in memory."""
     together = np.ascontiguousarray(planes.transpose(1, 2, 0))
-    mean: Array = together.transpose(2, 0, 1)
+    mean: Floats = together.transpose(2, 0, 1)
     return mean
 
 
@@ -32,7 +32,7 @@ def is_interleaved(image: NDArray[Any]) -> bool:
 
 
 def subtract_interleaved(
-    image: NDArray[np.uint8], mean: Array | None, mirror: bool, out: Array
+    image: NDArray[np.uint8], mean: Floats | None, mirror: bool, out: Floats
 ) -> None:
     """Write the image, mirrored or not, less the mean into planes; both lie interleaved.
 

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.transform import Transform
 
 
-@source
+@feeds
 class MemoryFeed(Feed):
     """Batches of arrays that the caller has given with ``reset`` or ``add_images``, over and over.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from protonet.data.definition import Definition, Shape, Where, fresh_seed
-from protonet.data.feed import SOURCES, Feed
+from protonet.data.definition import Definition, Where, fresh_seed
+from protonet.data.feed import FEEDS, Feed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
+from protonet.shape import Shape
 
 _HOMES = {
     "Data": "database_feed",
@@ -57,7 +57,7 @@ def open_feed(
         hint = did_you_mean(layer.type, _HOMES) or f"these are: {', '.join(_HOMES)}"
         raise definition.error("it is no data layer that can be read from", "type", hint=hint)
     import_module(f"protonet.data.{home}")
-    return SOURCES[layer.type](definition)
+    return FEEDS[layer.type](definition)
 
 
 def _nowhere(*_field: str | int) -> None:
@@ -113,7 +113,7 @@ def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, worl
     def where(*field: str | int) -> Any:
         return loaded.sourcemap.span(("layer", index, *field))
 
-    folder = os.path.dirname(loaded.source.name) if loaded.source else None
+    folder = loaded.folder or None
     layer = loaded.message.layer[index]
     return open_feed(layer, phase, folder=folder, seed=seed, rank=rank, world=world, where=where)
 

@@ -60,11 +60,6 @@ class Prefetched:
         self._work_ahead()
         return batch
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether the next batch is made already, so that taking it does not wait."""
-        return bool(self._pending) and self._pending[0].done()
-
     def state(self) -> list[dict[str, Any]]:
         """Where each feed stood after the last batch taken, as JSON can hold it."""
         pairs = zip(self._feeds, self._marks, strict=True)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.arrays import Floats
 from protonet.data.color_noise import ColorNoise
 from protonet.data.definition import Definition, Seeds
 from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
 from protonet.data.mean_file import read_mean
 from protonet.data.random import Random
 
-Array = NDArray[np.float32]
 Draws = tuple[NDArray[np.uint32], NDArray[np.float64]]
 _KNOWN = {
     *("scale", "mirror", "crop_size", "mean_file", "mean_value"),
@@ -35,7 +35,7 @@ class Transform:
         definition.refuse_others(self.p, _KNOWN, "transform_param")
         self._mean = self._mean_of_file()
         self._values = np.array(self.p.mean_value, np.float32)
-        self._even_mean: Array | None = None
+        self._even_mean: Floats | None = None
         self._scale = np.float32(self.p.scale)
         self._crops = definition.training and self.p.crop_size > 0
         self._noise = ColorNoise.of(definition) if definition.training else None
@@ -64,7 +64,7 @@ class Transform:
             return None
         return bool(self.p.force_color)
 
-    def _mean_of_file(self) -> tuple[Array, Array] | None:
+    def _mean_of_file(self) -> tuple[Floats, Floats] | None:
         """The mean image, as it is and mirrored."""
         if not self.p.HasField("mean_file"):
             return None
@@ -91,7 +91,7 @@ class Transform:
             raise ValueError(f"it is {height}x{width}, smaller than crop_size {crop}")
         return channels, crop, crop
 
-    def apply(self, image: NDArray[Any], draws: Draws, row: int, out: Array) -> None:
+    def apply(self, image: NDArray[Any], draws: Draws, row: int, out: Floats) -> None:
         """Write the transformed image into ``out``. ValueError where sizes don't fit.
 
         ``image`` is (channels, height, width), uint8 or float32.
@@ -112,7 +112,7 @@ class Transform:
         if self._scale != 1:
             np.multiply(out, self._scale, out=out)
 
-    def _combine(self, image: NDArray[Any], mean: Array | None, mirror: bool, out: Array) -> None:
+    def _combine(self, image: NDArray[Any], mean: Floats | None, mirror: bool, out: Floats) -> None:
         """Write the image, mirrored where that is drawn, less what is subtracted from it then."""
         if is_interleaved(image):
             subtract_interleaved(image, mean, mirror, out)
@@ -133,7 +133,7 @@ class Transform:
 
     def _mean_for(
         self, shape: tuple[int, ...], window: tuple[slice, ...], mirror: bool
-    ) -> Array | None:
+    ) -> Floats | None:
         """What to subtract from the window of an image of that shape, mirrored as that is."""
         if self._mean is not None:
             if self._mean[0].shape != shape:

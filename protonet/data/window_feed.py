@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.arrays import Floats
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
 from protonet.data.extras import need
-from protonet.data.feed import Allocate, Batch, Feed, source
+from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_files import Size, read_image
 from protonet.data.mean_file import read_mean
 from protonet.data.random import Mark, Random
 from protonet.data.window_file import Window, WindowFile, read_windows
-from protonet.data.window_place import Place, place
+from protonet.data.window_place import WindowPlace, place
 from protonet.diagnostics import NetError
 
 _KNOWN = {
@@ -24,10 +25,9 @@ _KNOWN = {
     *("crop_mode", "cache_images", "root_folder"),
 }
 _KNOWN_TRANSFORM = {"mirror", "crop_size", "mean_file", "mean_value"}
-Array = NDArray[np.float32]
 
 
-@source
+@feeds
 class WindowFeed(Feed):
     """Windows sampled from a window file, warped to crop_size: background first, then objects.
 
@@ -88,7 +88,7 @@ class WindowFeed(Feed):
                 raise self.definition.error(what, "window_data_param", "source")
         return found
 
-    def _read_mean(self) -> Array | None:
+    def _read_mean(self) -> Floats | None:
         """The mean at the places of a window's pixels, from its file's centre or its values."""
         crop = int(self._t.crop_size)
         values = np.array(self._t.mean_value, np.float32)
@@ -104,7 +104,7 @@ class WindowFeed(Feed):
             raise self.definition.error(what, "transform_param", "mean_value", 0)
         return np.broadcast_to(values.reshape(-1, 1, 1), (3, crop, crop))
 
-    def _center(self, mean: Array, crop: int) -> Array:
+    def _center(self, mean: Floats, crop: int) -> Floats:
         start = (mean.shape[2] - crop) // 2
         if mean.shape[0] != 3 or start < 0 or start + crop > mean.shape[1]:
             what = f"the mean file is {mean.shape}, and has no centre of 3x{crop}x{crop}"
@@ -136,7 +136,7 @@ class WindowFeed(Feed):
         labels = np.array([window.label for window, _ in planned], np.float32)
         return dict(zip(self.definition.tops, (data, labels), strict=True))
 
-    def _place(self, window: Window, size: tuple[int, ...], mirror: bool) -> Place:
+    def _place(self, window: Window, size: tuple[int, ...], mirror: bool) -> WindowPlace:
         square = self._p.crop_mode == "square"
         return place(window, size, self._t.crop_size, self._p.context_pad, square, mirror)
 
@@ -150,7 +150,7 @@ class WindowFeed(Feed):
             self._images[index] = image
         return image
 
-    def _warp(self, image: NDArray[Any], at: Place, mirror: bool, out: Array) -> None:
+    def _warp(self, image: NDArray[Any], at: WindowPlace, mirror: bool, out: Floats) -> None:
         """Write a window, warped, into its place in an item of the batch."""
         cv2 = need("cv2", "a WindowData layer")
         cut = image[at.top : at.bottom + 1, at.left : at.right + 1]

@@ -12,7 +12,7 @@ from protonet.data.window_file import Window
 
 
 @dataclass(frozen=True)
-class Place:
+class WindowPlace:
     """The part of the image, corners included, the size it is warped to, and the margins left."""
 
     left: int
@@ -37,7 +37,7 @@ class _Span(NamedTuple):
 
 def place(
     window: Window, size: tuple[int, ...], crop: int, context: int, square: bool, mirror: bool
-) -> Place:
+) -> WindowPlace:
     """Where a window of an image of ``size`` (height, width) goes in an item of ``crop``.
 
     With ``context`` or ``square`` the window is widened, and what of it lies outside the image
@@ -45,7 +45,7 @@ def place(
     in its single precision.
     """
     if not context and not square:
-        found = Place(window.x1, window.y1, window.x2, window.y2, crop, crop)
+        found = WindowPlace(window.x1, window.y1, window.x2, window.y2, crop, crop)
         _check(found, size)
         return found
     half = [np.float32(window.x2 - window.x1 + 1) / 2, np.float32(window.y2 - window.y1 + 1) / 2]
@@ -58,7 +58,7 @@ def place(
     pad = across.after if mirror else across.before
     width, height = min(across.length, crop - pad), min(down.length, crop - down.before)
     inside = across.first, down.first, across.last, down.last
-    found = Place(*inside, width, height, pad, down.before)
+    found = WindowPlace(*inside, width, height, pad, down.before)
     _check(found, size)
     return found
 
@@ -78,7 +78,7 @@ def _round(value: np.float32) -> int:
     return whole if value >= 0 else -whole
 
 
-def _check(found: Place, size: tuple[int, ...]) -> None:
+def _check(found: WindowPlace, size: tuple[int, ...]) -> None:
     inside = 0 <= found.left <= found.right < size[1] and 0 <= found.top <= found.bottom < size[0]
     if not inside or min(found.width, found.height) < 1:
         corners = f"({found.left}, {found.top}) to ({found.right}, {found.bottom})"

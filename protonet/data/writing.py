@@ -15,10 +15,10 @@ from protonet.diagnostics import NetError
 
 _TOGETHER = 1000
 _FIRST_MAP = 1 << 24
-Record = tuple[bytes, bytes]
+KeyedRecord = tuple[bytes, bytes]
 
 
-def write_database(path: Path, records: Iterable[Record], backend: str, force: bool) -> int:
+def write_database(path: Path, records: Iterable[KeyedRecord], backend: str, force: bool) -> int:
     """Write records, in the order of their keys, as an LMDB or LevelDB folder; their number.
 
     Where it can't be finished nothing is left and ``path`` is as it was. NetError where ``path``
@@ -33,7 +33,7 @@ def write_database(path: Path, records: Iterable[Record], backend: str, force: b
             raise NetError(what, None, "is the disk full?") from None
 
 
-def _fill(writer: _Writer, records: Iterable[Record]) -> int:
+def _fill(writer: _Writer, records: Iterable[KeyedRecord]) -> int:
     """Put the records in and close the database; their number."""
     count, last = 0, b""
     try:
@@ -106,7 +106,7 @@ class _Lmdb:
         path = os.fspath(folder)
         self._environment: Any = self._lmdb.open(path, map_size=_FIRST_MAP, lock=False, sync=False)
         self._map = _FIRST_MAP
-        self._waiting: list[Record] = []
+        self._waiting: list[KeyedRecord] = []
 
     def put(self, key: bytes, value: bytes) -> None:
         self._waiting.append((key, value))

@@ -10,7 +10,7 @@ from protonet.drawing.words import window_words
 
 
 @dataclass(frozen=True)
-class Block:
+class RepeatedBlock:
     """Boxes with one way in, from ``entry``, and one way out, the last of them.
 
     ``extra`` is a projection beside them, as the first block of a ResNet's stage has it.
@@ -31,13 +31,13 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Run:
+class BlockRun:
     """Blocks of one structure and one image size, each on top of the one before."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[RepeatedBlock, ...]
 
     @property
-    def template(self) -> Block:
+    def template(self) -> RepeatedBlock:
         """The block that stands for all: the first without a projection."""
         plain = (block for block in self.blocks if not block.extra)
         return next(plain, self.blocks[0])
@@ -49,10 +49,10 @@ class Run:
             yield from block.extra
 
 
-def runs(boxes: Sequence[Box]) -> list[Run]:
+def runs(boxes: Sequence[Box]) -> list[BlockRun]:
     """The runs of at least two blocks, the larger first where two overlap."""
     net = _Net(boxes)
-    starting: dict[Box, list[Block]] = {}
+    starting: dict[Box, list[RepeatedBlock]] = {}
     blocks = [block for box in boxes for block in net.block(box)]
     for block in blocks:
         starting.setdefault(block.entry, []).append(block)
@@ -70,7 +70,9 @@ def runs(boxes: Sequence[Box]) -> list[Run]:
     return sorted(kept, key=lambda run: run.blocks[0].exit.index)
 
 
-def _following(block: Block, starting: dict[Box, list[Block]], readers: list[Box]) -> Block | None:
+def _following(
+    block: RepeatedBlock, starting: dict[Box, list[RepeatedBlock]], readers: list[Box]
+) -> RepeatedBlock | None:
     """The block of the same form that alone reads this one."""
     for other in starting.get(block.exit, ()):
         alike = other.form == block.form and _image(other) == _image(block)
@@ -79,17 +81,17 @@ def _following(block: Block, starting: dict[Box, list[Block]], readers: list[Box
     return None
 
 
-def _image(block: Block) -> tuple[int, ...]:
+def _image(block: RepeatedBlock) -> tuple[int, ...]:
     return block.exit.outlets[0].shape[2:]
 
 
-def _chain(block: Block, after: dict[Block, Block | None]) -> Run:
-    chain: list[Block] = []
-    current: Block | None = block
+def _chain(block: RepeatedBlock, after: dict[RepeatedBlock, RepeatedBlock | None]) -> BlockRun:
+    chain: list[RepeatedBlock] = []
+    current: RepeatedBlock | None = block
     while current is not None:
         chain.append(current)
         current = after[current]
-    return Run(tuple(chain))
+    return BlockRun(tuple(chain))
 
 
 class _Net:
@@ -121,7 +123,7 @@ class _Net:
                     other = self.dominator[other] if other else None
         return current
 
-    def block(self, join: Box) -> Iterator[Block]:
+    def block(self, join: Box) -> Iterator[RepeatedBlock]:
         """The block that a join ends, where it is closed: nothing inside is read outside."""
         entry = self.dominator[join]
         if len(self.above[join]) < 2 or entry is None:
@@ -133,7 +135,7 @@ class _Net:
         ordered = sorted(inner, key=lambda box: box.index)
         extra = self.projection(entry, join)
         boxes = (*(box for box in ordered if box not in extra), join)
-        yield Block(entry, boxes, extra, self.form(entry, boxes, extra))
+        yield RepeatedBlock(entry, boxes, extra, self.form(entry, boxes, extra))
 
     def between(self, entry: Box, join: Box) -> set[Box]:
         """The boxes on the ways from one to the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from protonet.drawing.kinds import FOLLOWERS, kind
+from protonet.drawing.kinds import kind
 from protonet.drawing.words import summary
 from protonet.graph import Graph, Node, Value
 from protonet.graph.graph import Param
@@ -75,7 +75,7 @@ def _target(node: Node, home: dict[Value, Box]) -> Box | None:
     if len(node.inputs) != 1 or len(node.outputs) != 1 or node.layer.is_loss:
         return None
     (value,), (top,) = node.inputs, node.outputs
-    if node.type not in FOLLOWERS and top.blob != value.blob:
+    if not node.layer.follows and top.blob != value.blob:
         return None
     box = home[value]
     only = value.uses == 1 and len(box.outlets) == 1 and value is box.outlets[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from protonet.drawing.blocks import Run, runs
+from protonet.drawing.blocks import BlockRun, runs
 from protonet.drawing.box import Box, fold
 from protonet.drawing.figure import (
     BADGE,
@@ -147,7 +147,7 @@ class _Composer:
             figure.wires.append(Wire(tuple(route), label, *ends, smooth=layout.smooth))
         return layout
 
-    def frame(self, run: Run) -> Item:
+    def frame(self, run: BlockRun) -> Item:
         """A frame around the block that stands for a run, with a card for each of its boxes."""
         block = run.template
         port = Item(-1, 2.0, 0.0)
@@ -165,7 +165,7 @@ class _Composer:
         layout = self.arrange(ordered, edges, inside)
         return self.around(run, inside, layout, ordered)
 
-    def around(self, run: Run, inside: Figure, layout: Layout, items: list[Item]) -> Item:
+    def around(self, run: BlockRun, inside: Figure, layout: Layout, items: list[Item]) -> Item:
         """The frame of a laid out block; its wires begin and end at its border."""
         badge, note = f"× {len(run.blocks)}", _note(run)
         beside = max([width(badge, BADGE, bold=True), *(width(line, LABEL) for line in note)]) + 10
@@ -202,26 +202,26 @@ def _item(one: Card) -> Item:
     return Item(one.box.index, one.width, one.height, [one])
 
 
-def _alike(run: Run) -> list[tuple[Box, ...]]:
+def _alike(run: BlockRun) -> list[tuple[Box, ...]]:
     """The boxes of the blocks without a projection, which the words of a frame sum up."""
     return [b.boxes for b in run.blocks if not b.extra] or [b.boxes for b in run.blocks]
 
 
-def _standing_for(run: Run, index: int, box: Box, *, across: bool) -> Card:
+def _standing_for(run: BlockRun, index: int, box: Box, *, across: bool) -> Card:
     names = [block.boxes[index].head.name for block in run.blocks]
     title = plain(merged_names(names), 34)
     subtitle = merged([boxes[index].subtitle for boxes in _alike(run)])
     return card(box, title, subtitle, across=across)
 
 
-def _shapes(run: Run, index: int, box: Box, source: Box, value: Value) -> str:
+def _shapes(run: BlockRun, index: int, box: Box, source: Box, value: Value) -> str:
     """The shape of a value over all blocks."""
     at = box.sources.index((source, value))
     found = [boxes[index].sources for boxes in _alike(run)]
     return merged([sizes(s[at][1].shape if at < len(s) else value.shape) for s in found])
 
 
-def _note(run: Run) -> tuple[str, ...]:
+def _note(run: BlockRun) -> tuple[str, ...]:
     """What the first block has beside the others."""
     extra = run.blocks[0].extra
     if not extra or run.template is run.blocks[0]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from protonet.diagnostics import NetError
-from protonet.drawing.blocks import Run, runs
+from protonet.drawing.blocks import BlockRun, runs
 from protonet.drawing.box import Box, fold
 from protonet.drawing.compose import Style
 from protonet.drawing.kinds import KINDS
@@ -40,7 +40,7 @@ def dot(graph: Graph, style: Style) -> str:
 
 
 def _edges(
-    boxes: Sequence[Box], found: Sequence[Run], hidden: dict[Box, Box]
+    boxes: Sequence[Box], found: Sequence[BlockRun], hidden: dict[Box, Box]
 ) -> dict[tuple[int, int, int], list[str]]:
     """The shapes that pass from box to box; what leads from a block to the next is left out."""
     inner = {box.index for run in found for box in run.template.boxes}
@@ -54,7 +54,7 @@ def _edges(
     return edges
 
 
-def _stand_ins(run: Run) -> dict[Box, Box]:
+def _stand_ins(run: BlockRun) -> dict[Box, Box]:
     """For each box of a run, the one of its template that is drawn."""
     template = run.template
     pairs = {box: template.boxes[i] for block in run.blocks for i, box in enumerate(block.boxes)}
@@ -62,7 +62,7 @@ def _stand_ins(run: Run) -> dict[Box, Box]:
     return pairs
 
 
-def _cluster(index: int, run: Run) -> list[str]:
+def _cluster(index: int, run: BlockRun) -> list[str]:
     lines = [f"  subgraph cluster_{index} {{"]
     lines.append(f'    label="× {len(run.blocks)}" style="rounded,dashed" color="#aab3bf"')
     lines.append('    fontname="Helvetica-Bold" labeljust=r')

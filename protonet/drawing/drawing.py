@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from protonet.api import Shapes, Source, graph
+from protonet.api import NetSource, graph_of
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.drawing.compose import Style, compose
 from protonet.drawing.dot import by_graphviz, dot
@@ -15,6 +15,7 @@ from protonet.drawing.layout import layered
 from protonet.drawing.svg import svg
 from protonet.files import write_whole
 from protonet.graph import Graph
+from protonet.selection import DEFAULT, Selection, Shapes
 
 if TYPE_CHECKING:
     from protonet.drawing.figure import Figure
@@ -76,7 +77,7 @@ def suffix(path: str | os.PathLike[str]) -> str:
 
 
 def draw(
-    source: Source,
+    source: NetSource,
     phase: str = "TEST",
     stages: Sequence[str] = (),
     level: int = 0,
@@ -99,20 +100,25 @@ def draw(
     ):
         if value not in known:
             raise NetError(f"the {name} is {' or '.join(known)}, not {value!r}")
-    net = graph(source, phase, stages, level, shapes, allow_python)
-    return Drawing(net, Style(show_shapes, collapse, direction == "LR"), layout)
+    selection = Selection.of(phase, stages, level, shapes, allow_python)
+    return drawn(source, selection, Style(show_shapes, collapse, direction == "LR"), layout)
 
 
-def exported(source: Source, style: Style, options: Mapping[str, Any]) -> str:
-    """The page of a net as one file, with its PyTorch where torch is there. ``options`` as graph's.
+def drawn(source: NetSource, selection: Selection, style: Style, layout: str = "own") -> Drawing:
+    """The drawing of a selection of a net. Raises NetError with its place."""
+    return Drawing(graph_of(source, selection), style, layout)
+
+
+def exported(source: NetSource, style: Style, selection: Selection = DEFAULT) -> str:
+    """The page of a net as one file, with its PyTorch where torch is there.
 
     Raises NetError with its place.
     """
     from protonet.drawing.emitted import emitted, has_torch
     from protonet.drawing.page import both_views, page
 
-    net = graph(source, **options)
+    net = graph_of(source, selection)
     found = both_views(net, style)
     if has_torch():
-        found["torch"] = emitted(source, net, options)
+        found["torch"] = emitted(source, net, selection)
     return page(found)

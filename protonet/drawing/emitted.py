@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
 from typing import Any
 
 from protonet.api import lowered
 from protonet.graph import Graph
+from protonet.selection import Selection
 
 
 def has_torch() -> bool:
@@ -15,11 +15,11 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def emitted(net: Any, graph: Graph, options: Mapping[str, Any]) -> dict[str, list[str]]:
+def emitted(net: Any, graph: Graph, selection: Selection) -> dict[str, list[str]]:
     """By layer: its module, its fillers and its statements, as ``protonet compile`` writes them."""
     from protonet.program.source import printer
 
-    program = lowered(net, **options).program
+    program = lowered(net, selection).program
     found: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for cls in program.classes:
         for piece in printer(program).class_(cls):

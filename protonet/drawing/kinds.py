@@ -20,32 +20,16 @@ KINDS: dict[str, tuple[str, str, str, str, str]] = {
     "other": ("other", "#ebebeb", "#7d7d7d", "#333333", "#9a9a9a"),
 }
 
-_TYPES = {
-    "dense": "InnerProduct Embed",
-    "pooling": "Pooling SPP ROIPooling PSROIPooling ROIAlign Im2col",
-    "normalisation": "BatchNorm Scale Bias LRN MVN BN Normalize GroupNorm",
-    "activation": "ReLU PReLU ELU Sigmoid TanH AbsVal Exp Log Power BNLL Threshold Clip Swish "
-    "Dropout Softmax ReLU6 CReLU Mish HSwish HardSwish HSigmoid SpatialDropout",
-    "join": "Eltwise Concat Axpy BatchReindex Filter",
-    "shape": "Flatten Reshape Slice Split Crop Tile Permute Reorg Interp Upsample ShuffleChannel "
-    "Reduction ArgMax Silence PriorBox",
-    "recurrent": "LSTM RNN LSTMUnit",
-    "metric": "Accuracy DetectionEvaluate DetectionOutput",
-}
-_BY_TYPE = {kind_type: kind for kind, types in _TYPES.items() for kind_type in types.split()}
-
-# What folds into the layer above it, besides whatever works in place.
-FOLLOWERS = frozenset(_TYPES["activation"].split()) - {"Softmax"} | {"BatchNorm", "Scale", "BN"}
-
 
 def kind(node: Node) -> str:
-    """One of KINDS; a layer nobody told us of is known by what it does."""
-    if node.layer.is_data or node.type == "Parameter":
+    """One of KINDS; a layer that states none is known by what it does."""
+    own = node.layer.kind
+    if node.layer.is_data or own == "data":
         return "data"
     if node.layer.is_loss or any(node.loss_weights):
         return "loss"
-    if node.type in _BY_TYPE:
-        return _BY_TYPE[node.type]
+    if own:
+        return own if own in KINDS else "other"
     if len(node.params) and len(node.params[0].shape) > 2:
         return "convolution"
     return "join" if len(node.inputs) > 1 else "other"

@@ -5,28 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protonet.api import check, flat, graph
+from protonet.api import check, graph_of
 from protonet.diagnostics import NetError, Source
 from protonet.drawing.compose import Style
 from protonet.drawing.emitted import emitted, has_torch
 from protonet.drawing.page import payload
 from protonet.files import write_whole
 from protonet.schema.load import open_source
+from protonet.selection import Selection
 
 _STEP, _LONGEST = 0.25, 20.0  # seconds between looks at the file, and until a page asks again
 
 
 @dataclass
 class Session:
-    """One file under the eyes of a page. ``options`` are those of api.graph."""
+    """One file under the eyes of a page."""
 
     path: str
-    options: Mapping[str, Any]
+    selection: Selection
     style: Style
 
     def first(self) -> dict[str, Any]:
@@ -65,16 +65,16 @@ class Session:
             net = None
             if not errors:
                 style = replace(self.style, collapse=view != "full")
-                net = payload(graph(source, **self.options), style)
+                net = payload(graph_of(source, self.selection), style)
         except NetError as error:
-            errors, net = flat(error), None
+            errors, net = list(error.all), None
         return {"errors": [_row(error) for error in errors], "net": net}
 
     def torch(self, text: str) -> dict[str, Any]:
         """The lines of PyTorch of each layer."""
         source = Source(self.path, text)
         try:
-            return {"torch": emitted(source, graph(source, **self.options), self.options)}
+            return {"torch": emitted(source, graph_of(source, self.selection), self.selection)}
         except NetError as error:
             return {"error": error.message}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protonet.drawing.order import Neighbours
+
 _ROUNDS = 8
 _STRAIGHT = 8.0  # how much two dummies of one link want to stand below each other
 _MAIN = 60.0  # the same of a node and the only one directly above it
 _PLAIN = 1.0  # the same of all others
 
-Neighbours = list[list[int]]
 Bends = Mapping[tuple[int, int], float]
 
 

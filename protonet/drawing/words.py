@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from protonet.graph import Node
-from protonet.layers.base import Shape
 from protonet.plain import plain
-from protonet.program import single
+from protonet.shape import Shape
 
 # Advance widths of Helvetica, in thousandths of the size, for the characters from 32 to 126.
 _WIDTHS = (
@@ -55,15 +53,12 @@ def summary(node: Node) -> str:
 def window_words(node: Node) -> list[str]:
     """The method, the kernel and the stride of a layer with a window."""
     reach = node.layer.reach(tuple(v.shape for v in node.inputs)) if node.inputs else None
-    if node.type == "Pooling":
-        method = ("max", "average", "stochastic")[node.layer.p.pool]
-        if node.layer.p.global_pooling:
-            return [f"{method} of all"]
-    if reach is None or not reach.span or node.type == "Crop":
-        return [method] if node.type == "Pooling" else []
-    kernel = _kernel(node) or reach.span
-    words = [method] if node.type == "Pooling" else []
-    words.append("×".join(map(str, kernel)))
+    manner = node.layer.manner()
+    words = [manner] if manner else []
+    window = () if reach is None else reach.span if reach.window is None else reach.window
+    if reach is None or not window:
+        return words
+    words.append("×".join(map(str, window)))
     if any(s != 1 for s in reach.stride):
         same = len(set(reach.stride)) == 1
         steps = str(reach.stride[0]) if same else "×".join(map(str, reach.stride))
@@ -71,25 +66,8 @@ def window_words(node: Node) -> list[str]:
     return words
 
 
-def _kernel(node: Node) -> Shape:
-    """The window without its holes, of the layers that have one."""
-    extent: Any = getattr(node.layer, "extent", None)
-    return tuple(extent(node.inputs[0].shape).kernel) if extent else ()
-
-
 def _numbers(node: Node) -> list[str]:
-    p: Any = node.layer.p
-    found = []
-    if p is not None and "num_output" in p.DESCRIPTOR.fields_by_name and p.num_output:
-        found.append(str(p.num_output))
-    if node.layer.field == "convolution_param" and p.group > 1:
-        found.append(f"{p.group} groups")
-    if node.layer.field == "convolution_param" and any(d > 1 for d in p.dilation):
-        found.append(f"dilation {'×'.join(map(str, p.dilation))}")
-    if node.type == "Dropout":
-        found.append(f"{single(p.dropout_ratio):g}")
-    if node.type == "Eltwise":
-        found.append(("product", "sum", "maximum")[p.operation])
+    found = list(node.layer.numbers())
     if node.layer.is_data and node.outputs:
         found += [sizes(v.shape, batch=True) for v in node.outputs[:2]]
     weights = [w for w in node.loss_weights if w not in (0.0, 1.0)]

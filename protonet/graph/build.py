@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from protonet.diagnostics import NetError, NetErrors, Span, did_you_mean
+from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.params import node_params
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
-from protonet.layers.base import Shape, show
+from protonet.layers.base import show
 from protonet.layers.python import layer_class
-from protonet.program.names import unused
+from protonet.program.names import Names
 from protonet.schema.forks import refused
 from protonet.schema.load import Loaded
+from protonet.shape import Shape
 
 
 def build(
@@ -41,8 +42,7 @@ def build(
     builder.elsewhere = elsewhere
     builder.measure = measure
     graph = builder.run()
-    if builder.errors:
-        raise builder.errors[0] if len(builder.errors) == 1 else NetErrors(builder.errors)
+    raise_all(builder.errors)
     return graph
 
 
@@ -110,7 +110,7 @@ class _GraphBuilder:
             return message
         own = type(message)()
         own.CopyFrom(message)
-        own.top.append(unused(message.name or "loss", {*self.graph.blobs, *message.bottom}))
+        own.top.append(Names({*self.graph.blobs, *message.bottom}).free(message.name or "loss"))
         return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from protonet.graph.graph import Graph, Node, Value
-from protonet.layers.base import ALL, Reach, Shape
+from protonet.layers.base import ALL, Reach
+from protonet.shape import Shape
 
 
 @dataclass(frozen=True)

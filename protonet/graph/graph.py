@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protonet.diagnostics import Span
-from protonet.layers.base import Layer, Shape, count, show
+from protonet.layers.base import Layer, count, show
 from protonet.layers.blob import Blob
+from protonet.shape import Shape
 
 
 @dataclass(eq=False)
@@ -18,7 +19,6 @@ class Value:
     shape: Shape
     producer: Node
     uses: int = 0
-    needs_gradient: bool = False
 
     def __repr__(self) -> str:
         return f"<Value {self.blob!r} {show(self.shape)}>"
@@ -112,8 +112,3 @@ class Graph:
     def params(self) -> list[Param]:
         """Every parameter once, in the order of the layers."""
         return list(dict.fromkeys(p for node in self.nodes for p in node.params))
-
-    @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters that are learned; BatchNorm's statistics do not count."""
-        return sum(p.size for p in self.params if not p.is_statistic)

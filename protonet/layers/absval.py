@@ -12,6 +12,8 @@ class AbsVal(Layer):
     """
 
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "AbsVal" bottom: "x" top: "y" }',

@@ -21,6 +21,7 @@ class Accuracy(Layer):
     bottoms = (2, 2)
     keeps = ()
     tops = (1, 2)
+    kind = "metric"
     examples = (
         Example(
             'layer { name: "l" type: "Accuracy" bottom: "x" bottom: "label" top: "y" }',

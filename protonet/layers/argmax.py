@@ -17,6 +17,7 @@ class ArgMax(Layer):
 
     param = "argmax_param"
     keeps = ()
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "ArgMax" bottom: "x" top: "y" argmax_param { axis: 1 } }',

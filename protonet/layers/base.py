@@ -9,8 +9,23 @@ from typing import Any, ClassVar, TypeVar
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr
 from protonet.schema.pool import add_parameter
+from protonet.shape import Shape
 
-Shape = tuple[int, ...]
+__all__ = [
+    "ALL",
+    "REGISTRY",
+    "Example",
+    "Layer",
+    "LayerError",
+    "Reach",
+    "Shape",
+    "ShapeUnknown",
+    "canonical_axis",
+    "count",
+    "register",
+    "show",
+]
+
 REGISTRY: dict[str, type[Layer]] = {}
 
 
@@ -37,12 +52,14 @@ class Reach:
     """How far an element of a top looks along each spatial axis, the padding as in the bottom.
 
     ``upward`` turns the stride round: a deconvolution's step in the bottom is 1 / stride.
+    ``window`` is the span as a person names it, without its holes, where that is another.
     """
 
     span: Shape
     stride: Shape
     pad: Shape
     upward: bool = False
+    window: Shape | None = None
 
 
 ALL = Reach((), (), ())  # an element of the top looks at all of the bottom
@@ -73,7 +90,9 @@ class Layer:
     ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
     Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
     without any, where Caffe has nothing to do. ``honours`` are fields of forks that this type
-    knows and others that share its message do not.
+    knows and others that share its message do not. ``kind`` is that of a drawing's legend, which
+    tells by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the
+    one above, as those that work in-place are.
     """
 
     type: ClassVar[str]
@@ -91,6 +110,8 @@ class Layer:
     is_view: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
     needs_elements: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
+    follows: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:
@@ -138,6 +159,15 @@ class Layer:
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
         """The window of a layer that has one. None: element by element, or all of the input."""
         return None
+
+    def manner(self) -> str:
+        """How it goes over its window, in a word or two: max; "" where that needs none."""
+        return ""
+
+    def numbers(self) -> tuple[str, ...]:
+        """What a person says of it besides its window: 64, 2 groups."""
+        outputs = getattr(self.p, "num_output", 0)
+        return (str(outputs),) if outputs else ()
 
     def has(self, field: str) -> bool:
         """Whether the definition states a field of the type's own message."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
-from protonet.layers.blob import Blob, Layout
+from protonet.layers.blob import Blob, BlobLayout
 from protonet.program import Builder, Expr, F, nn, single, torch
 
 _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 _IN_TORCH = {
-    "mean": ("running_mean", Layout.DIVIDED),
-    "variance": ("running_var", Layout.DIVIDED),
-    "factor": ("", Layout.DIVISOR),
+    "mean": ("running_mean", BlobLayout.DIVIDED),
+    "variance": ("running_var", BlobLayout.DIVIDED),
+    "factor": ("", BlobLayout.DIVISOR),
 }
 
 
@@ -32,6 +32,8 @@ class BatchNormLayer(Layer):
 
     param = "batch_norm_param"
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "bn1" type: "BatchNorm" bottom: "x" top: "y" '
@@ -173,7 +175,7 @@ class FoldedBatchNorm(Layer):
 
 def _folded(blob: Blob) -> Blob:
     """The blob as torch's BatchNorm has it: statistics are divided, their divisor is gone."""
-    name, layout = _IN_TORCH.get(blob.name, (blob.name, Layout.PLAIN))
+    name, layout = _IN_TORCH.get(blob.name, (blob.name, BlobLayout.PLAIN))
     return replace(blob, name=name, layout=layout)
 
 

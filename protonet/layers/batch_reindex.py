@@ -15,6 +15,7 @@ class BatchReindex(Layer):
 
     bottoms = (2, 2)
     keeps = ()
+    kind = "join"
     examples = (
         Example(
             'layer { name: "l" type: "BatchReindex" bottom: "x" bottom: "i" top: "y" }',

@@ -20,6 +20,7 @@ class BiasLayer(Layer):
     keeps = ()
     bottoms = (1, 2)
     may_run_in_place = True
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "bias1" type: "Bias" bottom: "x" top: "y" }',

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from protonet.program.builder import Shape
+from protonet.shape import Shape
 
 
-class Layout(Enum):
+class BlobLayout(Enum):
     """How torch holds the numbers of one of Caffe's blobs."""
 
     PLAIN = "plain"  # in Caffe's order
@@ -31,13 +31,13 @@ class Blob:
     shape: Shape
     filler: Any = None
     is_statistic: bool = False
-    layout: Layout = Layout.PLAIN
+    layout: BlobLayout = BlobLayout.PLAIN
     held: Shape | None = None
 
     @property
     def held_shape(self) -> Shape:
         """The shape in which torch holds the numbers."""
-        if self.layout is Layout.TRANSPOSED:
+        if self.layout is BlobLayout.TRANSPOSED:
             return self.shape[::-1]
         return self.shape if self.held is None else self.held
 
@@ -46,7 +46,7 @@ def weight_and_bias(
     p: Any,
     weight: Shape,
     bias: Shape,
-    layout: Layout = Layout.PLAIN,
+    layout: BlobLayout = BlobLayout.PLAIN,
     held: Shape | None = None,
 ) -> tuple[Blob, ...]:
     """The blobs of a layer that multiplies, and adds where its ``bias_term`` says so."""

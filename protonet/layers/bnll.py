@@ -12,6 +12,8 @@ class BNLL(Layer):
     """
 
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "BNLL" bottom: "x" top: "y" }',

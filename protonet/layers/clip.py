@@ -13,6 +13,8 @@ class Clip(Layer):
 
     param = "clip_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Clip" bottom: "x" top: "y" clip_param { min: 0 max: 6 } }',

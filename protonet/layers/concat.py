@@ -17,6 +17,7 @@ class Concat(Layer):
     keeps = ()
     bottoms = (1, None)
     may_run_in_place = True
+    kind = "join"
     examples = (
         Example(
             'layer { name: "join" type: "Concat" bottom: "a" bottom: "b" top: "y" }',

@@ -26,6 +26,7 @@ class Crop(Layer):
     keeps = ()
     is_view = True
     bottoms = (2, 2)
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Crop" bottom: "x" bottom: "s" top: "y" '
@@ -63,7 +64,7 @@ class Crop(Layer):
         axis = canonical_axis(self.p.axis, x)
         offsets = (*(0,) * axis, *self.offsets(x))[2:]
         ones = (1,) * len(offsets)
-        return Reach(ones, ones, tuple(-n for n in offsets))
+        return Reach(ones, ones, tuple(-n for n in offsets), window=())
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, size = bottoms

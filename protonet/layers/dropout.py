@@ -15,6 +15,8 @@ class Dropout(Layer):
 
     param = "dropout_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Dropout" bottom: "x" top: "y" }',
@@ -30,6 +32,9 @@ class Dropout(Layer):
             what = f"dropout_ratio must be at least 0 and below 1, not {single(ratio)}"
             raise LayerError(what, "dropout_ratio")
         return bottoms
+
+    def numbers(self) -> tuple[str, ...]:
+        return (f"{single(self.p.dropout_ratio):g}",)
 
     def kept(self) -> tuple[str, ...]:
         """Nothing of its own; the mask is counted apart."""

@@ -19,6 +19,7 @@ class Eltwise(Layer):
     param = "eltwise_param"
     bottoms = (2, None)
     may_run_in_place = True
+    kind = "join"
     examples = (
         Example(
             'layer { name: "l" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }',
@@ -55,6 +56,9 @@ class Eltwise(Layer):
                 what = f"the shape {show(shape)} differs from the first bottom's"
                 raise LayerError(f"{what}, {show(bottoms[0])}", "bottom", index)
         return bottoms[:1]
+
+    def numbers(self) -> tuple[str, ...]:
+        return (("product", "sum", "maximum")[self.p.operation],)
 
     def kept(self) -> tuple[str, ...]:
         """A sum needs nothing, a maximum the places, a product its factors."""

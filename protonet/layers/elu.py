@@ -13,6 +13,8 @@ class ELU(Layer):
 
     param = "elu_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "ELU" bottom: "x" top: "y" }',

@@ -17,6 +17,7 @@ class EmbedLayer(Layer):
 
     param = "embed_param"
     keeps = ()
+    kind = "dense"
     examples = (
         Example(
             'layer { name: "l" type: "Embed" bottom: "x" top: "y" '

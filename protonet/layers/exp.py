@@ -15,6 +15,8 @@ class Exp(Layer):
 
     param = "exp_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Exp" bottom: "x" top: "y" }',

@@ -24,7 +24,8 @@ class Extent:
     def reach(self, upward: bool = False) -> Reach:
         """What an element of the top sees through the window."""
         both = zip(self.kernel, self.dilation, strict=True)
-        return Reach(tuple(d * (k - 1) + 1 for k, d in both), self.stride, self.pad, upward)
+        span = tuple(d * (k - 1) + 1 for k, d in both)
+        return Reach(span, self.stride, self.pad, upward, self.kernel)
 
 
 def convolution_extent(p: Any, axes: int) -> Extent:
@@ -37,6 +38,15 @@ def convolution_extent(p: Any, axes: int) -> Extent:
     positive(stride, p, "stride", "stride_h", "stride_w")
     positive(dilation, p, "dilation", "dilation_h", "dilation_w")
     return Extent(kernel, stride, pad, dilation)
+
+
+def convolution_numbers(p: Any) -> tuple[str, ...]:
+    """What a person says of a ConvolutionParameter besides its window."""
+    outputs = (str(p.num_output),) if p.num_output else ()
+    groups = (f"{p.group} groups",) if p.group > 1 else ()
+    dilated = any(d > 1 for d in p.dilation)
+    holes = (f"dilation {'×'.join(map(str, p.dilation))}",) if dilated else ()
+    return outputs + groups + holes
 
 
 def positive(sizes: Shape, p: Any, *fields: str) -> None:
@@ -147,6 +157,9 @@ class Filters(Layer):
     def group(self, x: Shape) -> int:
         """How many groups the channels fall into."""
         return int(self.p.group)
+
+    def numbers(self) -> tuple[str, ...]:
+        return convolution_numbers(self.p)
 
     def check(self, bottoms: tuple[Shape, ...]) -> None:
         """LayerError where BaseConvolutionLayer refuses."""

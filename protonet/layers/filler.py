@@ -7,7 +7,7 @@ from typing import Any
 
 from protonet.diagnostics import did_you_mean
 from protonet.layers.base import LayerError, Shape, count, show
-from protonet.layers.blob import Blob, Layout
+from protonet.layers.blob import Blob, BlobLayout
 from protonet.program import Builder, Expr, nn, single, torch
 
 _TYPES = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
@@ -45,7 +45,7 @@ def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
         return _scaled(b, parameter, blob)
     if kind == "bilinear":
         return b.call(bilinear_, parameter)
-    turned = blob.layout is Layout.TRANSPOSED
+    turned = blob.layout is BlobLayout.TRANSPOSED
     return b.call(positive_unitball_, parameter.t() if turned else parameter)
 
 
@@ -62,7 +62,7 @@ def _scaled(b: Builder, parameter: Expr, blob: Blob) -> Expr:
     """Xavier is uniform on ±sqrt(3 / n), msra normal with std sqrt(2 / n), n by variance_norm."""
     filler, shape = blob.filler, blob.shape
     norm, xavier = filler.variance_norm, filler.type == "xavier"
-    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and blob.layout is Layout.PLAIN:
+    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and blob.layout is BlobLayout.PLAIN:
         function = nn.init.kaiming_uniform_ if xavier else nn.init.kaiming_normal_
         mode = "fan_in" if norm == _FAN_IN else "fan_out"
         nonlinearity = "linear" if xavier else "relu"

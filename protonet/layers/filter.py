@@ -17,6 +17,7 @@ class Filter(Layer):
     bottoms = (2, None)
     keeps = ()
     tops = (1, None)
+    kind = "join"
     examples = (
         Example(
             'layer { name: "l" type: "Filter" bottom: "x" bottom: "s" top: "y" }',

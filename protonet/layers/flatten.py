@@ -17,6 +17,7 @@ class Flatten(Layer):
     keeps = ()
     is_view = True
     may_run_in_place = True
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "flat" type: "Flatten" bottom: "x" top: "y" }',

@@ -12,7 +12,13 @@ from protonet.layers.base import (
     count,
     register,
 )
-from protonet.layers.extent import Extent, convolution_extent, convolved, lacking
+from protonet.layers.extent import (
+    Extent,
+    convolution_extent,
+    convolution_numbers,
+    convolved,
+    lacking,
+)
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -26,6 +32,7 @@ class Im2col(Layer):
     param = "convolution_param"
     keeps = ()
     needs_elements = True
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "l" type: "Im2col" bottom: "x" top: "y" '
@@ -47,6 +54,9 @@ class Im2col(Layer):
     def extent(self, x: Shape) -> Extent:
         """The window over the axes that follow the channels."""
         return convolution_extent(self.p, len(x) - canonical_axis(self.p.axis, x) - 1)
+
+    def numbers(self) -> tuple[str, ...]:
+        return convolution_numbers(self.p)
 
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
         return self.extent(bottoms[0]).reach()

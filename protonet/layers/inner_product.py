@@ -14,7 +14,7 @@ from protonet.layers.base import (
     count,
     register,
 )
-from protonet.layers.blob import Blob, Layout, weight_and_bias
+from protonet.layers.blob import Blob, BlobLayout, weight_and_bias
 from protonet.program import Builder, Expr, nn
 
 
@@ -26,6 +26,7 @@ class InnerProduct(Layer):
     """
 
     param = "inner_product_param"
+    kind = "dense"
     examples = (
         Example(
             'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '
@@ -50,7 +51,7 @@ class InnerProduct(Layer):
         (x,) = bottoms
         inputs = count(x, canonical_axis(self.p.axis, x))
         weight = (self.p.num_output, inputs)
-        layout = Layout.TRANSPOSED if self.p.transpose else Layout.PLAIN
+        layout = BlobLayout.TRANSPOSED if self.p.transpose else BlobLayout.PLAIN
         weight = weight[::-1] if self.p.transpose else weight
         return weight_and_bias(self.p, weight, (self.p.num_output,), layout)
 

@@ -7,7 +7,7 @@ from protonet.program import Builder, Expr, single, torch
 
 
 @register("Log")
-class Log(Layer):
+class LogLayer(Layer):
     """Logarithm of (shift + scale times x).
 
     Any shape, kept. Source: Caffe's LogLayer.
@@ -15,6 +15,8 @@ class Log(Layer):
 
     param = "log_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Log" bottom: "x" top: "y" }',

@@ -18,6 +18,7 @@ class LRN(Layer):
 
     param = "lrn_param"
     needs_elements = True
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "norm1" type: "LRN" bottom: "x" top: "y" '

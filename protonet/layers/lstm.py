@@ -18,6 +18,7 @@ class LSTMLayer(Recurrent):
     """
 
     states = 2
+    kind = "recurrent"
     examples = (
         Example(
             'layer { name: "l" type: "LSTM" bottom: "x" bottom: "s" top: "y" '

@@ -16,6 +16,7 @@ class LSTMUnit(Layer):
     bottoms = (3, 3)
     tops = (2, 2)
     constants = (2,)
+    kind = "recurrent"
     examples = (
         Example(
             'layer { name: "l" type: "LSTMUnit" bottom: "c" bottom: "x" bottom: "s" '

@@ -14,6 +14,7 @@ class MVN(Layer):
     """
 
     param = "mvn_param"
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "l" type: "MVN" bottom: "x" top: "y" }',

@@ -16,6 +16,7 @@ class ParameterLayer(Layer):
 
     param = "parameter_param"
     bottoms = (0, 0)
+    kind = "data"
     examples = (
         Example(
             'layer { name: "w" type: "Parameter" top: "y" '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register, show
@@ -23,6 +24,7 @@ class Pooling(Layer):
     param = "pooling_param"
     tops = (1, 2)
     needs_elements = True
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "pool1" type: "Pooling" bottom: "x" top: "y" '
@@ -131,7 +133,12 @@ class Pooling(Layer):
         return 0 if self.p.pool == _AVE else 8 * count(tops[0])
 
     def reach(self, bottoms: tuple[Shape, ...]) -> Reach | None:
-        return self.extent(bottoms[0]).reach()
+        found = self.extent(bottoms[0]).reach()
+        return replace(found, window=()) if self.p.global_pooling else found
+
+    def manner(self) -> str:
+        method = ("max", "average", "stochastic")[self.p.pool]
+        return f"{method} of all" if self.p.global_pooling else method
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         (x,) = bottoms

@@ -13,6 +13,8 @@ class Power(Layer):
 
     param = "power_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Power" bottom: "x" top: "y" '

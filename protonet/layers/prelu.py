@@ -20,6 +20,8 @@ class PReLU(Layer):
 
     param = "prelu_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "prelu1" type: "PReLU" bottom: "x" top: "y" }',

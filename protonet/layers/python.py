@@ -105,7 +105,7 @@ class PythonLayer(Layer):
         """The shapes that the class gives its tops in reshape."""
         names = (self.p.module, self.p.layer, self.p.param_str)
         layer = pycaffe_layer(*names, self.phase == "TRAIN")
-        bottom = [Blob(np.zeros(shape, np.float32)) for shape in bottoms]
+        bottom = [PycaffeBlob(np.zeros(shape, np.float32)) for shape in bottoms]
         top = tops_of(len(self.message.top), bottom, self.in_place())
         layer.setup(bottom, top)
         layer.reshape(bottom, top)
@@ -125,7 +125,7 @@ class PythonLayer(Layer):
             module, _, name = MAPPED[self.name].partition(":")
             b.imports.append(module)
             return b.module(Ref(f"{module}.{name}"), self.p.param_str)(*bottoms)
-        for helper in (Blob, Blobs, pycaffe_layer, tops_of, PycaffeFunction):
+        for helper in (PycaffeBlob, PycaffeBlobs, pycaffe_layer, tops_of, PycaffeFunction):
             b.helper(helper)
         in_place = {"in_place": self.in_place()} if self.in_place() else {}
         run = b.module(
@@ -141,7 +141,7 @@ class PythonLayer(Layer):
         return run[0] if len(b.tops) == 1 else run
 
 
-class Blob:
+class PycaffeBlob:
     """One of pycaffe's blobs: an array, its gradient, and the names of four axes."""
 
     def __init__(self, data: np.ndarray[Any, Any]) -> None:
@@ -181,11 +181,11 @@ class Blob:
             self.diff = np.zeros_like(self.data)
 
 
-class Blobs(list[Any]):
+class PycaffeBlobs(list[Any]):
     """The blobs that a layer adds; add_blob takes a shape, as pycaffe's does."""
 
     def add_blob(self, *shape: int) -> None:
-        self.append(Blob(np.zeros(shape, np.float32)))
+        self.append(PycaffeBlob(np.zeros(shape, np.float32)))
 
 
 def pycaffe_layer(module: str, layer: str, param_str: str, train: bool) -> Any:
@@ -199,13 +199,13 @@ def pycaffe_layer(module: str, layer: str, param_str: str, train: bool) -> Any:
     made = getattr(importlib.import_module(module), layer)()
     made.param_str = made.param_str_ = param_str
     made.phase = 0 if train else 1
-    made.blobs = Blobs()
+    made.blobs = PycaffeBlobs()
     return made
 
 
 def tops_of(count: int, bottom: list[Any], in_place: list[int]) -> list[Any]:
     """New blobs for the tops, and the bottoms themselves for those in-place."""
-    tops = [Blob(np.zeros(1, np.float32)) for _ in range(count)]
+    tops = [PycaffeBlob(np.zeros(1, np.float32)) for _ in range(count)]
     for i in in_place:
         tops[i] = bottom[i]
     return tops
@@ -223,7 +223,8 @@ class PycaffeFunction(torch.autograd.Function):
         *inputs: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         own = len(inputs) - len(layer.blobs)
-        bottom = [Blob(x.detach().cpu().float().numpy().copy()) for x in inputs[:own]]
+        given = (x.detach().cpu().float().numpy() for x in inputs[:own])
+        bottom = [PycaffeBlob(values.copy()) for values in given]
         top = tops_of(tops, bottom, in_place)
         for blob, x in zip(layer.blobs, inputs[own:], strict=True):
             blob.data = x.detach().cpu().float().numpy()
@@ -265,7 +266,7 @@ class PycaffeLayer(nn.Module):
         self.tops = tops
         self.in_place = in_place or []
         self.layer = pycaffe_layer(module, layer, param_str, train)
-        bottom = [Blob(np.zeros(shape, np.float32)) for shape in bottoms]
+        bottom = [PycaffeBlob(np.zeros(shape, np.float32)) for shape in bottoms]
         self.layer.setup(bottom, tops_of(tops, bottom, self.in_place))
         for index, blob in enumerate(self.layer.blobs):
             own = nn.Parameter(torch.from_numpy(blob.data))

@@ -17,6 +17,7 @@ class Reduction(Layer):
 
     param = "reduction_param"
     keeps = ()
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Reduction" bottom: "x" top: "y" '

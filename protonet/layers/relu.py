@@ -15,6 +15,8 @@ class ReLU(Layer):
 
     param = "relu_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "relu1" type: "ReLU" bottom: "x" top: "y" }',

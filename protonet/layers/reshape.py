@@ -17,6 +17,7 @@ class Reshape(Layer):
     keeps = ()
     is_view = True
     may_run_in_place = True
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Reshape" bottom: "x" top: "y" '

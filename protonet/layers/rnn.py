@@ -17,6 +17,7 @@ class RNNLayer(Recurrent):
     from one batch to the next. Source: Caffe's RNNLayer.
     """
 
+    kind = "recurrent"
     examples = (
         Example(
             'layer { name: "l" type: "RNN" bottom: "x" bottom: "s" top: "y" '

@@ -19,6 +19,8 @@ class ScaleLayer(Layer):
     param = "scale_param"
     bottoms = (1, 2)
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "scale1" type: "Scale" bottom: "x" top: "y" '

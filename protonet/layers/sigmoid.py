@@ -14,6 +14,8 @@ class Sigmoid(Layer):
     param = "sigmoid_param"
     keeps = ("tops",)
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Sigmoid" bottom: "x" top: "y" }',

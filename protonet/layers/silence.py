@@ -16,6 +16,7 @@ class Silence(Layer):
     bottoms = (1, None)
     tops = (0, 0)
     keeps = ()
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "hush" type: "Silence" bottom: "x" }',

@@ -7,7 +7,7 @@ from protonet.program import Builder, Expr
 
 
 @register("Slice")
-class Slice(Layer):
+class SliceLayer(Layer):
     """Cut a blob along ``axis`` at the slice points, or into equal parts.
 
     Source: Caffe's SliceLayer.
@@ -18,6 +18,7 @@ class Slice(Layer):
     is_view = True
     tops = (1, None)
     may_run_in_place = True
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "cut" type: "Slice" bottom: "x" top: "a" top: "b" }',

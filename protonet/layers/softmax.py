@@ -16,6 +16,7 @@ class Softmax(Layer):
     param = "softmax_param"
     keeps = ("tops",)
     may_run_in_place = True
+    kind = "activation"
     examples = (
         Example(
             'layer { name: "prob" type: "Softmax" bottom: "x" top: "y" }',

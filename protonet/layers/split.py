@@ -17,6 +17,7 @@ class Split(Layer):
     keeps = ()
     is_view = True
     may_run_in_place = True
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "two" type: "Split" bottom: "x" top: "a" top: "b" }',

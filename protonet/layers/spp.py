@@ -17,6 +17,7 @@ class SPP(Layer):
 
     param = "spp_param"
     needs_elements = True
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "l" type: "SPP" bottom: "x" top: "y" spp_param { pyramid_height: 2 } }',

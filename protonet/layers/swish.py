@@ -13,6 +13,8 @@ class Swish(Layer):
 
     param = "swish_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Swish" bottom: "x" top: "y" }',

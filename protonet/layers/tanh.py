@@ -14,6 +14,8 @@ class TanH(Layer):
     param = "tanh_param"
     keeps = ("tops",)
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "TanH" bottom: "x" top: "y" }',

@@ -14,6 +14,8 @@ class Threshold(Layer):
     param = "threshold_param"
     keeps = ()
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "Threshold" bottom: "x" top: "y" }',

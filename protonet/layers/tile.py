@@ -15,6 +15,7 @@ class Tile(Layer):
 
     param = "tile_param"
     keeps = ()
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Tile" bottom: "x" top: "y" tile_param { tiles: 3 } }',

@@ -10,7 +10,7 @@ from protonet.graph import Graph, Node, Value
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.builder import Builder
 from protonet.program.expr import Expr, Name
-from protonet.program.names import class_name, identifiers, unused
+from protonet.program.names import Names, class_name, identifiers
 from protonet.program.program import Class, Helper, Program, Statement, Submodule
 
 _LONGEST_TARGET = 60
@@ -37,8 +37,9 @@ class _Lowering:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.name, self.variables = named(graph, frozenset())
-        self.taken = {*RESERVED, self.name, *self.variables.values()}
+        self.names = Names({*RESERVED, self.name, *self.variables.values()})
         self.attributes = identifiers((n.name for n in graph.nodes), MODULE_ATTRIBUTES)
+        self.attribute_names = Names({*MODULE_ATTRIBUTES, *self.attributes.values()})
         self.attributes_used: set[str] = set()
         self.submodules: list[Submodule] = []
         self.statements: list[Statement] = []
@@ -76,18 +77,16 @@ class _Lowering:
             tops = result if isinstance(result, tuple) else (result,)
         self.record(node, b)
         for target, expr in b.statements:
-            self.taken.add(target)
             self.state(node, target, expr)
         self.assign(node, tops)
 
     def builder(self, node: Node) -> Builder:
         attribute = self.attributes[node.name]
         if attribute in self.attributes_used:
-            taken = {*MODULE_ATTRIBUTES, *self.attributes_used, *self.attributes.values()}
-            attribute = identifiers([attribute], taken)[attribute]
+            attribute = self.attribute_names.free(attribute)
         bottoms = tuple(value.shape for value in node.inputs)
         b = Builder(attribute, bottoms, tuple(value.shape for value in node.outputs))
-        b.taken = self.taken
+        b.names = self.names
         return b
 
     def bottom(self, node: Node, index: int, value: Value) -> Expr:
@@ -123,8 +122,7 @@ class _Lowering:
         if len(together) <= _LONGEST_TARGET:
             self.state(node, together, expr)
             return (Name(name) for name in names)
-        parts = unused("parts", self.taken)
-        self.taken.add(parts)
+        parts = self.names.free("parts")
         self.state(node, parts, expr)
         return (Name(parts)[index] for index in range(len(names)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protonet.graph import Graph, Node, Param
-from protonet.layers.blob import Blob, Layout
+from protonet.layers.blob import Blob, BlobLayout
 from protonet.program.expr import Attribute, Call, Expr, Mapping, Name, Ref, wrap
 from protonet.program.program import Free, Program, Share, Statement
 
@@ -43,12 +43,12 @@ def _share(path: str, owner: str | None, param: Param, node: Node) -> Share:
 def same_tensor(owner: Blob, blob: Blob) -> bool:
     """Whether a layer can hold a shared parameter as its owner does."""
     alike = owner.layout is blob.layout and owner.held_shape == blob.held_shape
-    return alike and (owner.shape == blob.shape or blob.layout is not Layout.TRANSPOSED)
+    return alike and (owner.shape == blob.shape or blob.layout is not BlobLayout.TRANSPOSED)
 
 
 def view(path: str, owner: Blob, blob: Blob) -> Expr:
     """The owner's tensor as another layer reads it; Caffe shares the elements in their order."""
-    turned, turns = (b.layout is Layout.TRANSPOSED for b in (owner, blob))
+    turned, turns = (b.layout is BlobLayout.TRANSPOSED for b in (owner, blob))
     value: Expr = Name("self")
     for name in path.split("."):
         value = Attribute(value, name)

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref, wrap
-from protonet.program.names import unused
-
-Shape = tuple[int, ...]
+from protonet.program.names import Names
+from protonet.shape import Shape
 
 
 class Builder:
@@ -17,7 +16,7 @@ class Builder:
 
     ``attribute`` is the name under which the node's submodule stands; ``bottoms`` and ``tops``
     are the shapes of its inputs and outputs; ``helpers`` are classes and functions to copy,
-    ``imports`` modules to import, ``taken`` the variables that there are.
+    ``imports`` modules to import, ``names`` the variables that there are.
     """
 
     def __init__(self, attribute: str, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> None:
@@ -28,7 +27,7 @@ class Builder:
         self.helpers: list[Callable[..., Any]] = []
         self.statements: list[tuple[str, Expr]] = []
         self.imports: list[str] = []
-        self.taken: set[str] = set()
+        self.names = Names()
 
     def module(self, cls: Any, *args: Any, **kwargs: Any) -> Expr:
         """Record the node's submodule ``cls(*args, **kwargs)`` and return ``self.attribute``."""
@@ -46,8 +45,7 @@ class Builder:
 
     def let(self, name: str, value: Any) -> Name:
         """Give a value that is used more than once, or has several parts, a name of its own."""
-        taken = {*self.taken, *(statement for statement, _ in self.statements)}
-        variable = Name(unused(f"{self.attribute}_{name}", taken))
+        variable = Name(self.names.free(f"{self.attribute}_{name}"))
         self.statements.append((variable.name, wrap(value)))
         return variable
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from protonet.program.literal import quoted, single, to_single
 
-ATOM, POWER, UNARY, TIMES, PLUS, COMPARE, LOWEST = 9, 8, 7, 6, 5, 4, 0
+ATOM, POWER, UNARY, TIMES, PLUS, COMPARE = 9, 8, 7, 6, 5, 4
 
 
 class Expr:

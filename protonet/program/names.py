@@ -9,19 +9,35 @@ from collections.abc import Iterable
 _LONGEST = 40
 
 
+class Names(set[str]):
+    """The names that are taken; any number of them are found in one pass over each word's."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        super().__init__(taken)
+        self._numbers: dict[str, int] = {}
+
+    def free(self, word: str) -> str:
+        """The word, or the word with the first number that makes it free; it is taken then."""
+        name, number = word, self._numbers.get(word, 2)
+        while name in self:
+            name, number = f"{word}_{number}", number + 1
+        self._numbers[word] = number
+        self.add(name)
+        return name
+
+
 def identifiers(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """An identifier for every name, each its own.
 
     Names that are identifiers already keep theirs; cleaned ones take what is left.
     """
     ordered = list(dict.fromkeys(names))
-    taken = set(reserved)
+    taken = Names(reserved)
     result = {name: name for name in ordered if is_plain(name) and name not in taken}
     taken.update(result.values())
     for name in ordered:
         if name not in result:
-            result[name] = unused(cleaned(name), taken)
-            taken.add(result[name])
+            result[name] = taken.free(cleaned(name))
     return result
 
 
@@ -37,16 +53,6 @@ def cleaned(name: str) -> str:
     if not word or word[0].isdigit():
         word = f"blob_{word}".rstrip("_")
     return f"{word}_" if keyword.iskeyword(word) else word
-
-
-def unused(word: str, taken: set[str]) -> str:
-    """The word, or the word with the first number that makes it free."""
-    if word not in taken:
-        return word
-    number = 2
-    while f"{word}_{number}" in taken:
-        number += 1
-    return f"{word}_{number}"
 
 
 def class_name(name: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from protonet.program.builder import Shape
 from protonet.program.expr import Call, Expr, Name
+from protonet.shape import Shape
 
 
 class Origin(Protocol):

@@ -45,7 +45,7 @@ def failing_layer(net: RunnableNet, batch: Mapping[str, Tensor]) -> NetError | N
         for stage in net.stages:
             try:
                 values |= stage.run(net.module, values)
-            except (RuntimeError, IndexError) as error:
+            except (RuntimeError, ValueError, IndexError) as error:
                 return _refused(stage, values, error)
     return None
 

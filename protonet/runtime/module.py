@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import linecache
 import sys
 import types
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from protonet.diagnostics import NetError
 from protonet.lowering import Lowered
 from protonet.program.source import source
+from protonet.runtime.picture import picture
 from protonet.runtime.place import Places, places
-from protonet.schema.pool import message
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,16 +70,8 @@ def _executed(key: str, filename: str, text: str) -> types.ModuleType:
 
 
 def _picture(net: Any) -> str | None:
-    """What a notebook shows of a net: its drawing; None where its definition alone gives none."""
-    # The name is written as text: drawings stand above this room, and are wanted only now.
-    draw = importlib.import_module("protonet").draw
-    definition = message("NetParameter").FromString(type(net).protonet_net)
-    if not len(definition.layer):
-        return None
-    try:
-        return str(draw(definition, "TRAIN" if definition.state.phase == 0 else "TEST").svg)
-    except NetError:
-        return None
+    """What a notebook shows of a net."""
+    return picture(type(net).protonet_net)
 
 
 def _reduce(net: Any, _protocol: int) -> tuple[Any, ...]:

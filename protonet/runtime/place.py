@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.graph import Node, Param
-from protonet.layers.blob import Layout
+from protonet.layers.blob import BlobLayout
 from protonet.lowering import Lowered
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Array = npt.NDArray[Any]
 Places = Mapping[str, tuple["Place", ...]]
 
 
@@ -30,7 +29,7 @@ class Place:
 
     path: str
     shape: tuple[int, ...]
-    layout: Layout = Layout.PLAIN
+    layout: BlobLayout = BlobLayout.PLAIN
 
     def tensor(self, net: nn.Module) -> Tensor:
         """The tensor in the module."""
@@ -54,7 +53,7 @@ class Place:
 
     def in_caffe(self, values: Array) -> Array:
         """An array in torch's order and shape, in Caffe's; it may be a view."""
-        turned = values.T if self.layout is Layout.TRANSPOSED else values
+        turned = values.T if self.layout is BlobLayout.TRANSPOSED else values
         shaped: Array = turned.reshape(self.shape)
         return shaped
 
@@ -66,9 +65,9 @@ class Place:
         import torch
 
         shaped = values.reshape(self.shape)
-        if self.layout is Layout.DIVIDED:
+        if self.layout is BlobLayout.DIVIDED:
             shaped = divided(shaped, divisor)
-        if self.layout is Layout.TRANSPOSED:
+        if self.layout is BlobLayout.TRANSPOSED:
             shaped = shaped.reshape(shape[::-1]).T
         return torch.from_numpy(shaped).reshape(shape)
 

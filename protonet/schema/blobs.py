@@ -14,8 +14,8 @@ from io import FileIO
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.reading import reading
@@ -26,16 +26,14 @@ from protonet.schema.wire import (
     FIXED64,
     VARINT,
     Buffer,
-    Field,
     WireError,
+    WireField,
     fields,
     header,
     signed,
     to_varint,
     varint,
 )
-
-Array = npt.NDArray[Any]
 
 _MOST_AXES = 32
 _MOST_ELEMENTS = 2**31 - 1
@@ -134,7 +132,7 @@ class StoredBlob:
 
 def stored_blob(content: Content, start: int = 0, stop: int | None = None) -> StoredBlob:
     """The BlobProto between two bytes. WireError where it is none, or shape and data disagree."""
-    found: dict[int, list[Field]] = {}
+    found: dict[int, list[WireField]] = {}
     for field in fields(content.view, start, stop):
         if field.kind not in _KINDS.get(field.number, (field.kind,)):
             raise WireError(f"field {field.number} is not that of a blob", field.start)
@@ -147,7 +145,7 @@ def stored_blob(content: Content, start: int = 0, stop: int | None = None) -> St
     return replace(data, diff=diff) if diff and diff.runs else data
 
 
-def _shape(view: Buffer, found: dict[int, list[Field]], start: int) -> tuple[int, ...]:
+def _shape(view: Buffer, found: dict[int, list[WireField]], start: int) -> tuple[int, ...]:
     """The shape, the legacy one first, as Caffe takes it."""
     if any(number in found for number in _LEGACY):
         shape = [signed(found[n][-1].value) if n in found else 0 for n in _LEGACY]
@@ -158,7 +156,7 @@ def _shape(view: Buffer, found: dict[int, list[Field]], start: int) -> tuple[int
     return tuple(shape)
 
 
-def _dims(view: Buffer, shape: Field) -> Iterator[int]:
+def _dims(view: Buffer, shape: WireField) -> Iterator[int]:
     count = 0
     for field in fields(view, shape.start, shape.stop):
         at = field.start
@@ -173,7 +171,7 @@ def _dims(view: Buffer, shape: Field) -> Iterator[int]:
 def _numbers(
     content: Content,
     shape: tuple[int, ...],
-    found: dict[int, list[Field]],
+    found: dict[int, list[WireField]],
     numbers: tuple[int, int, int],
     start: int,
 ) -> StoredBlob | None:
@@ -198,7 +196,7 @@ def _numbers(
     return None if size else StoredBlob(shape, np.dtype("<f4"), content, ())
 
 
-def _run(field: Field, dtype: np.dtype[Any]) -> _Run:
+def _run(field: WireField, dtype: np.dtype[Any]) -> _Run:
     size = dtype.itemsize
     if field.stride:
         return _Run(

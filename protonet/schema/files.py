@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from protonet.diagnostics import NetError
 from protonet.schema.load import Loaded
+from protonet.schema.lookup import found
 
 
 def attach_files(loaded: Loaded) -> None:
@@ -21,7 +21,7 @@ def attach_files(loaded: Loaded) -> None:
         if layer.type != "InfogainLoss" or not source or len(layer.bottom) > 2:
             continue
         try:
-            blob = _matrix(_found(loaded, source))
+            blob = _matrix(Path(found(source, loaded.folder)))
         except NetError as error:
             where = loaded.sourcemap.span(("layer", index, "infogain_loss_param", "source"))
             hint = "Caffe takes the path from the working directory"
@@ -34,8 +34,3 @@ def _matrix(path: Path) -> Any:
     from protonet.schema.blobs import read_binaryproto, to_blob
 
     return to_blob(read_binaryproto(path))
-
-
-def _found(loaded: Loaded, source: str) -> Path:
-    beside = Path(os.path.dirname(loaded.source.name) if loaded.source else "") / source
-    return beside if os.path.exists(beside) and not os.path.exists(source) else Path(source)

@@ -27,6 +27,11 @@ class Loaded:
     errors: tuple[NetError, ...] = ()
     source: Source | None = None
 
+    @property
+    def folder(self) -> str:
+        """The folder of the file that it was read from; "" for the working directory or a text."""
+        return os.path.dirname(self.source.name) if self.source else ""
+
 
 def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Loaded:
     """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""

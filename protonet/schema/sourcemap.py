@@ -8,7 +8,7 @@ from protonet.diagnostics import Span
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 Path = tuple[str | int, ...]
-Place = Field | Block | Scalar
+TreePlace = Field | Block | Scalar
 
 
 class SourceMap:
@@ -21,7 +21,7 @@ class SourceMap:
     def __init__(self, tree: Tree | None, moves: Mapping[Path, Path] | None = None) -> None:
         self.tree = tree
         self.moves = dict(moves or {})
-        self._roots: dict[str, list[Place]] = {}
+        self._roots: dict[str, list[TreePlace]] = {}
 
     def span(self, path: Path) -> Span | None:
         """The place of a field, or of the nearest message around it; None without a text."""
@@ -51,7 +51,7 @@ class SourceMap:
         items = self.tree.items
         return (items[0].start, items[0].start + 1) if items else (0, 0)
 
-    def _walk(self, path: Path) -> tuple[Place | None, bool]:
+    def _walk(self, path: Path) -> tuple[TreePlace | None, bool]:
         """The node that a path reaches, and whether it reaches all the way."""
         assert self.tree is not None
         items, node, at = self.tree.items, None, 0
@@ -66,7 +66,7 @@ class SourceMap:
             items = node.items if isinstance(node, Block) else []
         return node, node is not None
 
-    def _root(self, name: str, index: int) -> Place | None:
+    def _root(self, name: str, index: int) -> TreePlace | None:
         """A node at the top of the text, where a net may have thousands of layers."""
         assert self.tree is not None
         if not self._roots:
@@ -76,11 +76,11 @@ class SourceMap:
         return found[index] if index < len(found) else None
 
 
-def _places(item: Field | Block) -> Sequence[Place]:
+def _places(item: Field | Block) -> Sequence[TreePlace]:
     return item.values if isinstance(item, Field) and item.is_list else (item,)
 
 
-def _nth(items: list[Field | Block], name: str, index: int) -> Place | None:
+def _nth(items: list[Field | Block], name: str, index: int) -> TreePlace | None:
     for item in items:
         if item.name != name:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from protonet.diagnostics import NetError, NetErrors
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
@@ -94,8 +94,7 @@ def _add_layers(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
             continue
         moves[("layer", number)] = (*path, "layer") if extra else path
         moves.update({("layer", number, *new): (*path, *old) for new, old in moved.items()})
-    if errors:
-        raise errors[0] if len(errors) == 1 else NetErrors(errors)
+    raise_all(errors)
     _apply_padding(source, net)
 
 

@@ -31,11 +31,11 @@ class WireError(ValueError):
         self.message, self.at = message, at
 
 
-class Field(NamedTuple):
+class WireField(NamedTuple):
     """One field: its number, its kind on the wire, and its content from ``start`` to ``stop``.
 
     ``value`` is that of a varint. Fields of fixed size that follow one another under the same
-    number are one Field, whose elements stand ``stride`` bytes apart.
+    number are one WireField, whose elements stand ``stride`` bytes apart.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Field(NamedTuple):
     stride: int = 0
 
 
-def fields(view: Buffer, start: int = 0, stop: int | None = None) -> Iterator[Field]:
+def fields(view: Buffer, start: int = 0, stop: int | None = None) -> Iterator[WireField]:
     """The fields between two bytes of a buffer, in their order.
 
     WireError where the bytes are no message, or claim more than there is.
@@ -60,15 +60,15 @@ def fields(view: Buffer, start: int = 0, stop: int | None = None) -> Iterator[Fi
             raise WireError(f"no field begins with the byte 0x{view[begin]:02x}", begin)
         if kind == VARINT:
             value, end = varint(view, at, stop)
-            yield Field(number, kind, at, end, value)
+            yield WireField(number, kind, at, end, value)
         elif kind == BYTES:
             size, at = varint(view, at, stop)
             end = _end(at, size, stop)
-            yield Field(number, kind, at, end)
+            yield WireField(number, kind, at, end)
         else:
             stride = _end(at, SIZES[kind], stop) - begin
             end = _run(view, begin, stop, stride) if at == begin + 1 else begin + stride
-            yield Field(number, kind, at, end, 0, stride)
+            yield WireField(number, kind, at, end, 0, stride)
         at = end
 
 

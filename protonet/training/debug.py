@@ -67,16 +67,13 @@ def forward(net: Net, batch: Mapping[str, Tensor], log: Log) -> Pass:
     return done
 
 
-class Told:
-    """What runs a test net layer by layer, in the place of its module. Solver::InitTestNets."""
+def told(net: Net, log: Log, *inputs: Tensor) -> dict[str, Tensor]:
+    """What a test net gives for these inputs, run layer by layer in the place of its module.
 
-    def __init__(self, net: Net, log: Log) -> None:
-        self.net, self.log = net, log
-
-    def __call__(self, *inputs: Tensor) -> dict[str, Tensor]:
-        """The blobs of a pass over the values of the data layers."""
-        tops = (value.blob for value in self.net.graph.inputs)
-        return forward(self.net, dict(zip(tops, inputs, strict=True)), self.log).blobs
+    Source: Solver::InitTestNets, which hands debug_info on.
+    """
+    tops = (value.blob for value in net.graph.inputs)
+    return forward(net, dict(zip(tops, inputs, strict=True)), log).blobs
 
 
 def update_lines(weights: Sequence[Weight], data: Sequence[float]) -> Iterator[str]:

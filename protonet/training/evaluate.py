@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from protonet.training.nets import Net
+from protonet.training.nets import Net, Runs
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,19 @@ def evaluate(
     iterations: int,
     stopping: Callable[[], bool] = lambda: False,
     each: Callable[[int, list[Score]], None] | None = None,
+    through: Runs | None = None,
 ) -> Tested | None:
     """Run a net and average each number of each output; None where ``stopping`` said so.
 
-    ``each`` is told the outputs of every batch. Source: Solver::Test.
+    ``each`` is told the outputs of every batch, ``through`` runs the net in the place of its
+    module. Source: Solver::Test.
     """
     sums: torch.Tensor | None = None
     for number in range(iterations):
         if stopping():
             return None
         with torch.inference_mode():
-            found = net.forward(net.next_batch())
+            found = net.forward(net.next_batch(), through)
             values = _flat(net, found).double()
         if each is not None:
             each(number, _scores(net, found, values))

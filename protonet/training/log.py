@@ -58,22 +58,46 @@ class Log:
 
 
 class Logs(Log):
-    """Several logs as one."""
+    """Several logs as one: each hears of everything, in their order."""
 
     def __init__(self, logs: Sequence[Log]) -> None:
         self.logs = list(logs)
 
-    def __getattribute__(self, name: str) -> Any:
-        own = object.__getattribute__(self, name)
-        if name.startswith("_") or name == "logs":
-            return own
-        logs = object.__getattribute__(self, "logs")
+    def said(self, text: str) -> None:
+        for log in self.logs:
+            log.said(text)
 
-        def tell(*arguments: Any) -> None:
-            for log in logs:
-                getattr(log, name)(*arguments)
+    def started(self, name: str, policy: str, first: int, last: int) -> None:
+        for log in self.logs:
+            log.started(name, policy, first, last)
 
-        return tell
+    def trained(
+        self, iteration: int, loss: float, scores: Sequence[Score], speed: Speed | None
+    ) -> None:
+        for log in self.logs:
+            log.trained(iteration, loss, scores, speed)
+
+    def rated(self, iteration: int, rate: float) -> None:
+        for log in self.logs:
+            log.rated(iteration, rate)
+
+    def testing(self, iteration: int, number: int) -> None:
+        for log in self.logs:
+            log.testing(iteration, number)
+
+    def tested(
+        self, iteration: int, number: int, scores: Sequence[Score], loss: float | None
+    ) -> None:
+        for log in self.logs:
+            log.tested(iteration, number, scores, loss)
+
+    def stepped(self, iteration: int, loss: float, rate: float, items: int) -> None:
+        for log in self.logs:
+            log.stepped(iteration, loss, rate, items)
+
+    def close(self) -> None:
+        for log in self.logs:
+            log.close()
 
 
 class CaffeLog(Log):

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from protonet import api
+from protonet.arrays import Array
 from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.prefetch import prefetched
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.graph import Graph, Param
 from protonet.layers.python import layer_class
 from protonet.lowering import lowered
@@ -24,9 +24,10 @@ from protonet.runtime.net import RunnableNet, runnable
 from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
+from protonet.selection import Selection
 from protonet.training.plan import NetPlan
 
-Array = npt.NDArray[Any]
+Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Net(RunnableNet):
     precision: str = "fp32"
     files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
-    call: Any = field(default=None, repr=False)
+    compiled: Runs | None = field(default=None, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -97,10 +98,16 @@ class Net(RunnableNet):
         batch = next(self.batches)
         return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
 
-    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs, and "objective" of a training net. NetError of a layer that fails."""
+    def forward(
+        self, batch: Mapping[str, Tensor], through: Runs | None = None
+    ) -> dict[str, Tensor]:
+        """The outputs, and "objective" of a training net. NetError of a layer that fails.
+
+        ``through`` runs the net in the place of its module.
+        """
         bf16 = self.precision == "bf16"
-        call = self.module if self.call is None else self.call
+        own = self.module if self.compiled is None else self.compiled
+        call = own if through is None else through
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             inputs = [batch[value.blob] for value in self.graph.inputs]
             try:
@@ -115,7 +122,7 @@ class Net(RunnableNet):
     def explain(self, batch: Mapping[str, Tensor], error: Exception) -> None:
         """Raise NetError of what failed in a pass, where it can be told."""
         found = failing_layer(self, batch)
-        if found is None and self.call is not None and self.device.type != "cuda":
+        if found is None and self.compiled is not None and self.device.type != "cuda":
             reason = first_line(getattr(error, "inner_exception", error))
             what = f"torch.compile can't compile the net: {reason}"
             hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"
@@ -164,7 +171,7 @@ def open_net(
 ) -> Net:
     """Open the data of a net and compile it for the shapes that the data has."""
     selected = select(plan.loaded, plan.phase)
-    api.raise_all(selected.errors)
+    raise_all(selected.errors)
     _refuse_unread(selected, plan.phase)
     feeds = open_feeds(selected, plan.phase, seed=seed, rank=rank, world=world)
     try:
@@ -175,7 +182,7 @@ def open_net(
             feed.close()
         raise
     net.precision = precision
-    net.call = torch.compile(net.module) if compiled else None
+    net.compiled = torch.compile(net.module) if compiled else None
     return net
 
 
@@ -204,7 +211,8 @@ def _compiled(
     device: torch.device,
     allow_python: bool,
 ) -> Net:
-    graph = api.graph(plan.loaded, plan.phase, shapes=shapes, allow_python=allow_python)
+    selection = Selection.of(plan.phase, shapes=shapes, allow_python=allow_python)
+    graph = api.graph_of(plan.loaded, selection)
     outputs = _outputs(graph)
     training = plan.phase == "TRAIN"
     if training and not any(any(node.loss_weights) for node in graph.nodes):

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.training.nets import Weight
 from protonet.training.updates import OPTIMIZERS, CaffeOptimizer
-
-Array = npt.NDArray[Any]
 
 _SETTINGS = {
     "weight_decay": "weight_decay",

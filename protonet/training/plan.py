@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protonet.api import raise_all, read
-from protonet.diagnostics import NetError
+from protonet.api import read
+from protonet.diagnostics import NetError, raise_all
 from protonet.schema.load import Loaded, load
+from protonet.schema.lookup import found
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path as FieldPath
 from protonet.schema.sourcemap import SourceMap
@@ -85,7 +86,7 @@ def net_plan(source: Any, phase: str, stages: Sequence[str] = (), level: int = 0
     if level:
         net.state.level = level
     name = loaded.source.name if loaded.source else "<message>"
-    return NetPlan(replace(loaded, message=net), phase, os.path.dirname(name), name)
+    return NetPlan(replace(loaded, message=net), phase, loaded.folder, name)
 
 
 def check_settings(path: str) -> list[NetError]:
@@ -101,14 +102,6 @@ def _problems(loaded: Loaded) -> list[NetError]:
     return sorted(found, key=lambda error: error.span.start if error.span else 0)
 
 
-def found_path(name: str, beside: Sequence[str]) -> str:
-    """A path from the working directory, else from the first of some folders that has it."""
-    if os.path.exists(name):  # false of a name too long to be one, of which Path raises
-        return name
-    near = (os.path.join(folder, name) for folder in beside)
-    return next((path for path in near if os.path.exists(path)), name)
-
-
 class _Reader:
     """Reads the nets that a solver names or holds."""
 
@@ -116,7 +109,7 @@ class _Reader:
         self.loaded = loaded
         self.solver = loaded.message
         self.map = loaded.sourcemap
-        self.folder = os.path.dirname(loaded.source.name) if loaded.source else ""
+        self.folder = loaded.folder
 
     def train(self) -> NetPlan:
         """The training net; its state is that of the net's file with train_state over it."""
@@ -152,12 +145,13 @@ class _Reader:
         return value[path[1]] if len(path) > 1 else value
 
     def file(self, name: str, path: FieldPath, phase: str) -> NetPlan:
-        found = found_path(name, (self.folder,))
-        if not os.path.isfile(found):
+        path_found = found(name, self.folder)
+        if not os.path.isfile(path_found):
             what = f"the net {name!r} is not there"
             hint = "Caffe takes the path from the working directory; the solver's folder is tried"
             raise NetError(what, self.map.span(path), hint)
-        return NetPlan(read(found), phase, os.path.dirname(found), f"{path[0]} file: {found}")
+        loaded = read(path_found)
+        return NetPlan(loaded, phase, loaded.folder, f"{path[0]} file: {path_found}")
 
     def nested(self, net: Any, path: FieldPath) -> Loaded:
         """A net that stands in the solver's own text, with its places there."""

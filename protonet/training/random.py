@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from protonet.arrays import Array
 from protonet.data.random import WORDS
 
-Array = npt.NDArray[Any]
 _SEEDS = 2**32
 
 

@@ -6,12 +6,13 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from protonet.diagnostics import NetError
 from protonet.runtime.failure import first_bad_layer
-from protonet.training.debug import explained, mean, update_lines
+from protonet.training.debug import explained, mean, told, update_lines
 from protonet.training.evaluate import Score, evaluate, scores
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, Speed
@@ -41,7 +42,7 @@ class Run:
     signals: Signals
     progress: Progress = field(default_factory=Progress)
     losses: deque[float] = field(default_factory=deque)
-    outputs: list[Score] = field(default_factory=list)
+    outputs: dict[str, torch.Tensor] = field(default_factory=dict)
     tested: dict[int, list[Score]] = field(default_factory=dict)
     stopping: bool = False
     snapshot_asked: bool = False
@@ -87,7 +88,7 @@ class Run:
         if not math.isfinite(loss):
             torch.set_rng_state(before)
             raise self.not_finite(loss, batch)
-        self.outputs = found  # type: ignore[assignment]
+        self.outputs = found
         return loss
 
     def not_finite(self, loss: float, batch: dict[str, torch.Tensor]) -> NetError:
@@ -127,7 +128,7 @@ class Run:
         done = self.iteration - then if since else 0
         speed = Speed(done / seconds if seconds else 0.0, seconds, self.plan.solver.display)
         self.shown_at = (self.iteration, now)
-        outputs = scores(self.net, self.outputs)  # type: ignore[arg-type]
+        outputs = scores(self.net, self.outputs)
         self.log.trained(self.iteration, self.progress.smoothed_loss, outputs, speed)
 
     def show_last_loss(self) -> None:
@@ -160,7 +161,8 @@ class Run:
             self.log.testing(self.iteration, number)
             if not net.plan.iterations:  # as Caffe, which averages over no batch then
                 continue
-            found = evaluate(net, net.plan.iterations, self.interrupted)
+            through = partial(told, net, self.log) if self.plan.solver.debug_info else None
+            found = evaluate(net, net.plan.iterations, self.interrupted, through=through)
             if found is None:
                 self.log.said("Test interrupted.")
                 return

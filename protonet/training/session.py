@@ -13,9 +13,10 @@ import torch
 from torch import nn
 
 from protonet.data.definition import fresh_seed
+from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.runtime.sharing import share_weights
-from protonet.training.debug import Told
+from protonet.schema.lookup import found
 from protonet.training.evaluate import Score
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, open_log
@@ -24,7 +25,7 @@ from protonet.training.memory import keep_memory
 from protonet.training.nets import Net, open_net
 from protonet.training.optimizer import optimizer, write_history
 from protonet.training.parallel import Group, is_joined, joined, told_once
-from protonet.training.plan import Plan, check_prefix, found_path, plan
+from protonet.training.plan import Plan, check_prefix, plan
 from protonet.training.random import seed_random
 from protonet.training.run import Run
 from protonet.training.signals import Signals
@@ -33,7 +34,6 @@ from protonet.weights.caffemodel import refuse_twins
 from protonet.weights.mapping import load_weights
 from protonet.weights.read import split_paths
 
-DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16")
 _CPU = 0
 _ECHO = 1.0
@@ -99,7 +99,8 @@ def opened(
     **options: Any,
 ) -> Iterator[Run]:
     """A run that stands before its first iteration: ``loop.step`` does one, ``solve`` all."""
-    kind = pick_device(device, made)
+    asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
+    kind = device_kind(device, asks_cpu=asks_cpu)
     if kind == "cpu":
         keep_memory()
     # torchrun passes on a Ctrl-C that each process has from the terminal already.
@@ -119,21 +120,6 @@ def _log(log: str | Log, board: str | None, group: Group) -> Log:
     if not group.is_root:
         return Log()
     return open_log(log, board) if isinstance(log, str) else log
-
-
-def pick_device(name: str, made: Plan) -> str:
-    """The kind of device; auto is the GPU where there is one and the solver asks for no CPU."""
-    there = torch.cuda.is_available()
-    if name == "auto":
-        asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
-        return "cuda" if there and not asks_cpu else "cpu"
-    if name not in DEVICES:
-        raise NetError(
-            f"the device {name!r} is unknown", None, f"it is one of {', '.join(DEVICES)}"
-        )
-    if name == "cuda" and not there:
-        raise NetError("there is no CUDA device here", None, "use --device cpu")
-    return name
 
 
 @contextmanager
@@ -179,8 +165,6 @@ def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) 
     layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info
     gradients = Gradients([w.tensor for w in weights], group, layer_wise)
     chosen = optimizer(made.method, made.solver, weights)
-    for test in nets[1:] if made.solver.debug_info else ():
-        test.call = Told(test, log)
     chosen.keep_updates = made.solver.snapshot_diff or made.solver.debug_info
     return Run(made, group, net, nets[1:], weights, chosen, gradients, log, signals)
 
@@ -192,10 +176,10 @@ def _start(run: Run, paths: Sequence[str], snapshot: str | None) -> None:
     if snapshot:
         _resume(run, snapshot)
     given = paths or ([] if snapshot else list(run.plan.solver.weights))
-    for path in (one for several in given for one in split_paths(several)):
-        found = found_path(path, (run.plan.train.folder,))
-        matched = load_weights(run.net.module, found)
-        run.log.said(f"Finetuning from {found}")
+    for name in (one for several in given for one in split_paths(several)):
+        path = found(name, run.plan.train.folder)
+        matched = load_weights(run.net.module, path)
+        run.log.said(f"Finetuning from {path}")
         if matched.missing:
             run.log.said(f"Layers that it does not have: {', '.join(matched.missing)}")
     for weight in run.weights:

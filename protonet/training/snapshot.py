@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import remove_leftovers, replacing_together, write_whole
 from protonet.reading import reading
+from protonet.schema.lookup import found
 from protonet.schema.pool import message
 from protonet.training.nets import Net
-from protonet.training.plan import Plan, found_path
+from protonet.training.plan import Plan
 from protonet.training.random import random_state, restore_random
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.hdf5 import write_hdf5
 from protonet.weights.mapping import dump_blobs
 from protonet.weights.solver_state import SolverState, read_solver_state, write_solver_state
 
-Array = npt.NDArray[Any]
 _BINARYPROTO = 1
 _BEGUN = time.time()
 _OF_A_RANK = ("train", "tests", "random")
@@ -119,13 +119,13 @@ def learned_net(state: SolverState, path: str) -> str:
     """The file with the weights of a solver state, from here or from the state's own folder."""
     folder = os.path.dirname(path)
     name = state.learned_net
-    found = found_path(name, (folder,))
-    if not Path(found).exists():
-        found = found_path(os.path.basename(name), (folder,))
-    if not Path(found).is_file():
+    path_found = found(name, folder)
+    if not Path(path_found).exists():
+        path_found = found(os.path.basename(name), folder)
+    if not Path(path_found).is_file():
         what = f"the weights {name!r} of the solver state {path} are not there"
         raise NetError(what, None, "they must lie where they were, or beside the state")
-    return found
+    return path_found
 
 
 def fingerprint(history: Sequence[Array]) -> int:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from protonet import api
 from protonet.data import open_feeds
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.lowering import lowered
 from protonet.runtime.net import RunnableNet, Values, runnable
 from protonet.runtime.stage import Stage
 from protonet.schema.select import select
+from protonet.selection import Selection
 from protonet.training.plan import NetPlan
 
 _WARM_UP = 2
@@ -47,12 +48,13 @@ def open_timed(
 ) -> tuple[RunnableNet, dict[str, Tensor]]:
     """A net and a batch for it: of its own data where that is there, else of random numbers."""
     selected = select(plan.loaded, plan.phase)
-    api.raise_all(selected.errors)
+    raise_all(selected.errors)
     batch: dict[str, Tensor] = {}
     if not shapes:
         batch = _own_batch(selected, plan.phase)
     given: Any = {top: tuple(x.shape) for top, x in batch.items()} or shapes
-    graph = api.graph(plan.loaded, plan.phase, shapes=given, allow_python=allow_python)
+    selection = Selection.of(plan.phase, shapes=given, allow_python=allow_python)
+    graph = api.graph_of(plan.loaded, selection)
     outputs = [v.blob for v in graph.outputs if not v.producer.layer.is_data]
     has_loss = any(any(node.loss_weights) for node in graph.nodes)
     given_out = None if plan.phase == "TRAIN" and has_loss else outputs

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.files import replacing
 from protonet.layers import REGISTRY
 from protonet.reading import reading
-from protonet.schema.blobs import Array, Content, StoredBlob, blob_bytes, stored_blob
+from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import message, message_class
 from protonet.schema.sniff import foreign
 from protonet.schema.upgrade_v1 import type_name
-from protonet.schema.wire import BYTES, Field, WireError, fields, header
+from protonet.schema.wire import BYTES, WireError, WireField, fields, header
 from protonet.weights.stored import StoredLayer, StoredNet
 
 # The field of a net that holds layers; in a layer the fields of its name, type and blobs.
@@ -34,7 +35,7 @@ class _Parts:
 
     name: str = ""
     type: str = ""
-    blobs: list[Field] = field(default_factory=list)
+    blobs: list[WireField] = field(default_factory=list)
     rest: bytearray = field(default_factory=bytearray)
 
 
@@ -78,14 +79,14 @@ def _refuse_foreign(content: Content) -> None:
         raise NetError(f"{content.name} is {what}, no .caffemodel", None, hint)
 
 
-def _leading(content: Content) -> Iterator[Field]:
+def _leading(content: Content) -> Iterator[WireField]:
     try:
         yield from fields(content.view)
     except WireError:
         return
 
 
-def _parts(content: Content, layer: Field, form: int) -> _Parts:
+def _parts(content: Content, layer: WireField, form: int) -> _Parts:
     """Take a layer's message apart. WireError where it is none."""
     parts = _Parts()
     _collect(content, layer, _PLACES[form], parts, parts.rest, form)
@@ -94,7 +95,7 @@ def _parts(content: Content, layer: Field, form: int) -> _Parts:
 
 def _collect(
     content: Content,
-    layer: Field,
+    layer: WireField,
     places: tuple[int, int, int],
     parts: _Parts,
     rest: bytearray,
@@ -120,7 +121,7 @@ def _collect(
         rest += whole
 
 
-def _text(content: Content, found: Field) -> str:
+def _text(content: Content, found: WireField) -> str:
     data = bytes(content.view[found.start : found.stop])
     try:
         return data.decode()
@@ -128,7 +129,7 @@ def _text(content: Content, found: Field) -> str:
         return data.decode("latin-1")
 
 
-def _type(content: Content, found: Field) -> str:
+def _type(content: Content, found: WireField) -> str:
     """A type's name of today; the number of one that no Caffe of ours knows."""
     if found.kind == BYTES:
         return _text(content, found)

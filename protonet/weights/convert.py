@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.graph import Graph, Node, Param
 from protonet.weights.match import Match, Wanted, listed, match
-from protonet.weights.stored import Array, Blob, StoredLayer, StoredNet
+from protonet.weights.stored import BlobLike, StoredLayer, StoredNet
 
-Blobs = dict[str, list[Array]]
+LayerBlobs = dict[str, list[Array]]
 
 
 @dataclass(frozen=True)
 class Gathered:
     """Every blob of a net, and every gradient where the files have them all."""
 
-    blobs: Blobs
-    diffs: Blobs | None
+    blobs: LayerBlobs
+    diffs: LayerBlobs | None
     match: Match
 
 
@@ -49,8 +50,8 @@ def gather(stored: Sequence[StoredNet], graph: Graph, strict: bool = False) -> G
         raise NetError(what, None, "name a further file after a comma, or the net's own prototxt")
     first = {node.name: node for node in reversed(graph.nodes)}
     values, gradients = _values(matched.layers, first)
-    blobs: Blobs = {}
-    diffs: Blobs = {}
+    blobs: LayerBlobs = {}
+    diffs: LayerBlobs = {}
     for node in graph.nodes:
         if not node.params or node is not first[node.name]:
             continue
@@ -64,13 +65,13 @@ def gather(stored: Sequence[StoredNet], graph: Graph, strict: bool = False) -> G
 
 def _values(
     layers: Sequence[StoredLayer], nodes: Mapping[str, Node]
-) -> tuple[dict[Param, Blob], dict[tuple[str, int], Blob | None]]:
+) -> tuple[dict[Param, BlobLike], dict[tuple[str, int], BlobLike | None]]:
     """The blob of each parameter, and the gradients of each layer.
 
     Of a parameter that layers share the last one counts, as where a net is loaded.
     """
-    values: dict[Param, Blob] = {}
-    gradients: dict[tuple[str, int], Blob | None] = {}
+    values: dict[Param, BlobLike] = {}
+    gradients: dict[tuple[str, int], BlobLike | None] = {}
     for layer in layers:
         pairs = zip(nodes[layer.name].params, layer.blobs, strict=False)
         for index, (param, blob) in enumerate(pairs):

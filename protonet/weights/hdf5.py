@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.data.extras import need
 from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.reading import reading
 from protonet.weights.caffemodel import refuse_unknown
-from protonet.weights.stored import Array, Blob, LazyBlob, StoredLayer, StoredNet
+from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
 _MOST_BLOBS = 1000
 _LONGEST_INDEX = 9
@@ -66,10 +67,10 @@ def _hard(file: Hdf5, group: Any, name: str) -> Any:
     return group[name] if isinstance(link, file.library.HardLink) else None
 
 
-def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[Blob | None]:
+def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
     """The blobs of a layer by their index. NetError where one is no plain array of floats."""
     indices = _indices(file, group)
-    blobs: list[Blob | None] = [None] * (max(indices, default=-1) + 1)
+    blobs: list[BlobLike | None] = [None] * (max(indices, default=-1) + 1)
     if len(blobs) > _MOST_BLOBS:
         what = f"layer {layer!r} has a blob {len(blobs) - 1}; that is no layer"
         raise NetError(f"{file.path}: {what}")

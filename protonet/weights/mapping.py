@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.runtime.place import Place, Places, places_of
 from protonet.weights.match import Match, Wanted, match
 from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
 from protonet.weights.statistics import divisor
-from protonet.weights.stored import Array, Blob, StoredNet, as_layers
+from protonet.weights.stored import BlobLike, StoredNet, as_layers
 
 
 def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
@@ -102,7 +103,7 @@ def dump_blobs(net: nn.Module, diff: bool = False) -> dict[str, list[Array]]:
     return dumped
 
 
-def _copy(net: nn.Module, places: Sequence[Place], blobs: Sequence[Blob | None]) -> None:
+def _copy(net: nn.Module, places: Sequence[Place], blobs: Sequence[BlobLike | None]) -> None:
     by = divisor(blobs, places)
     with torch.no_grad():
         for place, blob in zip(places, blobs, strict=False):
@@ -111,7 +112,7 @@ def _copy(net: nn.Module, places: Sequence[Place], blobs: Sequence[Blob | None])
                 target.copy_(place.from_caffe(_values(blob, target), tuple(target.shape), by))
 
 
-def _values(blob: Blob, target: torch.Tensor) -> Array:
+def _values(blob: BlobLike, target: torch.Tensor) -> Array:
     """The numbers in the precision of their target, as an array that torch may look at."""
     precise = target.dtype == torch.float64
     values = np.asarray(blob)

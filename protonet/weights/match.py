@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from protonet.diagnostics import NetError, NetErrors
-from protonet.layers.base import Shape, count, show
-from protonet.weights.stored import Blob, StoredLayer, StoredNet
+from protonet.diagnostics import NetError, raise_all
+from protonet.layers.base import count, show
+from protonet.shape import Shape
+from protonet.weights.stored import BlobLike, StoredLayer, StoredNet
 
 _RENAME = "to learn this layer's parameters from scratch, rename the layer in the prototxt"
 
@@ -55,8 +56,7 @@ def match(
     names = {layer.name for layer in found.layers}
     own = [name for name, blobs in wanted.items() if not all(blob.shared for blob in blobs)]
     found.missing = [name for name in own if name not in names]
-    if problems:
-        raise problems[0] if len(problems) == 1 else NetErrors(problems)
+    raise_all(problems)
     _refuse_strangers(found, ", ".join(paths), strict)
     return found
 
@@ -109,7 +109,7 @@ def _count(blobs: Sequence[object]) -> str:
     return f"{len(blobs)} blob{'s' if len(blobs) != 1 else ''}"
 
 
-def _shapes(blobs: Sequence[Blob | None]) -> str:
+def _shapes(blobs: Sequence[BlobLike | None]) -> str:
     return ", ".join("left out" if b is None else show(tuple(b.shape)) for b in blobs) or "none"
 
 

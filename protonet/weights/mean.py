@@ -6,10 +6,11 @@ import os
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.reading import reading
-from protonet.schema.blobs import Array, open_content, read_binaryproto, write_binaryproto
+from protonet.schema.blobs import open_content, read_binaryproto, write_binaryproto
 from protonet.schema.sniff import kind_of
 
 

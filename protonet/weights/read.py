@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.schema.blobs import open_content
 from protonet.schema.sniff import kind_of
 from protonet.weights.caffemodel import read_caffemodel
 from protonet.weights.hdf5 import read_hdf5
-from protonet.weights.stored import Array, StoredNet, as_dict
+from protonet.weights.stored import StoredNet, as_dict
 
 if TYPE_CHECKING:
     from protonet.weights.state import State, Variant

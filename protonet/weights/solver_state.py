@@ -8,8 +8,8 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.data.extras import need
 from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.diagnostics import NetError
@@ -17,7 +17,6 @@ from protonet.files import replacing, write_whole
 from protonet.schema.blobs import blob_bytes, open_content, stored_blob
 from protonet.schema.wire import BYTES, VARINT, WireError, fields, header, signed, to_varint
 
-Array = npt.NDArray[Any]
 _ITER, _LEARNED_NET, _HISTORY, _STEP = 1, 2, 3, 4
 
 

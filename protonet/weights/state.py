@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.layers.blob import Layout
+from protonet.layers.blob import BlobLayout
 from protonet.lowering import Lowered
 from protonet.reading import reading
 from protonet.runtime.place import Place, Places, places
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
-from protonet.weights.stored import Array, LazyBlob, StoredLayer, StoredNet
+from protonet.weights.stored import LazyBlob, StoredLayer, StoredNet
 
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -214,14 +215,14 @@ def _blob(
 
     ``held`` is the shape of the blob under whose name the module holds it.
     """
-    if place.layout is Layout.DIVISOR:
+    if place.layout is BlobLayout.DIVISOR:
         kinds = [blob.dtype for blob in state.tensors.values()]
         one = np.ones(place.shape, np.float64 if np.float64 in kinds else np.float32)
         return LazyBlob(place.shape, one.dtype, one.copy)
     if place.path not in known:
         return None
     tensor = state.tensors[known[place.path]]
-    shape = tensor.shape[::-1] if place.layout is Layout.TRANSPOSED else tensor.shape
+    shape = tensor.shape[::-1] if place.layout is BlobLayout.TRANSPOSED else tensor.shape
     # Torch writes an axis of one where Caffe has none, and the other way round.
     same = [n for n in shape if n != 1] == [n for n in held if n != 1]
     there = place if same else replace(place, shape=shape)
@@ -237,6 +238,6 @@ def _exact(
     blobs: Sequence[LazyBlob | None], found: Sequence[Place], own: Sequence[Array] | None
 ) -> Sequence[Any]:
     """Caffe's own statistics in the place of folded ones, where they were kept."""
-    if own is None or not any(place.layout is Layout.DIVISOR for place in found):
+    if own is None or not any(place.layout is BlobLayout.DIVISOR for place in found):
         return blobs
     return own if agree(own, found, [np.asarray(blob) for blob in blobs]) else blobs

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from protonet.layers.blob import Layout
+from protonet.arrays import Array
+from protonet.layers.blob import BlobLayout
 from protonet.reading import taking
 from protonet.runtime.place import Place, Places, divided
-from protonet.weights.stored import Array, Blob, StoredLayer
+from protonet.weights.stored import BlobLike, StoredLayer
 
 KEY = "caffe_statistics"
 
 
-def divisor(blobs: Sequence[Blob | None], places: Sequence[Place]) -> float:
+def divisor(blobs: Sequence[BlobLike | None], places: Sequence[Place]) -> float:
     """The number by which a layer's statistics are still to be divided; 1 where it has none."""
     pairs = zip(blobs, places, strict=False)
-    found = next((b for b, place in pairs if place.layout is Layout.DIVISOR), None)
+    found = next((b for b, place in pairs if place.layout is BlobLayout.DIVISOR), None)
     return 1.0 if found is None else float(np.asarray(found).reshape(-1)[0])
 
 
@@ -70,6 +71,6 @@ def agree(own: Sequence[Array], places: Sequence[Place], folded: Sequence[Array]
     pairs = [
         (divided(blob.astype(there.dtype), by), there)
         for blob, place, there in zip(own, places, folded, strict=True)
-        if place.layout is Layout.DIVIDED
+        if place.layout is BlobLayout.DIVIDED
     ]
     return all(here.tobytes() == there.tobytes() for here, there in pairs)

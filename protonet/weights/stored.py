@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from protonet.arrays import Array
 
 
-class Blob(Protocol):
+class BlobLike(Protocol):
     """Numbers with a shape: an array, or a place in a file that becomes one under np.asarray."""
 
     @property
@@ -31,7 +30,7 @@ class LazyBlob:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     read: Callable[[], Array]
-    diff: Blob | None = None
+    diff: BlobLike | None = None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self.read() if dtype is None else self.read().astype(dtype, copy=False)
@@ -47,7 +46,7 @@ class StoredLayer:
 
     name: str
     type: str
-    blobs: Sequence[Blob | None]
+    blobs: Sequence[BlobLike | None]
     names: Sequence[str] = ()
 
 
@@ -70,7 +69,7 @@ def as_layers(blobs: Any) -> list[StoredLayer]:
     return [StoredLayer(name, "", [as_blob(b) for b in given]) for name, given in blobs.items()]
 
 
-def as_blob(given: Any) -> Blob | None:
+def as_blob(given: Any) -> BlobLike | None:
     """Anything that numpy takes as an array; a blob stays the lazy thing that it is."""
     return given if given is None or hasattr(given, "__array__") else np.asarray(given)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protonet.zoo.writer import Net, Training
+from protonet.zoo.writer import NetText, Training
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Solver:
 class Entry:
     """One net of the zoo.
 
-    ``build`` adds the layers to a Net that holds the data, None where the files are by hand.
+    ``build`` adds the layers to a NetText that holds the data, None where the files are by hand.
     ``published`` is the number of parameters that ``source`` gives, BatchNorm's statistics not
     counted: "25,557,032", or "0.27 M" where only so many digits are known. ``new``, ``recipe``,
     ``differs`` and ``more`` are the README's sentences. The files in ``by_hand`` are not
@@ -45,7 +45,7 @@ class Entry:
     title: str
     paper: Paper
     shape: tuple[int, int, int, int]
-    build: Callable[[Net], None] | None
+    build: Callable[[NetText], None] | None
     training: Training
     solver: Solver
     published: str
@@ -112,7 +112,7 @@ def net_text(entry: Entry, train: bool) -> str:
     paper = entry.paper
     about = f'{entry.title}: {paper.authors},\n"{paper.title}", {paper.where} {paper.year}.'
     name = re.sub(r"[^A-Za-z0-9_]", "", entry.title.replace(" ", "_"))
-    net = Net(name, entry.shape, entry.training if train else None, about)
+    net = NetText(name, entry.shape, entry.training if train else None, about)
     assert entry.build
     entry.build(net)
     return net.text()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protonet.api import graph, read
+from protonet.api import graph_of, read
 from protonet.graph import Graph
 from protonet.graph.cost import costs
 from protonet.graph.graph import Value
+from protonet.selection import Selection, Shapes
 
 _SINGLE = 4  # bytes of an element in single precision
-
-
-Shapes = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def figures(
 
 def at_shape(source: Any, phase: str, shape: Sequence[int] | None, named: Shapes | None) -> Graph:
     """The graph of a phase whose images have a shape, and whose other inputs its batch size."""
-    own = graph(source, phase, shapes=named)
+    own = graph_of(source, Selection.of(phase, shapes=named))
     if not own.inputs or (named and not shape):
         return own
     first = own.inputs[0].shape
@@ -76,7 +74,8 @@ def at_shape(source: Any, phase: str, shape: Sequence[int] | None, named: Shapes
     if new == first:
         return own
     others = {v.blob: (new[0], *v.shape[1:]) for v in own.inputs if v.shape[:1] == first[:1]}
-    return graph(source, phase, shapes={**others, **(named or {}), own.inputs[0].blob: new})
+    shapes = {**others, **(named or {}), own.inputs[0].blob: new}
+    return graph_of(source, Selection.of(phase, shapes=shapes))
 
 
 def depth(net: Graph) -> int:

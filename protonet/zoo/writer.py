@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Size = int | tuple[int, int]
+Side = int | tuple[int, int]
 
 _WIDTH = 100
 
@@ -28,7 +28,7 @@ class Training:
     segmentation: bool = False
 
 
-class Net:
+class NetText:
     """A prototxt that grows by layers; each method returns the name of its top.
 
     Without ``training`` it is the net for use, with an Input and a Softmax; with it the net for
@@ -105,10 +105,10 @@ class Net:
         name: str,
         bottom: str,
         outputs: int,
-        kernel: Size,
+        kernel: Side,
         *,
         stride: int = 1,
-        pad: Size | None = None,
+        pad: Side | None = None,
         group: int = 1,
         dilation: int = 1,
         bias: float | None = 0.0,
@@ -210,13 +210,13 @@ class Net:
         self.layer("loss", "SoftmaxWithLoss", bottoms)
 
 
-def _half(kernel: Size, dilation: int) -> Size:
+def _half(kernel: Side, dilation: int) -> Side:
     if isinstance(kernel, tuple):
         return kernel[0] // 2 * dilation, kernel[1] // 2 * dilation
     return kernel // 2 * dilation
 
 
-def _size(what: str, size: Size) -> str:
+def _size(what: str, size: Side) -> str:
     """kernel_size or pad, one number or two."""
     if isinstance(size, tuple):
         return f"{what}_h: {size[0]} {what}_w: {size[1]}"

@@ -18,7 +18,9 @@ from nets import HOSTILE, SIAMESE, ZOO, hostile, resnet152
 import protonet
 from protonet.diagnostics import NetError
 from protonet.drawing.figure import LABEL, Figure, Wire
+from protonet.drawing.kinds import KINDS
 from protonet.drawing.raster import raster
+from protonet.layers import REGISTRY
 
 LENET = ZOO / "lenet" / "deploy.prototxt"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -248,3 +250,7 @@ def test_cards_from_left_to_right_are_no_wider_than_their_words():
         return float(cards[0].find(f"{SVG}rect").get("width"))
 
     assert width("LR") < width("TB")  # where both shapes stand below
+
+
+def test_every_layer_s_kind_has_a_colour():
+    assert {cls.kind for cls in REGISTRY.values()} <= {"", *KINDS}

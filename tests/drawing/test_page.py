@@ -16,6 +16,7 @@ from protonet.drawing.compose import Style
 from protonet.drawing.drawing import exported
 from protonet.drawing.live import Session
 from protonet.drawing.server import Server
+from protonet.selection import DEFAULT, Selection
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LENET = ZOO / "lenet" / "deploy.prototxt"
@@ -74,8 +75,7 @@ def opened(browser, served):  # noqa: ARG001 (it is to be torn down later)
 def served(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(LENET.read_text())
-    options = {"phase": "TEST", "stages": (), "level": 0, "shapes": {}, "allow_python": False}
-    with Server(Session(str(path), options, Style())) as server:
+    with Server(Session(str(path), DEFAULT, Style())) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server, path
@@ -94,8 +94,8 @@ def data(html):
 
 
 def test_the_page_needs_no_network_and_shows_a_layer(opened, tmp_path):
-    options = {"shapes": {"data": (1, 3, 224, 224)}}
-    html = exported(ZOO / "googlenet" / "deploy.prototxt", Style(), options)
+    selection = Selection.of(shapes={"data": (1, 3, 224, 224)})
+    html = exported(ZOO / "googlenet" / "deploy.prototxt", Style(), selection)
     page = opened(written(tmp_path, html))
     assert page.title() == "GoogLeNet · protonet"
     page.locator("[data-box='1'] .title").click()
@@ -140,7 +140,7 @@ def test_a_whole_name_is_found_first_and_brought_to_the_middle(opened, tmp_path)
 
 
 def test_the_keyboard_alone_is_enough(opened, tmp_path):
-    page = opened(written(tmp_path, exported(SIAMESE, Style(), {"phase": "TRAIN"})))
+    page = opened(written(tmp_path, exported(SIAMESE, Style(), Selection("TRAIN"))))
     page.locator("#stage").focus()
     seen = []
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowDown", "ArrowDown"):
@@ -200,7 +200,7 @@ def test_light_and_dark(opened, tmp_path):
 
 
 def test_hostile_names_are_text_on_the_page(opened, tmp_path):
-    html = exported(hostile(), Style(), {})
+    html = exported(hostile(), Style())
     assert "<script>alert" not in html
     page = opened(written(tmp_path, html))
     assert page.locator("#name").inner_text() == "</title><script>alert(2)</script>"

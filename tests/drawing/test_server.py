@@ -19,6 +19,7 @@ from nets import ZOO
 from protonet.drawing.compose import Style
 from protonet.drawing.live import Session
 from protonet.drawing.server import Server
+from protonet.selection import DEFAULT
 
 LENET = (ZOO / "lenet" / "deploy.prototxt").read_text()
 
@@ -28,7 +29,7 @@ def served(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(LENET)
     (tmp_path / "secret.txt").write_text("secret")
-    with Server(Session(str(path), {}, Style())) as server:
+    with Server(Session(str(path), DEFAULT, Style())) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server, path

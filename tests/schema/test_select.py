@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protonet import NetError
-from protonet.api import graph, raise_all, read
+from protonet.api import graph, read
+from protonet.diagnostics import raise_all
 from protonet.schema.select import select
 
 

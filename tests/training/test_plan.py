@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import protonet
-from protonet.diagnostics import NetError, NetErrors
+from protonet.diagnostics import NetError
 from protonet.training.plan import check_prefix, net_plan, plan
 
 NET = """name: "tiny"
@@ -33,9 +33,7 @@ def problems(text):
     Path("solver.prototxt").write_text(text)
     with pytest.raises(NetError) as raised:
         plan("solver.prototxt")
-    error = raised.value
-    errors = error.errors if isinstance(error, NetErrors) else [error]
-    return [(e.span.line, e.message) for e in errors]
+    return [(e.span.line, e.message) for e in raised.value.all]
 
 
 @pytest.mark.parametrize(

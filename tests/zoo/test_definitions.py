@@ -100,9 +100,9 @@ def test_it_compiles_in_both_phases(name):
         assert "loss" in train.blobs
         assert ("accuracy" in train.blobs) == (phase == "TEST")
         auxiliary = {"googlenet": 6_379_728, "inception_v3": 3_326_696}.get(name, 0)
-        assert train.parameter_count == deployed.parameter_count + auxiliary
+        assert costs(train).parameters == costs(deployed).parameters + auxiliary
     weights = [p for p in train.params if not p.is_statistic and p.lr_mult]
-    assert sum(p.size for p in weights) == train.parameter_count
+    assert sum(p.size for p in weights) == costs(train).parameters
 
 
 @pytest.mark.parametrize("name", WHOLE)

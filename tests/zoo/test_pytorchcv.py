@@ -23,7 +23,7 @@ from protonet.api import graph
 from protonet.zoo.catalogue import deploy, figures
 from protonet.zoo.families.deeplab import pyramid
 from protonet.zoo.families.resnet_cifar import resnet_cifar
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 pytest.importorskip("pytorchcv", reason="pip install --no-deps pytorchcv==0.0.74")
 LEAVES = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
@@ -181,14 +181,14 @@ def test_vgg(name):
 
 
 def test_cifar_resnet_with_projections():
-    net = Net("net", (1, 3, 32, 32))
+    net = NetText("net", (1, 3, 32, 32))
     resnet_cifar(net, 20, "projection")
     same(net.text(), averaged(reference("resnet_cifar.resnet20_cifar10")), (32, 32))
 
 
 def test_padded_shortcut():
     """Option A in torch's own words: sample, and pad the channels."""
-    net = Net("net", (1, 3, 32, 32))
+    net = NetText("net", (1, 3, 32, 32))
     resnet_cifar(net, 8)
     made = protonet.compile(net.text(), outputs=["res2_1", "res3_1_b", "res3_1_shortcut"])
     with torch.no_grad():
@@ -201,7 +201,7 @@ def test_pyramid_of_deeplab():
     deeplab = importlib.import_module("pytorchcv.models.deeplabv3")
     torch.manual_seed(1)
     other = deeplab.AtrousSpatialPyramidPooling(2048, None).eval().branches
-    net = Net("net", (1, 2048, 9, 9))
+    net = NetText("net", (1, 2048, 9, 9))
     pyramid(net, "data", (12, 24, 36))
     same(net.text(), other, (17, 26), channels=2048, **SINGLE)
 

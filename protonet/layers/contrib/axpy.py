@@ -13,6 +13,7 @@ class Axpy(Layer):
     """
 
     bottoms = (3, 3)
+    kind = "join"
     examples = (
         Example(
             'layer { name: "l" type: "Axpy" bottom: "scale" bottom: "x" bottom: "shortcut" '

@@ -33,6 +33,8 @@ class BN(Layer):
     param = "bn_param"
     tops = (1, 3)
     may_run_in_place = True
+    kind = "normalisation"
+    follows = True
     examples = (
         Example(
             'layer { name: "bn1" type: "BN" bottom: "x" top: "y" bn_param { frozen: true '

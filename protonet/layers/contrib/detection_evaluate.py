@@ -20,6 +20,7 @@ class DetectionEvaluate(Layer):
     param = "detection_evaluate_param"
     bottoms = (2, 2)
     grows = 2
+    kind = "metric"
     examples = (
         Example(
             'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y" '

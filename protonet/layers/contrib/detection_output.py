@@ -21,6 +21,7 @@ class DetectionOutput(Layer):
     param = "detection_output_param"
     bottoms = (3, 4)
     grows = 2
+    kind = "metric"
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '

@@ -18,6 +18,7 @@ class Interp(Layer):
 
     param = "interp_param"
     bottoms = (1, 2)
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "interp" type: "Interp" bottom: "x" top: "y" '

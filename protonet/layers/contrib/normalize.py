@@ -19,6 +19,7 @@ class NormalizeLayer(Layer):
 
     param = "norm_param"
     tops = (1, 2)
+    kind = "normalisation"
     examples = (
         Example(
             'layer { name: "norm" type: "Normalize" bottom: "x" top: "y" '

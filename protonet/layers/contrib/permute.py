@@ -14,6 +14,7 @@ class Permute(Layer):
     """
 
     param = "permute_param"
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Permute" bottom: "x" top: "y" '

@@ -19,6 +19,7 @@ class PriorBox(Layer):
 
     param = "prior_box_param"
     bottoms = (2, 2)
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "PriorBox" bottom: "x" bottom: "image" top: "y" '

@@ -18,6 +18,7 @@ class PSROIPooling(Layer):
 
     param = "psroi_pooling_param"
     bottoms = (2, 2)
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "l" type: "PSROIPooling" bottom: "x" bottom: "roi" top: "y" '

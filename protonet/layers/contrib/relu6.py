@@ -13,6 +13,8 @@ class ReLU6(Layer):
 
     param = "relu6_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "relu1" type: "ReLU6" bottom: "x" top: "y" }',

@@ -16,6 +16,7 @@ class Reorg(Layer):
     """
 
     param = "reorg_param"
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Reorg" bottom: "x" top: "y" reorg_param { stride: 2 } }',

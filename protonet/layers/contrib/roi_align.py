@@ -19,6 +19,7 @@ class ROIAlign(Layer):
 
     param = "roi_pooling_param"
     bottoms = (2, 2)
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "l" type: "ROIAlign" bottom: "x" bottom: "roi" top: "y" '

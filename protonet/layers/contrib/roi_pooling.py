@@ -18,6 +18,7 @@ class ROIPooling(Layer):
 
     param = "roi_pooling_param"
     bottoms = (2, 2)
+    kind = "pooling"
     examples = (
         Example(
             'layer { name: "l" type: "ROIPooling" bottom: "x" bottom: "roi" top: "y" '

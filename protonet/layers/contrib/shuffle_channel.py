@@ -12,6 +12,7 @@ class ShuffleChannel(Layer):
     """
 
     param = "shuffle_channel_param"
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "shuffle1" type: "ShuffleChannel" bottom: "x" top: "y" '

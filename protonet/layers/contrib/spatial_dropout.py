@@ -14,6 +14,8 @@ class SpatialDropout(Layer):
 
     param = "spatial_dropout_param"
     may_run_in_place = True
+    kind = "activation"
+    follows = True
     examples = (
         Example(
             'layer { name: "l" type: "SpatialDropout" bottom: "x" top: "y" '

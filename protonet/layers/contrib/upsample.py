@@ -19,6 +19,7 @@ class Upsample(Layer):
     param = "upsample_param"
     bottoms = (1, 2)
     constants = (1,)
+    kind = "shape"
     examples = (
         Example(
             'layer { name: "l" type: "Upsample" bottom: "x" top: "y" upsample_param { scale: 2 } }',

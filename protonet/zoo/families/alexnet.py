@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 _PAPER = Paper(
     "A. Krizhevsky, I. Sutskever, G. Hinton",
@@ -21,7 +21,7 @@ _PAPER_NORM = ("local_size: 5", "alpha: 0.0005", "beta: 0.75", "k: 2")
 
 
 def _alexnet(
-    net: Net,
+    net: NetText,
     widths: tuple[int, ...] = (96, 256, 384, 384, 256),
     group: int = 1,
     norm: tuple[str, ...] = (),

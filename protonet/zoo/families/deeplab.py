@@ -6,7 +6,7 @@ from functools import partial
 
 from protonet.zoo.entry import MEAN, Entry, Paper, Solver
 from protonet.zoo.families.residual import Blocks, block, conv, letter
-from protonet.zoo.writer import Net, Training
+from protonet.zoo.writer import NetText, Training
 
 _CLASSES = 21
 _BLOCKS = Blocks(bottleneck=True)
@@ -14,7 +14,7 @@ _BLOCKS = Blocks(bottleneck=True)
 _GRID = (1, 2, 4)
 
 
-def _backbone(net: Net, stride: int) -> str:
+def _backbone(net: NetText, stride: int) -> str:
     """ResNet-50 whose maps stay at 1/stride; what a stride would have skipped, rates reach."""
     x = conv(net, "conv1", "data", 64, 7, stride=2)
     x = net.pool("pool1", x, "MAX", "kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR")
@@ -36,7 +36,7 @@ def _backbone(net: Net, stride: int) -> str:
     return x
 
 
-def image_pool(net: Net, x: str, like: str) -> str:
+def image_pool(net: NetText, x: str, like: str) -> str:
     """The average of the whole image through a 1x1 convolution, at every pixel of ``like``."""
     x = conv(net, "aspp/image", net.average("aspp/pool", x), 256, 1)
     x = net.layer("aspp/flat", "Flatten", [x])
@@ -44,7 +44,7 @@ def image_pool(net: Net, x: str, like: str) -> str:
     return net.layer("aspp/spread", "Scale", [ones, x], param="scale", fields=["axis: 0"])
 
 
-def pyramid(net: Net, x: str, rates: tuple[int, ...]) -> str:
+def pyramid(net: NetText, x: str, rates: tuple[int, ...]) -> str:
     """1x1, 3x3 at each rate, and the image's average, side by side: 5 times 256 channels."""
     branches = [conv(net, "aspp/1x1", x, 256, 1)]
     branches += [conv(net, f"aspp/rate{rate}", x, 256, 3, dilation=rate) for rate in rates]
@@ -52,7 +52,7 @@ def pyramid(net: Net, x: str, rates: tuple[int, ...]) -> str:
     return net.concat("aspp", branches)
 
 
-def _deeplabv3(net: Net, stride: int) -> None:
+def _deeplabv3(net: NetText, stride: int) -> None:
     rates = tuple(rate * 16 // stride for rate in (6, 12, 18))
     x = pyramid(net, _backbone(net, stride), rates)
     x = conv(net, "project", x, 256, 1)

@@ -6,7 +6,7 @@ from functools import partial
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet, steps
 from protonet.zoo.families.residual import conv
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 _PAPER = Paper(
     "G. Huang, Z. Liu, L. van der Maaten, K. Weinberger",
@@ -16,12 +16,12 @@ _PAPER = Paper(
 )
 
 
-def _normalised(net: Net, name: str, bottom: str) -> str:
+def _normalised(net: NetText, name: str, bottom: str) -> str:
     """BatchNorm, Scale and ReLU into a blob of their own: the bottom is needed again."""
     return net.relu(net.norm(name, bottom, top=f"{name}/norm"), f"{name}/relu")
 
 
-def _layer(net: Net, at: str, x: str, growth: int) -> str:
+def _layer(net: NetText, at: str, x: str, growth: int) -> str:
     """A bottleneck of 4 times the growth, a 3x3, and the result behind what was there."""
     y = net.conv(f"{at}/1x1", _normalised(net, f"{at}/in", x), 4 * growth, 1, bias=None)
     net.norm(f"{at}/1x1", y)
@@ -29,7 +29,7 @@ def _layer(net: Net, at: str, x: str, growth: int) -> str:
     return net.concat(at, [x, y])
 
 
-def _densenet(net: Net, depths: tuple[int, ...], growth: int) -> None:
+def _densenet(net: NetText, depths: tuple[int, ...], growth: int) -> None:
     channels = 2 * growth
     x = conv(net, "conv1", "data", channels, 7, stride=2)
     x = net.pool("pool1", x, "MAX", "kernel_size: 3 stride: 2")

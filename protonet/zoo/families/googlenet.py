@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 # Outputs of each module's branches: 1x1, 3x3 after its reduction, 5x5 after its, after the pool.
 # Table 1 of the paper.
@@ -22,11 +22,11 @@ _WINDOW = "kernel_size: 3 stride: 2"
 _NORM = ("local_size: 5", "alpha: 0.0001", "beta: 0.75")
 
 
-def _conv(net: Net, name: str, bottom: str, outputs: int, kernel: int, stride: int = 1) -> str:
+def _conv(net: NetText, name: str, bottom: str, outputs: int, kernel: int, stride: int = 1) -> str:
     return net.relu(net.conv(name, bottom, outputs, kernel, stride=stride, bias=0.2))
 
 
-def _inception(net: Net, name: str, bottom: str) -> str:
+def _inception(net: NetText, name: str, bottom: str) -> str:
     one, reduce3, three, reduce5, five, pooled = INCEPTION[name]
     at = f"inception_{name}"
     branches = [_conv(net, f"{at}/1x1", bottom, one, 1)]
@@ -39,7 +39,7 @@ def _inception(net: Net, name: str, bottom: str) -> str:
     return net.concat(f"{at}/output", branches)
 
 
-def _auxiliary(net: Net, name: str, bottom: str) -> None:
+def _auxiliary(net: NetText, name: str, bottom: str) -> None:
     """A small classifier on a middle module, its loss weighed by 0.3."""
     x = net.pool(f"{name}/ave_pool", bottom, "AVE", "kernel_size: 5 stride: 3")
     x = net.relu(net.conv(f"{name}/conv", x, 128, 1, bias=0.2), f"{name}/relu_conv")
@@ -49,7 +49,7 @@ def _auxiliary(net: Net, name: str, bottom: str) -> None:
     net.layer(f"{name}/loss", "SoftmaxWithLoss", [x, "label"], extra=["loss_weight: 0.3"])
 
 
-def _googlenet(net: Net) -> None:
+def _googlenet(net: NetText) -> None:
     x = _conv(net, "conv1/7x7_s2", "data", 64, 7, 2)
     x = net.pool("pool1/3x3_s2", x, "MAX", _WINDOW)
     x = net.layer("pool1/norm1", "LRN", [x], param="lrn", fields=_NORM)

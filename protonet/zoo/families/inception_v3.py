@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet
-from protonet.zoo.writer import Net, Size
+from protonet.zoo.writer import NetText, Side
 
 # Rounding down, as the convolutions beside it do: then every input size fits.
 _WINDOW = "kernel_size: 3 stride: 2 round_mode: FLOOR"
@@ -13,7 +13,7 @@ _MIDDLE = (128, 160, 160, 192)
 
 
 def _conv(
-    net: Net, name: str, bottom: str, outputs: int, kernel: Size, stride: int = 1, pad: int = -1
+    net: NetText, name: str, bottom: str, outputs: int, kernel: Side, stride: int = 1, pad: int = -1
 ) -> str:
     """A convolution, normalised and rectified; padded to keep the size unless pad is given."""
     padding = None if pad < 0 else pad
@@ -22,18 +22,18 @@ def _conv(
     return net.relu(x)
 
 
-def _chain(net: Net, at: str, bottom: str, *steps: tuple[str, int, Size]) -> str:
+def _chain(net: NetText, at: str, bottom: str, *steps: tuple[str, int, Side]) -> str:
     for name, outputs, kernel in steps:
         bottom = _conv(net, f"{at}/{name}", bottom, outputs, kernel)
     return bottom
 
 
-def _pooled(net: Net, at: str, bottom: str, outputs: int) -> str:
+def _pooled(net: NetText, at: str, bottom: str, outputs: int) -> str:
     x = net.pool(f"{at}/pool", bottom, "AVE", "kernel_size: 3 stride: 1 pad: 1")
     return _conv(net, f"{at}/pool_proj", x, outputs, 1)
 
 
-def _stem(net: Net) -> str:
+def _stem(net: NetText) -> str:
     x = _conv(net, "conv1", "data", 32, 3, 2, 0)
     x = _conv(net, "conv3", _conv(net, "conv2", x, 32, 3, 1, 0), 64, 3)
     x = net.pool("pool1", x, "MAX", _WINDOW)
@@ -41,7 +41,7 @@ def _stem(net: Net) -> str:
     return net.pool("pool2", x, "MAX", _WINDOW)
 
 
-def _module_35(net: Net, at: str, x: str, pooled: int) -> str:
+def _module_35(net: NetText, at: str, x: str, pooled: int) -> str:
     """At 35x35: the 5x5 window of old beside one made of two 3x3."""
     branches = [
         _conv(net, f"{at}/1x1", x, 64, 1),
@@ -52,7 +52,7 @@ def _module_35(net: Net, at: str, x: str, pooled: int) -> str:
     return net.concat(f"{at}/output", branches)
 
 
-def _to_17(net: Net, at: str, x: str) -> str:
+def _to_17(net: NetText, at: str, x: str) -> str:
     """From 35x35 to 17x17: convolve and pool side by side, so that nothing is squeezed first."""
     three = _conv(net, f"{at}/3x3", x, 384, 3, 2, 0)
     double = _chain(net, at, x, ("double_reduce", 64, 1), ("double_1", 96, 3))
@@ -64,7 +64,7 @@ def _to_17(net: Net, at: str, x: str) -> str:
     return net.concat(f"{at}/output", branches)
 
 
-def _module_17(net: Net, at: str, x: str, middle: int) -> str:
+def _module_17(net: NetText, at: str, x: str, middle: int) -> str:
     """At 17x17: 7x7 as 1x7 and 7x1, once and twice."""
     wide, high = (1, 7), (7, 1)
     once = (("7x7_reduce", middle, 1), ("1x7", middle, wide), ("7x1", 192, high))
@@ -84,7 +84,7 @@ def _module_17(net: Net, at: str, x: str, middle: int) -> str:
     return net.concat(f"{at}/output", branches)
 
 
-def _to_8(net: Net, at: str, x: str) -> str:
+def _to_8(net: NetText, at: str, x: str) -> str:
     """From 17x17 to 8x8."""
     three = _conv(net, f"{at}/3x3", _conv(net, f"{at}/3x3_reduce", x, 192, 1), 320, 3, 2, 0)
     steps = (("7x7_reduce", 192, 1), ("1x7", 192, (1, 7)), ("7x1", 192, (7, 1)))
@@ -97,7 +97,7 @@ def _to_8(net: Net, at: str, x: str) -> str:
     return net.concat(f"{at}/output", branches)
 
 
-def _module_8(net: Net, at: str, x: str) -> str:
+def _module_8(net: NetText, at: str, x: str) -> str:
     """At 8x8: the outputs of 1x3 and of 3x1 side by side, for more features."""
     branches = [_conv(net, f"{at}/1x1", x, 320, 1)]
     three = _conv(net, f"{at}/3x3_reduce", x, 384, 1)
@@ -107,19 +107,19 @@ def _module_8(net: Net, at: str, x: str) -> str:
     return net.concat(f"{at}/output", [*branches, _pooled(net, at, x, 192)])
 
 
-def _both(net: Net, at: str, x: str) -> list[str]:
+def _both(net: NetText, at: str, x: str) -> list[str]:
     """1x3 and 3x1 of the same input."""
     return [_conv(net, f"{at}1x3", x, 384, (1, 3)), _conv(net, f"{at}3x1", x, 384, (3, 1))]
 
 
-def _auxiliary(net: Net, x: str) -> None:
+def _auxiliary(net: NetText, x: str) -> None:
     x = net.pool("aux/pool", x, "AVE", "kernel_size: 5 stride: 3")
     x = _conv(net, "aux/5x5", _conv(net, "aux/1x1", x, 128, 1), 768, 5, 1, 0)
     x = net.dense("aux/classifier", x, 1000)
     net.layer("aux/loss", "SoftmaxWithLoss", [x, "label"], extra=["loss_weight: 0.4"])
 
 
-def _inception_v3(net: Net) -> None:
+def _inception_v3(net: NetText) -> None:
     x = _stem(net)
     for name, pooled in (("mixed_5b", 32), ("mixed_5c", 64), ("mixed_5d", 64)):
         x = _module_35(net, name, x, pooled)

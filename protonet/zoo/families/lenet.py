@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.zoo.entry import Entry, Paper, Solver
-from protonet.zoo.writer import Net, Training
+from protonet.zoo.writer import NetText, Training
 
 _PAPER = Paper(
     "Y. LeCun, L. Bottou, Y. Bengio, P. Haffner",
@@ -20,7 +20,7 @@ CONNECTIONS = (
 )
 
 
-def _squash(net: Net, blob: str) -> str:
+def _squash(net: NetText, blob: str) -> str:
     """1.7159 tanh(2/3 x), in place."""
     net.layer(f"{blob}_in", "Power", [blob], top=blob, param="power", fields=["scale: 0.6666667"])
     net.layer(f"{blob}_tanh", "TanH", [blob], top=blob)
@@ -29,14 +29,14 @@ def _squash(net: Net, blob: str) -> str:
     )
 
 
-def _subsampled(net: Net, name: str, bottom: str) -> str:
+def _subsampled(net: NetText, name: str, bottom: str) -> str:
     """Average 2x2 inputs, times a coefficient, plus a bias, squashed: both learned, by map."""
     x = net.pool(name, bottom, "AVE", "kernel_size: 2 stride: 2")
     net.layer(f"{name}_gain", "Scale", [x], top=x, param="scale", fields=["bias_term: true"])
     return _squash(net, x)
 
 
-def _lenet5(net: Net) -> None:
+def _lenet5(net: NetText) -> None:
     # The digits of the database are 28x28, the paper's in a blank frame of 2 pixels. Training
     # crops 26x26 at random, inside a blank of 3: every digit moves by up to a pixel.
     pad = 3 if net.training else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protonet.zoo.writer import Net, Size
+from protonet.zoo.writer import NetText, Side
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Blocks:
 
 
 def conv(
-    net: Net,
+    net: NetText,
     name: str,
     bottom: str,
     outputs: int,
-    kernel: Size,
+    kernel: Side,
     *,
     stride: int = 1,
     group: int = 1,
@@ -43,7 +43,7 @@ def conv(
     return net.relu(x) if rectify else x
 
 
-def _padded(net: Net, at: str, x: str, stride: int) -> str:
+def _padded(net: NetText, at: str, x: str, stride: int) -> str:
     """Every second pixel, and as many channels again of zeros: option A of the paper."""
     if stride > 1:
         window = f"kernel_size: 1 stride: {stride} round_mode: FLOOR"
@@ -53,7 +53,7 @@ def _padded(net: Net, at: str, x: str, stride: int) -> str:
 
 
 def block(
-    net: Net,
+    net: NetText,
     at: str,
     x: str,
     blocks: Blocks,

@@ -6,7 +6,7 @@ from functools import partial
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet, steps
 from protonet.zoo.families.residual import Blocks, block, conv, letter
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 PAPER = Paper(
     "K. He, X. Zhang, S. Ren, J. Sun", "Deep residual learning for image recognition", "CVPR", 2016
@@ -27,7 +27,7 @@ _DEPTHS = {
 }
 
 
-def _resnet(net: Net, depths: tuple[int, ...], blocks: Blocks) -> None:
+def _resnet(net: NetText, depths: tuple[int, ...], blocks: Blocks) -> None:
     x = conv(net, "conv1", "data", 64, 7, stride=2)
     x = net.pool("pool1", x, "MAX", "kernel_size: 3 stride: 2")
     for stage, count in enumerate(depths):

@@ -7,10 +7,10 @@ from functools import partial
 from protonet.zoo.entry import Entry, Solver, steps
 from protonet.zoo.families.residual import Blocks, block, conv
 from protonet.zoo.families.resnet import PAPER
-from protonet.zoo.writer import Net, Training
+from protonet.zoo.writer import NetText, Training
 
 
-def resnet_cifar(net: Net, depth: int, shortcut: str = "padding") -> None:
+def resnet_cifar(net: NetText, depth: int, shortcut: str = "padding") -> None:
     """Three stages of (depth - 2) / 6 blocks at 32x32, 16x16 and 8x8; section 4.2."""
     blocks = Blocks(shortcut=shortcut)
     x = conv(net, "conv1", "data", 16, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 _CENTRED = "mean_value: 128 scale: 0.0078125"
 # Outputs and stride of MobileNet's separable convolutions, by stage.
@@ -28,17 +28,17 @@ _MOBILENET_V2 = (
 )
 
 
-def _conv(net: Net, name: str, x: str, outputs: int, kernel: int, stride: int = 1) -> str:
+def _conv(net: NetText, name: str, x: str, outputs: int, kernel: int, stride: int = 1) -> str:
     """A convolution and its normalisation."""
     return net.norm(name, net.conv(name, x, outputs, kernel, stride=stride, bias=None))
 
 
-def _depthwise(net: Net, name: str, x: str, channels: int, stride: int = 1) -> str:
+def _depthwise(net: NetText, name: str, x: str, channels: int, stride: int = 1) -> str:
     """A 3x3 window a channel, without weight decay."""
     return net.conv(name, x, channels, 3, stride=stride, group=channels, bias=None, decay=False)
 
 
-def _mobilenet_v1(net: Net) -> None:
+def _mobilenet_v1(net: NetText) -> None:
     channels = 32
     x = net.relu(_conv(net, "conv1", "data", channels, 3, 2))
     for stage, steps in enumerate(_MOBILENET, start=2):
@@ -53,12 +53,12 @@ def _mobilenet_v1(net: Net) -> None:
     net.finish(net.dense("fc1000", x, 1000))
 
 
-def _relu6(net: Net, blob: str) -> str:
+def _relu6(net: NetText, blob: str) -> str:
     return net.layer(f"{blob}/relu6", "ReLU6", [blob], top=blob)
 
 
 def inverted_residual(
-    net: Net, at: str, x: str, channels: int, outputs: int, expansion: int, stride: int = 1
+    net: NetText, at: str, x: str, channels: int, outputs: int, expansion: int, stride: int = 1
 ) -> str:
     """Widen by 1x1, one 3x3 a channel, narrow by 1x1 without a ReLU, and add the input."""
     y, wide = x, channels * expansion
@@ -70,7 +70,7 @@ def inverted_residual(
     return net.add(at, [x, y]) if stride == 1 and channels == outputs else y
 
 
-def _mobilenet_v2(net: Net) -> None:
+def _mobilenet_v2(net: NetText) -> None:
     channels = 32
     x = _relu6(net, _conv(net, "conv1", "data", channels, 3, 2))
     for stage, (expansion, outputs, count, stride) in enumerate(_MOBILENET_V2, start=2):
@@ -86,7 +86,7 @@ def _mobilenet_v2(net: Net) -> None:
 
 
 def _separable(
-    net: Net, name: str, x: str, channels: int, outputs: int, pointwise_first: bool
+    net: NetText, name: str, x: str, channels: int, outputs: int, pointwise_first: bool
 ) -> str:
     """Depthwise then pointwise, or the other way round; nothing between, BatchNorm after."""
     if pointwise_first:
@@ -99,7 +99,7 @@ def _separable(
 
 
 def _block(
-    net: Net, at: str, x: str, widths: tuple[int, ...], stride: int, first: bool, swapped: bool
+    net: NetText, at: str, x: str, widths: tuple[int, ...], stride: int, first: bool, swapped: bool
 ) -> str:
     """Separable convolutions, rectified before each, and a shortcut around them."""
     shortcut = x if stride == 1 else _conv(net, f"{at}/shortcut", x, widths[-1], 1, stride)
@@ -115,7 +115,7 @@ def _block(
     return net.add(at, [shortcut, y])
 
 
-def _xception(net: Net, swapped: bool) -> None:
+def _xception(net: NetText, swapped: bool) -> None:
     x = net.conv("conv1", "data", 32, 3, stride=2, pad=0, bias=None)
     x = net.conv("conv2", net.relu(net.norm("conv1", x)), 64, 3, pad=0, bias=None)
     x = net.relu(net.norm("conv2", x))

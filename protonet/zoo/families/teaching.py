@@ -7,41 +7,41 @@ from collections.abc import Callable
 from protonet.zoo.families.deeplab import pyramid
 from protonet.zoo.families.residual import Blocks, block
 from protonet.zoo.families.separable import inverted_residual
-from protonet.zoo.writer import Net, Size
+from protonet.zoo.writer import NetText, Side
 
-Shape = tuple[int, int, int, int]
+FourAxes = tuple[int, int, int, int]
 
 
-def _flatten(net: Net) -> str:
+def _flatten(net: NetText) -> str:
     return net.layer("flat", "Flatten", [net.conv("conv", "data", 64, 3, bias=None)])
 
 
-def _flatten_head(net: Net) -> str:
+def _flatten_head(net: NetText) -> str:
     return net.dense("scores", _flatten(net), 10)
 
 
-def _average_head(net: Net) -> str:
+def _average_head(net: NetText) -> str:
     return net.dense(
         "scores", net.average("average", net.conv("conv", "data", 64, 3, bias=None)), 10
     )
 
 
-def _one(outputs: int, kernel: Size) -> Callable[[Net], str]:
+def _one(outputs: int, kernel: Side) -> Callable[[NetText], str]:
     return lambda net: net.conv("conv", "data", outputs, kernel, bias=None)
 
 
-def _bottleneck(net: Net) -> str:
+def _bottleneck(net: NetText) -> str:
     x = net.conv("narrow", "data", 128, 1, bias=None)
     return net.conv("widen", net.conv("window", x, 128, 3, bias=None), 512, 1, bias=None)
 
 
-def _separable(net: Net) -> str:
+def _separable(net: NetText) -> str:
     x = net.conv("depthwise", "data", 16, 3, group=16, bias=None)
     return net.conv("pointwise", x, 32, 1, bias=None)
 
 
-def _factorised(size: int) -> Callable[[Net], str]:
-    def build(net: Net) -> str:
+def _factorised(size: int) -> Callable[[NetText], str]:
+    def build(net: NetText) -> str:
         x = net.conv("wide", "data", 64, (1, size), bias=None)
         return net.conv("high", x, 64, (size, 1), bias=None)
 
@@ -49,7 +49,7 @@ def _factorised(size: int) -> Callable[[Net], str]:
 
 
 # The file's name, what it says of itself, the input, the layers.
-TEACHING: tuple[tuple[str, str, Shape, Callable[[Net], str]], ...] = (
+TEACHING: tuple[tuple[str, str, FourAxes, Callable[[NetText], str]], ...] = (
     (
         "flatten",
         "A convolution keeps the image; Flatten lays it out in a row.",
@@ -91,7 +91,7 @@ def texts() -> dict[str, str]:
     """The prototxt of each teaching net by its file's name."""
     made = {}
     for name, about, shape, build in TEACHING:
-        net = Net(name, shape, None, about)
+        net = NetText(name, shape, None, about)
         build(net)
         made[f"{name}.prototxt"] = net.text()
     return made

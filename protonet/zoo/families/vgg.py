@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from protonet.zoo.entry import Entry, Paper, Solver, imagenet, steps
-from protonet.zoo.writer import Net
+from protonet.zoo.writer import NetText
 
 _PAPER = Paper(
     "K. Simonyan, A. Zisserman",
@@ -17,7 +17,7 @@ _WIDTHS = (64, 128, 256, 512, 512)
 
 
 def _vgg(
-    net: Net, depths: tuple[int, ...], kernels: dict[str, int] | None = None, norm: bool = False
+    net: NetText, depths: tuple[int, ...], kernels: dict[str, int] | None = None, norm: bool = False
 ) -> None:
     x = "data"
     for i, depth in enumerate(depths, start=1):

@@ -1,0 +1,1 @@
+"""A compiled net at work: on images, or on random numbers to be timed."""

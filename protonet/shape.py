@@ -1,0 +1,3 @@
+"""The shape of an array or a tensor, as a type."""
+
+Shape = tuple[int, ...]
