@@ -95,21 +95,57 @@ class GoogLeNet(nn.Module):
         return F.softmax(self.classifier(x.flatten(1)), dim=1)
 
 
+class Head(nn.Module):
+    """A classifier half way up GoogLeNet, which helps to train it."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.pool = nn.AvgPool2d(5, stride=3, ceil_mode=True)
+        self.conv = nn.Conv2d(inputs, 128, 1)
+        self.hidden = nn.Linear(2048, 1024)
+        self.dropout = nn.Dropout(0.7)
+        self.classifier = nn.Linear(1024, 1000)
+
+    def forward(self, x):
+        x = F.relu(self.conv(self.pool(x)))
+        return self.classifier(self.dropout(F.relu(self.hidden(x.flatten(1)))))
+
+
+class GoogLeNetInTraining(GoogLeNet):
+    """GoogLeNet with its two heads, as (loss weight, scores) of each classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.ModuleList([Head(512), Head(528)])
+
+    def forward(self, x):
+        x = F.local_response_norm(self.pool(F.relu(self.conv1(x))), 5)
+        x = F.relu(self.conv2(F.relu(self.conv2_reduce(x))))
+        x = self.pool(F.local_response_norm(x, 5))
+        x = self.stage4[0](self.pool(self.stage3(x)))
+        first = self.heads[0](x)
+        x = self.stage4[1:4](x)
+        second = self.heads[1](x)
+        x = self.stage5(self.pool(self.stage4[4](x)))
+        x = self.classifier(self.dropout(self.last_pool(x)).flatten(1))
+        return (0.3, first), (0.3, second), (1.0, x)
+
+
 class Bottleneck(nn.Module):
     def __init__(self, inputs, width, stride, project):
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, width, 1, stride=stride, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(4 * width)
         self.shortcut = None
         if project:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(inputs, 4 * width, 1, stride=stride, bias=False),
                 nn.BatchNorm2d(4 * width),
             )
+        self.conv1 = nn.Conv2d(inputs, width, 1, stride=stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
 
     def forward(self, x):
         shortcut = x if self.shortcut is None else self.shortcut(x)
@@ -135,7 +171,10 @@ class ResNet50(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Linear(2048, 1000)
 
-    def forward(self, x):
+    def scores(self, x):
         x = self.blocks(self.pool(F.relu(self.bn1(self.conv1(x)))))
         x = x.mean((2, 3), keepdim=True)
-        return F.softmax(self.classifier(x.flatten(1)), dim=1)
+        return self.classifier(x.flatten(1))
+
+    def forward(self, x):
+        return F.softmax(self.scores(x), dim=1)

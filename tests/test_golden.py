@@ -45,6 +45,11 @@ def close(key, actual, wanted):
 @pytest.mark.parametrize("faithful", [True, False], ids=["faithful", "folded"])
 @pytest.mark.parametrize("name", sorted(MANIFEST))
 def test_equals_caffe(name, faithful):
+    check(name, faithful)
+
+
+def check(name, faithful, device="cpu", close=close):
+    """Compare a case on a device with what Caffe computed."""
     case, data = MANIFEST[name], np.load(FOLDER / f"{name}.npz")
     path = FOLDER / f"{name}.prototxt"
     net_graph = graph(path, phase=case["phase"])
@@ -53,16 +58,17 @@ def test_equals_caffe(name, faithful):
     params = blobs_of(data, "param/")
     if params:
         protonet.load_blobs(net, params)
-    inputs = [torch.from_numpy(data[f"in/{v.blob}"]) for v in net_graph.inputs]
+    net.to(device)
+    inputs = [torch.from_numpy(data[f"in/{v.blob}"]).to(device) for v in net_graph.inputs]
     gradients = named(data, "indiff/")
     for value, x in zip(net_graph.inputs, inputs, strict=True):
         x.requires_grad_(value.blob in gradients)
     for _ in range(case["iters"]):
         results = net(*inputs)
     for blob, expected in wanted.items():
-        close(blob, results[blob].detach().numpy(), expected)
+        close(blob, results[blob].detach().cpu().numpy(), expected)
     if case["backward"]:
-        backward(net_graph, net, results, inputs, data)
+        backward(net_graph, net, results, inputs, data, close)
     after = blobs_of(data, "after/")
     dumped = protonet.dump_blobs(net) if after and faithful else {}
     for layer in dumped.keys() & after.keys():
@@ -70,11 +76,11 @@ def test_equals_caffe(name, faithful):
             close(f"after/{layer}/{i}", dumped[layer][i], expected)
 
 
-def backward(net_graph, net, results, inputs, data):
+def backward(net_graph, net, results, inputs, data, close):
     seeds = named(data, "outdiff/")
     if seeds:
         driven = [b for b in seeds if results[b].requires_grad]
-        grads = [torch.from_numpy(seeds[b]) for b in driven]
+        grads = [torch.from_numpy(seeds[b]).to(results[b].device) for b in driven]
         torch.autograd.backward([results[b] for b in driven], grads)
     else:
         objective(net_graph, results).backward()
@@ -86,7 +92,7 @@ def backward(net_graph, net, results, inputs, data):
     for value, x in zip(net_graph.inputs, inputs, strict=True):
         if f"indiff/{value.blob}" in data.files:
             gradient = torch.zeros_like(x) if x.grad is None else x.grad
-            close(f"indiff/{value.blob}", gradient.numpy(), data[f"indiff/{value.blob}"])
+            close(f"indiff/{value.blob}", gradient.cpu().numpy(), data[f"indiff/{value.blob}"])
     dumped = protonet.dump_blobs(net, diff=True)
     for layer, blobs in blobs_of(data, "paramdiff/").items():
         for i, expected in enumerate(blobs):

@@ -34,6 +34,7 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
         raise click.UsageError("give one net, as in: protonet test train_val.prototxt")
     from protonet.cli.bar import bar
     from protonet.device import pick
+    from protonet.training.gpu import gpu_told
     from protonet.training.nets import open_net
     from protonet.training.plan import net_plan
     from protonet.weights.mapping import load_weights
@@ -46,7 +47,7 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
     )
     try:
         tell(load_weights(made.module, options["weights"]))
-        with bar(plan.title, options["iterations"]) as advance:
+        with gpu_told(), bar(plan.title, options["iterations"]) as advance:
             _run(made, options["iterations"], options["batches"], advance)
     except BaseException:
         made.close(whole=False)

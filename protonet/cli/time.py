@@ -51,12 +51,13 @@ def command(net: str | None, model: str | None, selection: Selection, **options:
 
 def _timed(path: str, device: Any, selection: Selection, iterations: int) -> Any:
     from protonet.cli.bar import bar
+    from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
 
     plan = net_plan(path, selection.phase, selection.stages, selection.level)
     net, batch = open_timed(plan, device, selection.shapes, selection.allow_python)
-    with bar(path, iterations + 2) as advance:
+    with gpu_told(), bar(path, iterations + 2) as advance:
         return timed(net, batch, iterations, advance)
 
 

@@ -60,6 +60,13 @@ class Prefetched:
         self._work_ahead()
         return batch
 
+    def following(self) -> Tensors | None:
+        """The next batch, which stays to be taken; None where it is not made yet."""
+        first = self._pending[0] if self._pending else None
+        if first is None or not first.done() or first.exception() is not None:
+            return None
+        return first.result()[0]
+
     def state(self) -> list[dict[str, Any]]:
         """Where each feed stood after the last batch taken, as JSON can hold it."""
         pairs = zip(self._feeds, self._marks, strict=True)

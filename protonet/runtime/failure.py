@@ -36,11 +36,9 @@ def first_bad_layer(net: RunnableNet, batch: Mapping[str, Tensor]) -> str:
 def failing_layer(net: RunnableNet, batch: Mapping[str, Tensor]) -> NetError | None:
     """The error of the layer that can't take a batch; None where every layer can.
 
-    After an error on a GPU nothing more can be run there, and nothing is tried.
+    Not for after an error of a GPU's own: nothing more can be run there.
     """
     values = net.inputs(batch)
-    if any(tensor.device.type == "cuda" for tensor in values.values()):
-        return None
     with torch.no_grad(), kept_state(net.module):
         for stage in net.stages:
             try:

@@ -25,6 +25,8 @@ from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.selection import Selection
+from protonet.training.gpu import is_gpus_own
+from protonet.training.moved import Moved
 from protonet.training.plan import NetPlan
 
 Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
@@ -81,6 +83,7 @@ class Net(RunnableNet):
     files: list[OutputFile] = field(default_factory=list)
     batches: Any = None
     compiled: Runs | None = field(default=None, repr=False)
+    moved: Any = field(default=None, repr=False)
 
     @property
     def batch_size(self) -> int:
@@ -93,10 +96,11 @@ class Net(RunnableNet):
         if not self.feeds:
             return {}
         if self.batches is None:
-            pin = self.device.type == "cuda"
-            self.batches = prefetched(self.feeds, pin=pin)
-        batch = next(self.batches)
-        return {top: x.to(self.device, non_blocking=True) for top, x in batch.items()}
+            on_gpu = self.device.type == "cuda"
+            self.batches = prefetched(self.feeds, pin=on_gpu)
+            self.moved = Moved(self.batches, self.device) if on_gpu else self.batches
+        batch: dict[str, Tensor] = next(self.moved)
+        return batch
 
     def forward(
         self, batch: Mapping[str, Tensor], through: Runs | None = None
@@ -121,8 +125,10 @@ class Net(RunnableNet):
 
     def explain(self, batch: Mapping[str, Tensor], error: Exception) -> None:
         """Raise NetError of what failed in a pass, where it can be told."""
+        if is_gpus_own(error):
+            return
         found = failing_layer(self, batch)
-        if found is None and self.compiled is not None and self.device.type != "cuda":
+        if found is None and self.compiled is not None:
             reason = first_line(getattr(error, "inner_exception", error))
             what = f"torch.compile can't compile the net: {reason}"
             hint = "on a CPU it needs a C++ compiler, as g++; or leave --compile out"

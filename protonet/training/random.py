@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,19 @@ def seed_random(seed: int) -> None:
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % _SEEDS)  # noqa: NPY002 (what a pycaffe layer draws from)
+
+
+def marked(device: torch.device) -> Callable[[], None]:
+    """What brings torch's random numbers, and the GPU's, back to where they are now."""
+    host = torch.get_rng_state()
+    gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def back() -> None:
+        torch.set_rng_state(host)
+        if gpu is not None:
+            torch.cuda.set_rng_state(gpu, device)
+
+    return back
 
 
 def random_state(device: torch.device) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from protonet.training.nets import Net, Weight
 from protonet.training.optimizer import read_history
 from protonet.training.parallel import Group
 from protonet.training.plan import Plan
+from protonet.training.random import marked
 from protonet.training.rates import Progress
+from protonet.training.reading import Reading
 from protonet.training.signals import Signals
 from protonet.training.snapshot import position, write_snapshot
 from protonet.training.updates import CaffeOptimizer
@@ -77,16 +79,18 @@ class Run:
         NetError where the loss is no number.
         """
         batch = self.net.next_batch()
-        before = torch.get_rng_state()
+        back = marked(self.net.device)
         if detailed:
             found = explained(self.net, batch, self.log)
+            arriving = Reading(found["objective"])
         else:
             found = self.net.forward(batch)
+            arriving = Reading(found["objective"])  # while the backward pass runs
             if found["objective"].requires_grad:
                 found["objective"].backward()  # type: ignore[no-untyped-call,unused-ignore]
-        loss = float(found["objective"].detach())
+        loss = float(arriving)
         if not math.isfinite(loss):
-            torch.set_rng_state(before)
+            back()
             raise self.not_finite(loss, batch)
         self.outputs = found
         return loss

@@ -18,6 +18,7 @@ from protonet.diagnostics import NetError
 from protonet.runtime.sharing import share_weights
 from protonet.schema.lookup import found
 from protonet.training.evaluate import Score
+from protonet.training.gpu import gpu_told
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, open_log
 from protonet.training.loop import solve
@@ -81,7 +82,7 @@ def train(
         hint = f"it is one of {', '.join(PRECISIONS)}"
         raise NetError(f"the precision {precision!r} is unknown", None, hint)
     options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
-    with opened(made, device, log, tensorboard, effects, **options) as run:
+    with gpu_told(), opened(made, device, log, tensorboard, effects, **options) as run:
         with told_once():
             refuse_twins(run.net.message)
             _start(run, paths, snapshot)

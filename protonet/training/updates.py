@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from protonet.training.reading import Reading
+
 Rates = float | list[float]
 
 
@@ -45,7 +47,7 @@ class CaffeOptimizer(torch.optim.Optimizer):
         if unknown:
             raise ValueError(f"{type(self).__name__} takes no {', '.join(sorted(unknown))}")
         super().__init__(params, {**defaults, **settings})
-        self.clipped: tuple[float, float] | None = None
+        self._norm: Reading | None = None
         self.keep_updates = False
         for group in self.param_groups:
             group["moving"] = True
@@ -92,19 +94,27 @@ class CaffeOptimizer(torch.optim.Optimizer):
         if self.keep_updates:
             torch._foreach_copy_(grads, updates)
 
+    @property
+    def clipped(self) -> tuple[float, float] | None:
+        """The norm of the step's gradients and what scaled them down, where something did."""
+        norm, limit = 0.0 if self._norm is None else float(self._norm), self.clip_gradients
+        return (norm, limit / norm) if 0 <= limit < norm else None
+
     def _clip(self) -> None:
         """Scale all gradients down to the norm that clip_gradients allows. ClipGradients."""
-        self.clipped = None
+        self._norm = None
         if self.clip_gradients < 0:
             return
         every = [p.grad for g in self.param_groups for p in g["params"] if p.grad is not None]
         if not every:
             return
-        norm = float(torch.stack(torch._foreach_norm(every)).norm())
-        if norm > self.clip_gradients:
-            scale = self.clip_gradients / norm
+        norm = torch.stack(torch._foreach_norm(every)).norm()
+        self._norm = Reading(norm)
+        if norm.device.type == "cuda":  # which does not wait to be asked whether to scale
+            scale = (self.clip_gradients / norm).clamp(max=1.0).nan_to_num(nan=1.0)
             torch._foreach_mul_(every, scale)
-            self.clipped = (norm, scale)
+        elif self.clipped is not None:
+            torch._foreach_mul_(every, self.clipped[1])
 
     def _rates(self, group: dict[str, Any], grads: list[Tensor]) -> Rates:
         """The local rate of the group, or one a parameter under larc and local_lr_auto."""

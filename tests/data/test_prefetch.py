@@ -41,6 +41,29 @@ def test_state_is_of_the_last_batch_taken(feed_of):
     np.testing.assert_array_equal(next(other)["x"], second["x"].numpy())
 
 
+def test_the_following_batch_stays_to_be_taken(feed_of):
+    with prefetched([feed_of(NOISE, seed=3)], workers=2, depth=4) as ahead:
+        next(ahead)
+        before = ahead.state()
+        while not ahead._pending[0].done():
+            time.sleep(0.01)
+        following = ahead.following()
+        assert ahead.state() == before
+        assert next(ahead) is following
+    assert ahead.following() is None
+
+
+def test_no_batch_follows_where_making_it_fails():
+    failing = Failing("make")
+    with prefetched([failing], workers=1, depth=3) as ahead:
+        next(ahead), next(ahead)
+        while not ahead._pending[0].done():
+            time.sleep(0.01)
+        assert ahead.following() is None
+        with pytest.raises(NetError, match="record"):
+            next(ahead)
+
+
 class Failing(Feed):
     """Gives two batches and then fails, in the plan or in the making."""
 

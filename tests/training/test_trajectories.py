@@ -87,8 +87,13 @@ def check_weights(found, trajectory, which):
 
 
 def test_trajectory_and_files(case):
+    follow(case)
+
+
+def follow(case, **options):
+    """Train and compare with Caffe's losses, weights and snapshots."""
     heard = Heard()
-    protonet.train("solver.prototxt", weights="init.caffemodel", log=heard)
+    protonet.train("solver.prototxt", weights="init.caffemodel", log=heard, **options)
     trajectory = np.load(case / "trajectory.npz")
     for iteration in range(1, 13):
         (loss,) = heard.outputs[iteration]
