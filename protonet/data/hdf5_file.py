@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from protonet.arrays import Array
 from protonet.data.extras import need
 from protonet.diagnostics import NetError
 from protonet.reading import reading
 
-Array = npt.NDArray[Any]
 # No filter of HDF5's packs tighter: deflate's limit is 1032.
 _MOST_PACKED = 1100
 _SLACK = 1 << 16

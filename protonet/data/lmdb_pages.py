@@ -32,7 +32,7 @@ class Damaged(Exception):
     """The file is not what LMDB writes: what, and where."""
 
 
-class Tree(NamedTuple):
+class LmdbTree(NamedTuple):
     """The main database as the newest meta page has it."""
 
     page_size: int
@@ -43,7 +43,7 @@ class Tree(NamedTuple):
     entries: int
 
 
-class Node(NamedTuple):
+class LmdbNode(NamedTuple):
     """A record of a leaf: its key, and its value or the overflow page on which that begins."""
 
     key: bytes
@@ -75,7 +75,7 @@ class Pages:
         """So many bytes at a place, or those that are there; threads may read at once."""
         return os.pread(self._opened.fileno(), size, at)
 
-    def _tree(self) -> Tree:
+    def _tree(self) -> LmdbTree:
         """The newest of the two meta pages. Source: mdb_env_read_header, mdb_env_pick_meta."""
         size = os.fstat(self._opened.fileno()).st_size
         if not size:
@@ -88,7 +88,7 @@ class Pages:
             raise NetError(f"{what}it has {size:,} bytes", None, AGAIN)
         return max(good, key=lambda meta: meta[0])[1]
 
-    def _meta(self, at: int) -> tuple[int, Tree] | None:
+    def _meta(self, at: int) -> tuple[int, LmdbTree] | None:
         """A meta page's number of the transaction, and its main database; None where it is none."""
         page = self._read(_START.size, at)
         if len(page) < _START.size:
@@ -100,7 +100,7 @@ class Pages:
         if not _SMALLEST <= psize <= _LARGEST or psize & (psize - 1):
             return None
         _, kinds, depth, *_, entries, root, last, transaction = fields[16:]
-        return transaction, Tree(psize, last, root, depth, kinds, entries)
+        return transaction, LmdbTree(psize, last, root, depth, kinds, entries)
 
     def check_size(self) -> None:
         """NetError where the file has become shorter than its pages, or is so already."""
@@ -154,7 +154,7 @@ class Pages:
             for low, high, more, size, at in self.nodes(page)
         ]
 
-    def records(self, page: bytes) -> list[Node]:
+    def records(self, page: bytes) -> list[LmdbNode]:
         """The records of a leaf. Damaged where one is no plain key and value."""
         found = []
         for low, high, flags, length, at in self.nodes(page):
@@ -165,15 +165,15 @@ class Pages:
             if not flags & _BIG:
                 if start + size > len(page):
                     raise Damaged(f"the value of the key {key!r} goes past its page")
-                found.append(Node(key, page[start : start + size], 0, size))
+                found.append(LmdbNode(key, page[start : start + size], 0, size))
             elif start + _NUMBER.size > len(page):
                 raise Damaged(f"the value of the key {key!r} goes past its page")
             else:
                 (first,) = _NUMBER.unpack_from(page, start)
-                found.append(Node(key, b"", first, size))
+                found.append(LmdbNode(key, b"", first, size))
         return found
 
-    def value(self, node: Node) -> bytes | memoryview:
+    def value(self, node: LmdbNode) -> bytes | memoryview:
         """A record's value. Damaged where it is not all there."""
         if not node.page:
             return node.value

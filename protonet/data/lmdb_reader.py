@@ -9,7 +9,7 @@ from operator import ge
 from pathlib import Path
 from typing import Any
 
-from protonet.data.lmdb_pages import Damaged, Node, Pages
+from protonet.data.lmdb_pages import Damaged, LmdbNode, Pages
 from protonet.data.records import EVERY, Record, refuse_empty
 from protonet.diagnostics import NetError
 from protonet.reading import AGAIN
@@ -35,7 +35,7 @@ class LmdbReader:
         self.number = 0
         self._order = _ORDERS.get(self._pages.tree.flags & ~_LISTS, bytes)
         self._branches: list[tuple[list[int], int]] = []
-        self._leaf: list[Node] = []
+        self._leaf: list[LmdbNode] = []
         self._at = 0
         self._counts = True  # from the first record on
         try:
@@ -59,7 +59,7 @@ class LmdbReader:
 
     def take(self, count: int, wanted: slice = EVERY) -> list[Record]:
         """Copies of the records, of which only those ``wanted`` are read."""
-        passed: list[tuple[int, Node]] = []
+        passed: list[tuple[int, LmdbNode]] = []
         with self._whole():
             while (left := count - len(passed)) > 0:
                 nodes = self._leaf[self._at : self._at + left]
@@ -73,7 +73,7 @@ class LmdbReader:
             for number, node in passed[wanted]
         ]
 
-    def _value(self, number: int, node: Node) -> bytes | memoryview:
+    def _value(self, number: int, node: LmdbNode) -> bytes | memoryview:
         try:
             return self._pages.value(node)
         except Damaged as error:
@@ -122,7 +122,7 @@ class LmdbReader:
     def _children(self, level: int, page: int) -> list[tuple[bytes, int]]:
         return self._pages.children(self._pages.page(page, self._pages.kind_at(level)))
 
-    def _records(self, page: int) -> list[Node]:
+    def _records(self, page: int) -> list[LmdbNode]:
         depth = self._pages.tree.depth
         found = self._pages.records(self._pages.page(page, self._pages.kind_at(depth - 1)))
         keys = [self._order(node.key) for node in found]
