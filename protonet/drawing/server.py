@@ -21,6 +21,7 @@ from protonet.reading import taking
 
 _LARGEST = 64 * 2**20  # bytes of a request
 _MOST_CONNECTIONS = 32
+_PAUSE = 0.1
 _LONGEST = 30.0  # seconds that a request may take to arrive, and an answer to leave
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -49,6 +50,14 @@ class Server(ThreadingHTTPServer):
         self._arriving: dict[socket, float] = {}
         self.token = secrets.token_urlsafe(24)
         self.host = f"127.0.0.1:{self.server_port}"
+
+    def get_request(self) -> tuple[Any, Any]:
+        """The next connection; where the system has no descriptor for it, that is waited for."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_PAUSE)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a connection a thread, while there are any; one too many is closed at once."""

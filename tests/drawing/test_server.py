@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -219,3 +220,25 @@ def test_slow_and_many_clients_keep_nobody_out(served, monkeypatch):
         assert b"200" not in one.recv(100)
         one.close()
     assert not server._arriving
+
+
+def test_without_descriptors_it_waits_and_goes_on(served, monkeypatch):
+    """As under RLIMIT_NOFILE: the connection stays in the queue, and is not asked for in a ring."""
+    server, _ = served
+    calls, accept = [], server.socket.accept
+
+    class Full:
+        def __getattr__(self, name):
+            return getattr(whole, name)
+
+        def accept(self):
+            calls.append(time.monotonic())
+            if len(calls) < 5:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return accept()
+
+    whole = server.socket
+    monkeypatch.setattr(server, "socket", Full())
+    assert ask(server, "GET", f"/{server.token}/")[0].status == 200
+    assert len(calls) == 5
+    assert calls[-1] - calls[0] > 0.3
