@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protonet.data.extras import NotHere
 from protonet.data.random import Random
 from protonet.diagnostics import NetError, Span
 from protonet.schema.lookup import found
@@ -75,7 +76,8 @@ class Definition:
         looked = f"looked in {os.getcwd()}"
         if self.folder:
             looked += f" and in {os.path.abspath(self.folder)}"
-        raise self.error(f"there is no file or folder {name!r}", *field, hint=looked)
+        error = self.error(f"there is no file or folder {name!r}", *field, hint=looked)
+        raise NotHere(error.message, error.span, error.hint)
 
     def batch_size(self, message: Any, parameter: str) -> int:
         """The size of its batches. NetError where it is 0."""

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
+import protonet
 from protonet import NetError
 from protonet.data.hdf5_file import open_hdf5
 from protonet.weights.hdf5 import read_hdf5
@@ -190,3 +191,18 @@ def test_an_hdf5_layer_of_a_huge_claim_takes_no_memory():
     )
     assert "net.prototxt:2:19: error: layer 'd' (HDF5Data): line 1 of the list: a.h5" in done.stdout
     assert "claims 2,000,000,000 elements" in done.stdout
+
+
+def test_a_shape_that_damaged_data_would_tell_is_their_error(tmp_path):
+    """Not that the shape is unknown; that is said where the data are on another machine."""
+    net = (
+        'layer { name: "d" type: "HDF5Data" top: "data" top: "label"\n'
+        f'hdf5_data_param {{ source: "{tmp_path}/list.txt" batch_size: 2 }} }}'
+    )
+    with pytest.raises(NetError, match="the shape of 'data' is not known"):
+        protonet.compile(net)
+    Path("list.txt").write_text("a.h5\n")
+    Path("a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(90))
+    with pytest.raises(NetError, match=r"line 1 of the list: .*a\.h5 is damaged") as caught:
+        protonet.compile(net)
+    assert caught.value.span.line == 2
