@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from struct import Struct, unpack_from
+from threading import Lock
 from typing import NamedTuple
 
 from protonet.diagnostics import NetError
@@ -58,6 +59,7 @@ class Pages:
     def __init__(self, path: Path) -> None:
         self.name = os.fspath(path)
         self.file = path if path.is_file() else path / "data.mdb"
+        self._one_at_a_time = Lock()
         with reading(self.file):
             self._opened = self.file.open("rb", buffering=0)
         try:
@@ -73,7 +75,11 @@ class Pages:
 
     def _read(self, size: int, at: int) -> bytes:
         """So many bytes at a place, or those that are there; threads may read at once."""
-        return os.pread(self._opened.fileno(), size, at)
+        if hasattr(os, "pread"):
+            return os.pread(self._opened.fileno(), size, at)
+        with self._one_at_a_time:  # Windows has none
+            self._opened.seek(at)
+            return self._opened.read(size) or b""
 
     def _tree(self) -> LmdbTree:
         """The newest of the two meta pages. Source: mdb_env_read_header, mdb_env_pick_meta."""

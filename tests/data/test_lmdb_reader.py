@@ -143,3 +143,11 @@ def test_written_over_while_it_is_read(tmp_path):
     with pytest.raises(NetError, match="is cut off: 8192 bytes"):
         reader.take(1)
     reader.close()
+
+
+def test_where_the_system_reads_from_no_place(tmp_path, monkeypatch):
+    """As Windows, where a file is gone through to the place instead."""
+    written(tmp_path, {b"%03d" % i: b"x" * (i * 20) for i in range(300)})
+    wanted = as_liblmdb(tmp_path)
+    monkeypatch.delattr("os.pread")
+    assert read(tmp_path) == wanted
