@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, SameNames, did_you_mean, raise_all
+from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
+from protonet.graph.meant import meant
+from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
 from protonet.schema.files import attach_files
@@ -84,7 +85,7 @@ def graph_of(source: NetSource, selection: Selection) -> Graph:
     away = data_elsewhere(loaded, chosen)
     measure = partial(_shapes_of_data, chosen, phase)
     net = verify(build(chosen, phase, shapes, False, allowed, away, measure))
-    _warn_of_same_names(net)
+    _warn(notices(net))
     return net
 
 
@@ -95,12 +96,9 @@ def selected(source: NetSource, selection: Selection) -> Loaded:
     return chosen
 
 
-def _warn_of_same_names(net: Graph) -> None:
-    """Name, in a warning, the layers that weights don't reach. Net::CopyTrainedLayersFrom."""
-    times = Counter(node.name for node in net.nodes if node.params)
-    for name in (name for name, n in times.items() if n > 1):
-        what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
-        warnings.warn(f"{what} are loaded into the first only", SameNames, stacklevel=4)
+def _warn(found: Iterable[NetWarning]) -> None:
+    for notice in found:
+        warnings.warn(notice, stacklevel=4)
 
 
 def _shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple[int, ...]]:
@@ -116,11 +114,12 @@ def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -
     from protonet.passes import DEPLOY
 
     net = net or graph_of(source, selection)
-    known = [*net.blobs, *([OBJECTIVE] if net.has_loss else [])]
+    known = [*net.blobs, *([OBJECTIVE] if net.has_objective else [])]
     for blob in selection.outputs or ():
         if blob not in known:
             hint = did_you_mean(blob, known)
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
+    _warn(notices_of_outputs(net, selection.outputs or ()))
     for transform in () if selection.faithful else DEPLOY:
         net = verify(transform(net))
     return made_of(net, selection.outputs, selection.faithful, _title(source, net))
@@ -219,11 +218,12 @@ def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> Non
             raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
 
 
-def check(source: NetSource) -> list[NetError]:
-    """Every problem of a net or a solver, in the order of the file; none means it is right.
+def check(source: NetSource, phase: str | None = None) -> list[NetError]:
+    """Every problem of a net, in the order of the file; none means it is right.
 
-    Both phases are looked at. A data layer whose shape only its data would tell is no problem,
-    nor is a phase that the file has no data layer for; ``phases_without_data`` names those.
+    Each phase that the file is meant for is looked at, or the one named: a phase without data, a
+    loss or an input of its own is not meant, nor is one whose data layers are of the other. A
+    data layer whose shape only its data would tell is no problem.
     """
     try:
         loaded = load(source, "NetParameter")
@@ -231,50 +231,42 @@ def check(source: NetSource) -> list[NetError]:
         return list(error.all)
     if loaded.errors:
         return list(loaded.errors)
-    return check_net(loaded)
+    return check_net(loaded, phase)
 
 
-def check_net(loaded: Loaded) -> list[NetError]:
+def check_net(loaded: Loaded, phase: str | None = None) -> list[NetError]:
     """The problems of a net whose text is right."""
     try:
         upgraded = upgrade(loaded)
         raise_all(upgraded.errors)
         warn_of_ignored(upgraded)
+        asked = Selection.of(phase).phase if phase else None
     except NetError as error:
         return list(error.all)
+    nets = {name: select(upgraded, name) for name in PHASES}
+    if not any(len(net.message.layer) or net.errors for net in nets.values()):
+        return [NetError("the net is empty: it has no layer", loaded.sourcemap.span(()))]
     found: dict[tuple[str, int], NetError] = {}
-    results = [_phase_errors(upgraded, phase) for phase in PHASES]
-    empty = [r for r in results if r is None]
-    for problem in (p for result in results for p in result or ()):
-        found.setdefault((problem.message, problem.span.start if problem.span else -1), problem)
-    if len(empty) == 2:
-        where = loaded.sourcemap.span(())
-        return [NetError("the net is empty: it has no layer", where)]
+    for name in (asked,) if asked else meant(nets):
+        away = frozenset() if asked else data_elsewhere(upgraded, nets[name])
+        for problem in _phase_errors(nets[name], name, away):
+            where = problem.span.start if problem.span else -1
+            found.setdefault((problem.message, where), problem)
     return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
 
 
-def _phase_errors(loaded: Loaded, phase: str) -> list[NetError] | None:
-    """The problems of one phase; None where it has no layers."""
+def _phase_errors(selected: Loaded, phase: str, away: frozenset[str]) -> list[NetError]:
+    """The problems of the net of one phase; ``away`` are blobs of another's data layers."""
     try:
-        selected = select(loaded, phase, (), 0)
         raise_all(selected.errors)
-        if not len(selected.message.layer):
-            return None
-        away = data_elsewhere(loaded, selected)
-        _warn_of_same_names(build(selected, phase, lenient=True, elsewhere=away))
+        _warn(notices(build(selected, phase, lenient=True, elsewhere=away)))
     except NetError as error:
         return list(error.all)
     return []
 
 
-def phases_without_data(source: NetSource) -> list[str]:
-    """The phases that a right net has layers for, but whose data layers are of another phase."""
-    loaded = read(source)
-    return [p for p in PHASES if data_elsewhere(loaded, select(loaded, p))]
-
-
-def check_any(path: str) -> list[NetError]:
-    """Every problem of a file that holds a net or a solver."""
+def check_any(path: str, phase: str | None = None) -> list[NetError]:
+    """Every problem of the text of a net or a solver, and of a net, in a file."""
     from protonet.schema.load import load_any
 
     try:
@@ -284,4 +276,4 @@ def check_any(path: str) -> list[NetError]:
     if loaded.errors:
         return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
-    return check_net(loaded) if is_net else []
+    return check_net(loaded, phase) if is_net else []

@@ -100,8 +100,12 @@ class NetError(Exception):
             lines.append(f"  hint: {plain(self.hint)}")
         return "\n".join(lines)
 
-    def __reduce__(self) -> tuple[type[NetError], tuple[str, Span | None, str | None]]:
+    def __reduce__(self) -> tuple[type[NetError], tuple[object, ...]]:
         return type(self), (self.message, self.span, self.hint)
+
+
+class DeviceLost(NetError):
+    """An error after which the process can neither use its GPU nor let go of it."""
 
 
 class NetWarning(UserWarning):
@@ -114,6 +118,14 @@ class SameNames(NetWarning):
 
 class IgnoredFields(NetWarning):
     """A definition states fields that change nothing that is computed; they are not looked at."""
+
+
+class AsInCaffe(NetWarning):
+    """A definition does not do what it seems to say; here it does what it does in Caffe."""
+
+
+class UnlikeCaffe(NetWarning):
+    """Caffe computes something else there, out of memory that it has overwritten."""
 
 
 class NetErrors(NetError):
@@ -132,7 +144,7 @@ class NetErrors(NetError):
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
 
-    def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[NetErrors], tuple[tuple[NetError, ...]]]:
         return type(self), (self.errors,)
 
 
@@ -140,6 +152,13 @@ def raise_all(errors: Sequence[NetError]) -> None:
     """Raise what was found, together where it is several; nothing where it is none."""
     if errors:
         raise errors[0] if len(errors) == 1 else NetErrors(errors)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error, of torch's or Python's, says that there is too little memory."""
+    said = str(error).lower()
+    words = ("alloc", "out of memory", "enough memory", "size calculation overflow", "numel")
+    return isinstance(error, MemoryError) or any(word in said for word in words)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from protonet.diagnostics import NetError, NetWarning
+from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
 from protonet.plain import plain
 
 _COMMANDS = {
@@ -122,6 +122,9 @@ def main() -> None:
         code = 130
     except click.exceptions.Exit as stop:
         code = stop.exit_code
+    except DeviceLost as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # an ordinary end would let go of the GPU, and be aborted there
     except NetError as error:
         print(error, file=sys.stderr)
         code = 1
@@ -132,7 +135,9 @@ def main() -> None:
         name = f"{plain(str(error.filename))}: " if error.filename else ""
         print(f"{name}error: {error.strerror or plain(str(error))}", file=sys.stderr)
         code = 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
         print("error: there is not enough memory for this net", file=sys.stderr)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from protonet.api import check_any, phases_without_data
+from protonet.api import check_any
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
+from protonet.graph.meant import lacking
 from protonet.plain import plain
 from protonet.schema.load import load_any
 from protonet.schema.upgrade import upgrade
@@ -25,17 +26,22 @@ from protonet.schema.upgrade import upgrade
     show_default=True,
     help="json: one list, for editors.",
 )
+@click.option(
+    "--phase",
+    type=click.Choice(["TRAIN", "TEST"], case_sensitive=False),
+    help="The phase to look at; by default each that a file has data, a loss or an input for.",
+)
 @plugin_option
-def command(files: tuple[str, ...], style: str) -> None:
+def command(files: tuple[str, ...], style: str, phase: str | None) -> None:
     """List every problem of nets and solvers, each with its place.
 
     Exit code 0 where all FILES are right, 1 where one is not.
     """
     found: list[tuple[str, NetError]] = []
     for file in files:
-        problems, note = check_any(file), ""
+        problems, note = check_any(file, phase), ""
         if not problems:
-            problems, note = _more(file)
+            problems, note = _more(file, phase)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
             click.echo(plain(f"{file}: fine{note}"))
@@ -49,19 +55,20 @@ def command(files: tuple[str, ...], style: str) -> None:
     raise click.exceptions.Exit(1 if found else 0)
 
 
-def _more(file: str) -> tuple[list[NetError], str]:
+def _more(file: str, phase: str | None) -> tuple[list[NetError], str]:
     """Of a file that reads well: the problems of a solver's settings, or a note on a net.
 
-    The note names the phases that the file holds no net for.
+    The note names the phases that the file holds no net for, and why.
     """
     loaded = load_any(file)
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
         from protonet.training.plan import check_settings
 
         return check_settings(file), ""
-    phases = " and ".join(phases_without_data(upgrade(loaded)))
-    why = "its data layers are of another phase or stage"
-    return [], f" (no net for {phases}: {why})" if phases else ""
+    lacks = {} if phase else lacking(upgrade(loaded))
+    same = len(set(lacks.values())) == 1
+    named = {" and ".join(lacks): next(iter(lacks.values()))} if same else lacks
+    return [], "".join(f" (no net for {phases}: {why})" for phases, why in named.items())
 
 
 def _row(file: str, problem: NetError) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from protonet.arrays import Floats
 from protonet.data.definition import Definition
 from protonet.data.random import Random
-from protonet.diagnostics import did_you_mean
+from protonet.schema.filler import filler_problem
 from protonet.shape import Shape
 
 
@@ -18,15 +18,10 @@ def check_filler(
     definition: Definition, filler: Any, shape: Shape, field: tuple[str | int, ...]
 ) -> None:
     """NetError where Caffe would refuse a FillerParameter for a blob of that shape."""
-    if filler.type not in _FILLED:
-        hint = did_you_mean(filler.type, _FILLED) or f"the fillers are {', '.join(_FILLED)}"
-        raise definition.error(f"unknown filler {filler.type!r}", *field, "type", hint=hint)
-    if filler.sparse < -1 or (filler.sparse != -1 and filler.type != "gaussian"):
-        what = f"a {filler.type} filler can't have sparse {filler.sparse}"
-        raise definition.error(what, *field, "sparse", hint="sparse goes with gaussian")
-    if filler.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
-        what = f"a bilinear filler needs 4 axes, the last two alike, not {shape}"
-        raise definition.error(what, *field, "type")
+    problem = filler_problem(filler, shape)
+    if problem:
+        what, where, hint = problem
+        raise definition.error(what, *field, where, hint=hint)
 
 
 def filled(filler: Any, shape: Shape, random: Random) -> Floats:

@@ -8,9 +8,11 @@ from typing import Any
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
 from protonet.graph.graph import Graph, Node, Param, Value
+from protonet.graph.in_place import misreadings
 from protonet.graph.params import node_params
+from protonet.graph.splits import misweighed, overwrites
 from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
-from protonet.layers.base import show
+from protonet.layers.base import flaw
 from protonet.layers.python import layer_class
 from protonet.program.names import Names
 from protonet.schema.forks import refused
@@ -84,6 +86,9 @@ class _GraphBuilder:
                 self.broken.update(message.top)
             except ShapeUnknown:
                 self.broken.update(message.top)
+        self.check_memory()
+        for node in self.graph.nodes:
+            self.check_weights(node)
         self.check_shapes_used()
         self.graph.outputs = list(self.available.values())
         return self.graph
@@ -170,8 +175,9 @@ class _GraphBuilder:
                 raise
             raise self.placed(node, error) from None
         for top, shape in zip(message.top, tops, strict=True):
-            if any(n < 0 for n in shape):
-                raise self.error(node, f"the top {top!r} would have the shape {show(shape)}")
+            problem = flaw(shape)
+            if problem:
+                raise self.error(node, f"the top {top!r} would have {problem}")
         return tops
 
     def infer_tops(self, node: Node, message: Any, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -212,10 +218,8 @@ class _GraphBuilder:
             in_place = index < len(message.bottom) and message.bottom[index] == top
             if top in message.top[:index] or (top in self.graph.blobs and not in_place):
                 raise self.taken(node, top, index)
-            if in_place and not node.layer.may_run_in_place:
-                what = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
-                span = self.map.span((*node.path, "top", index))
-                raise self.error(node, what, span, "give the top a name of its own")
+            if in_place:
+                self.check_in_place(node, top, index)
             outputs.append(Value(top, shape, node))
         node.outputs = tuple(outputs)
         for value in outputs:
@@ -225,13 +229,27 @@ class _GraphBuilder:
             self.graph.inputs.extend(outputs)
         self.set_weights(node, message)
 
+    def check_in_place(self, node: Node, top: str, index: int) -> None:
+        """NetError where a layer can't overwrite its bottom, or its bottom is needed elsewhere."""
+        what: str | None = f"a {node.type} layer can't work in-place, its top {top!r} is its bottom"
+        if node.layer.runs_in_place():
+            what = overwrites(node, index, self.graph)
+        if what:
+            span = self.map.span((*node.path, "top", index))
+            raise self.error(node, what, span, "give the top a name of its own")
+
+    def check_weights(self, node: Node) -> None:
+        """NetError unless loss_weight is given once for each top, or not at all."""
+        what = misweighed(node)
+        if what:
+            where = self.map.span((*node.path, "loss_weight"))
+            self.errors.append(self.error(node, what, where, "give it once for each top"))
+
     def set_weights(self, node: Node, message: Any) -> None:
         weights = list(message.loss_weight)
-        if len(weights) > len(node.outputs):
-            what = f"loss_weight is given {len(weights)} times for {len(node.outputs)} tops"
-            raise self.error(node, what, self.map.span((*node.path, "loss_weight")))
         default = [1.0] if node.layer.is_loss and not weights else []
-        weights = weights or default
+        node.weights_implied = bool(default)
+        weights = (weights or default)[: len(node.outputs)]
         node.loss_weights = tuple(weights + [0.0] * (len(node.outputs) - len(weights)))
         down = list(message.propagate_down)
         node.propagate_down = tuple(down) if down else (True,) * len(node.inputs)
@@ -254,6 +272,15 @@ class _GraphBuilder:
         if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.field:
             return (*node.path, *field)
         return (*node.path, node.layer.field, *field)
+
+    def check_memory(self) -> None:
+        """What a layer in place changes in Caffe under another name is read by nobody."""
+        for node, index, writer in misreadings(self.graph):
+            blob = node.inputs[index].blob
+            what = f"it would read in {blob!r} what layer {writer.name!r} writes in place: both are"
+            span = self.map.span((*node.path, "bottom", index))
+            hint = f"give the top of layer {writer.name!r} a name of its own"
+            self.errors.append(self.error(node, f"{what} one memory in Caffe", span, hint))
 
     def check_shapes_used(self) -> None:
         for name in self.shapes:

@@ -26,7 +26,10 @@ class Value:
 
 @dataclass(eq=False)
 class Param:
-    """One parameter blob. Layers that share it by ``param { name }`` hold the same object."""
+    """One parameter blob. Layers that share it by ``param { name }`` hold the same object.
+
+    ``stated`` are the multipliers that one of them states.
+    """
 
     owner: Node
     index: int
@@ -34,6 +37,7 @@ class Param:
     name: str = ""
     lr_mult: float = 1.0
     decay_mult: float = 1.0
+    stated: set[str] = field(default_factory=set)
 
     def __repr__(self) -> str:
         return f"<Param {self.index} of {self.owner.name!r} {show(self.shape)}>"
@@ -59,7 +63,8 @@ class Node:
     """One layer of the net, in the order of the file, or several that a pass made one.
 
     ``params`` are its parameters and ``blobs`` what the layer says of each, in the same order.
-    ``members`` are the nodes that it stands for, where a pass put it in their place.
+    ``loss_weights`` are those of the tops; ``weights_implied`` says that the layer, a loss, states
+    none. ``members`` are the nodes that it stands for, where a pass put it in their place.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Node:
     params: tuple[Param, ...] = ()
     blobs: tuple[Blob, ...] = ()
     loss_weights: tuple[float, ...] = ()
+    weights_implied: bool = False
     propagate_down: tuple[bool, ...] = ()
     members: tuple[Node, ...] = ()
 
@@ -106,9 +112,22 @@ class Graph:
     @property
     def has_loss(self) -> bool:
         """Whether it is trained: a training net with a loss that counts."""
-        return self.phase == "TRAIN" and any(any(node.loss_weights) for node in self.nodes)
+        return self.phase == "TRAIN" and self.has_objective
+
+    @property
+    def has_objective(self) -> bool:
+        """Whether a top counts in what training would minimise."""
+        return any(any(node.loss_weights) for node in self.nodes)
 
     @property
     def params(self) -> list[Param]:
         """Every parameter once, in the order of the layers."""
         return list(dict.fromkeys(p for node in self.nodes for p in node.params))
+
+    def computes_gradient(self, param: Param) -> bool:
+        """Whether Caffe computes the gradient of a blob; a frozen one has one in some nets.
+
+        Source: Net::Init, RecurrentLayer::LayerSetUp.
+        """
+        frozen = param.lr_mult == 0 and not param.owner.layer.trains_frozen
+        return not param.is_statistic and (self.force_backward or not frozen)

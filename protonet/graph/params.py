@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.graph.graph import Node, Param
-from protonet.layers.base import LayerError, count, show
+from protonet.layers.base import Layer, LayerError, count, flaw, show
+from protonet.layers.blob import Blob
+from protonet.layers.filler import check
 
 
 def node_params(node: Node, message: Any, shared: dict[str, Param]) -> tuple[Param, ...]:
@@ -20,9 +22,7 @@ def node_params(node: Node, message: Any, shared: dict[str, Param]) -> tuple[Par
         raise LayerError(what, "param", len(node.blobs))
     made = []
     for index, blob in enumerate(node.blobs):
-        if blob.filler is not None and not count(blob.shape):
-            what = f"its parameter blob {index} would be {show(blob.shape)}, without elements"
-            raise LayerError(what)
+        _check_blob(node.layer, index, blob)
         param = Param(node, index, blob)
         if index < len(message.param):
             param = _specified(param, message.param[index], shared)
@@ -30,18 +30,45 @@ def node_params(node: Node, message: Any, shared: dict[str, Param]) -> tuple[Par
     return tuple(made)
 
 
+def _check_blob(layer: Layer, index: int, blob: Blob) -> None:
+    """LayerError where there can be no such blob, or its filler can't fill it."""
+    shape, filler = blob.shape, blob.filler
+    problem = flaw(shape)
+    if problem:
+        raise LayerError(f"its parameter blob {index} would have {problem}")
+    if layer.fills and not count(shape):
+        raise LayerError(f"its parameter blob {index} would be {show(shape)}, without elements")
+    if filler is not None:
+        own = layer.p.DESCRIPTOR.fields if layer.p else ()
+        fields = (f.name for f in own if f.message_type is filler.DESCRIPTOR)
+        check(filler, shape, *[name for name in fields if getattr(layer.p, name) is filler])
+
+
 def _specified(param: Param, spec: Any, shared: dict[str, Param]) -> Param:
     """Apply one ParamSpec, or return the parameter that it names."""
     param.name = spec.name
     param.lr_mult, param.decay_mult = spec.lr_mult, spec.decay_mult
+    param.stated.update(f for f in ("lr_mult", "decay_mult") if spec.HasField(f))
     owner = shared.setdefault(spec.name, param) if spec.name else param
     if owner is param:
         return param
     _check_share(owner, param, spec)
     for field in ("lr_mult", "decay_mult"):
         if spec.HasField(field):
+            _check_multiplier(owner, param, field, getattr(spec, field))
             setattr(owner, field, getattr(spec, field))
+            owner.stated.add(field)
     return owner
+
+
+def _check_multiplier(owner: Param, param: Param, field: str, value: float) -> None:
+    """LayerError where two that share a parameter state different multipliers."""
+    given = getattr(owner, field)
+    if field in owner.stated and value != given:
+        what = f"it shares the parameter {owner.name!r} with layer {owner.owner.name!r}, whose "
+        what += f"{field} is {given:g}, not {value:g}"
+        hint = "state one for both, or leave it out here"
+        raise LayerError(what, "param", param.index, field, hint=hint)
 
 
 def _check_share(owner: Param, param: Param, spec: Any) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from protonet.device import device_kind
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, lacks_memory
 from protonet.layers.base import show
 from protonet.lowering import Lowered
 from protonet.runtime.failure import failing_layer
@@ -45,16 +45,18 @@ def timed_pass(
     kind = device_kind(device)
     net = instantiate(lowered)
     load(net)
-    net = net.float().to(kind)  # weights in doubles make it one of doubles
     shapes = [(batch, *s[1:]) if batch and s else s for s in lowered.program.shapes]
-    # Labels are whole numbers: zeros fit every number of classes.
-    inputs = [torch.rand(s) if len(s) > 2 else torch.zeros(s) for s in shapes]
-    inputs = [x.to(kind) for x in inputs]
+    inputs: list[Tensor] = []
     try:
+        net = net.float().to(kind)  # weights in doubles make it one of doubles
+        # Labels are whole numbers: zeros fit every number of classes.
+        inputs += [(torch.rand(s) if len(s) > 2 else torch.zeros(s)).to(kind) for s in shapes]
         with torch.no_grad():
             result = net(*inputs)
             times = [_seconds(net, inputs, kind) for _ in range(PASSES)]
     except (RuntimeError, ValueError, IndexError) as error:
+        if lacks_memory(error):
+            raise NetError(f"there is not enough memory to run {lowered.program.name}") from None
         names = [value.blob for value in lowered.graph.inputs]
         whole = RunnableNet(lowered, net, torch.device(kind))
         failed = failing_layer(whole, dict(zip(names, inputs, strict=True)))

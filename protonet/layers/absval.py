@@ -11,7 +11,7 @@ class AbsVal(Layer):
     Any shape, kept. Source: Caffe's AbsValLayer.
     """
 
-    may_run_in_place = True
+    backward_reads = ("bottoms",)
     kind = "activation"
     follows = True
     examples = (

@@ -34,9 +34,9 @@ class Accuracy(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms
         axis = canonical_axis(self.p.axis, scores)
-        check_labels(scores, labels, axis)
-        if not 1 <= self.p.top_k <= scores[axis]:
-            what = f"top_k must be 1 to {scores[axis]}, the number of classes, not {self.p.top_k}"
+        check_labels(scores, labels, axis, self.message.bottom[1])
+        if self.p.top_k > scores[axis]:
+            what = f"top_k is at most {scores[axis]}, the number of classes, not {self.p.top_k}"
             raise LayerError(what, "top_k")
         return ((), (scores[axis],))[: len(self.message.top)]
 

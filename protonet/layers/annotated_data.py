@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, Shape, register
-from protonet.layers.batch import batch_shapes, channels, unknown
+from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
 
 
 @register("AnnotatedData")
@@ -32,7 +32,7 @@ class AnnotatedData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        transform = self.message.transform_param
+        transform = transform_of(self)
         size = (transform.crop_size,) * 2
         if not transform.crop_size and len(transform.resize_param):
             size = (transform.resize_param[0].height, transform.resize_param[0].width)

@@ -30,6 +30,8 @@ class ArgMax(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         top_k, by_axis = self.p.top_k, self.p.HasField("axis")
+        if not x:
+            raise LayerError("it takes at least 1 axis, (n, ...), not a scalar", "bottom", 0)
         axis = canonical_axis(self.p.axis, x) if by_axis else 0
         most = x[axis] if by_axis else count(x, 1)
         if not 1 <= top_k <= most:
@@ -47,7 +49,8 @@ class ArgMax(Layer):
                 return b.call(last_argmax, x, axis)
             found = b.call(largest, x, axis, top_k=self.p.top_k)
             return found[0] if self.p.out_max_val else found[1].to(x.dtype)
-        found = b.let("found", b.call(largest, x.flatten(1), 1, top_k=self.p.top_k))
+        rows = x.flatten(1) if len(b.bottoms[0]) > 1 else x[:, None]
+        found = b.let("found", b.call(largest, rows, 1, top_k=self.p.top_k))
         places = found[1].to(x.dtype)
         both = b.call(torch.stack, [places, found[0]], dim=1)
         y = both if self.p.out_max_val else places.unsqueeze(1)

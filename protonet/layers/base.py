@@ -13,6 +13,7 @@ from protonet.shape import Shape
 
 __all__ = [
     "ALL",
+    "MOST",
     "REGISTRY",
     "Example",
     "Layer",
@@ -21,11 +22,15 @@ __all__ = [
     "Shape",
     "ShapeUnknown",
     "canonical_axis",
+    "check_dims",
+    "check_legacy",
     "count",
+    "flaw",
     "register",
     "show",
 ]
 
+MOST, MOST_AXES = 2**31 - 1, 32  # Caffe counts in int; kMaxBlobAxes
 REGISTRY: dict[str, type[Layer]] = {}
 
 
@@ -87,12 +92,18 @@ class Layer:
     bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
     ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
     backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
+    ``shares_memory`` says that the tops are the bottom's memory in Caffe, so that a layer in place
+    behind it changes both; ``backward_reads`` which values Caffe's Backward takes from the
+    "bottoms" and the "tops", and ``in_place_harms`` that the gradient is wrong in Caffe where the
+    layer works in place, the "bottoms" being gone.
     ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
     Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
-    without any, where Caffe has nothing to do. ``honours`` are fields of forks that this type
-    knows and others that share its message do not. ``kind`` is that of a drawing's legend, which
-    tells by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the
-    one above, as those that work in-place are.
+    without any, where Caffe has nothing to do; ``fills`` that Caffe fills the blobs as it makes
+    them, which takes elements. ``trains_frozen`` says that Caffe computes the gradients of the
+    type's blobs also where lr_mult is 0. ``honours`` are fields of forks that this type knows and
+    others that share its message do not. ``kind`` is that of a drawing's legend, which tells by the
+    blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one above, as
+    those that work in-place are.
     """
 
     type: ClassVar[str]
@@ -106,12 +117,17 @@ class Layer:
     is_loss: ClassVar[bool] = False
     is_data: ClassVar[bool] = False
     runs_code: ClassVar[bool] = False
+    trains_frozen: ClassVar[bool] = False
     keeps: ClassVar[tuple[str, ...]] = ("bottoms",)
     is_view: ClassVar[bool] = False
+    shares_memory: ClassVar[bool] = False
+    backward_reads: ClassVar[tuple[str, ...]] = ()
+    in_place_harms: ClassVar[bool] = False
     may_run_in_place: ClassVar[bool] = False
     needs_elements: ClassVar[bool] = False
     kind: ClassVar[str] = ""
     follows: ClassVar[bool] = False
+    fills: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:
@@ -139,6 +155,22 @@ class Layer:
     def is_alias(self) -> bool:
         """Whether the tops of this very layer are its bottoms' memory: see ``is_view``."""
         return self.is_view
+
+    def is_shared(self) -> bool:
+        """Whether the tops of this very layer are its bottom in Caffe: see ``shares_memory``."""
+        return self.shares_memory
+
+    def reads_backward(self) -> tuple[str, ...]:
+        """What Caffe's Backward of this very layer takes values from: see ``backward_reads``."""
+        return self.backward_reads
+
+    def is_harmed_in_place(self) -> bool:
+        """Whether Caffe spoils the gradient of this very layer: see ``in_place_harms``."""
+        return self.in_place_harms
+
+    def runs_in_place(self) -> bool:
+        """Whether this very layer may work in place: see ``may_run_in_place``."""
+        return self.may_run_in_place
 
     def constant_bottoms(self) -> tuple[int, ...]:
         """The bottoms that this very layer sends no gradient to: see ``constants``."""
@@ -168,6 +200,15 @@ class Layer:
         """What a person says of it besides its window: 64, 2 groups."""
         outputs = getattr(self.p, "num_output", 0)
         return (str(outputs),) if outputs else ()
+
+    def check_positive(self, *fields: str) -> None:
+        """LayerError at the first of these fields that is no length: 1 to 2147483647."""
+        for field in fields:
+            value = getattr(self.p, field)
+            if not 1 <= value <= MOST:
+                limit = f"at most {MOST}" if value > MOST else "positive"
+                stated = (field,) if self.has(field) else ()
+                raise LayerError(f"{field} must be {limit}, it is {value}", *stated)
 
     def has(self, field: str) -> bool:
         """Whether the definition states a field of the type's own message."""
@@ -206,6 +247,41 @@ def canonical_axis(axis: int, shape: Shape, *field: str | int) -> int:
             hint=f"use {-len(shape)} to {len(shape) - 1}" if shape else None,
         )
     return axis % len(shape)
+
+
+def flaw(shape: Shape) -> str | None:
+    """What no blob has, as said after "it would have"; None for a shape that can be.
+
+    Source: Blob::Reshape.
+    """
+    if len(shape) > MOST_AXES:
+        return f"{len(shape)} axes, more than {MOST_AXES}"
+    total = 1
+    for n in shape:
+        if n < 0:
+            return f"the shape {show(shape)}"
+        total *= n
+        if total > MOST or n > MOST:
+            return f"the shape {show(shape)}, more than {MOST} elements"
+    return None
+
+
+def check_dims(dims: Shape, *field: str | int) -> None:
+    """LayerError at a dim, or at the BlobShape of that field, where there is no such blob."""
+    for index, n in enumerate(dims):
+        if not 0 <= n <= MOST:
+            what = "can't be negative" if n < 0 else f"is at most {MOST}"
+            raise LayerError(f"a dim {what}, it is {n}", *field, "dim", index)
+    problem = flaw(dims)
+    if problem:
+        raise LayerError(f"the blob would have {problem}", *field)
+
+
+def check_legacy(bottoms: tuple[Shape, ...]) -> None:
+    """LayerError where a bottom has more than (n, c, h, w). Source: Blob::LegacyShape."""
+    for index, shape in enumerate(bottoms):
+        if len(shape) > 4:
+            raise LayerError(f"it takes at most 4 axes, not {show(shape)}", "bottom", index)
 
 
 def show(shape: Shape) -> str:

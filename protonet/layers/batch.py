@@ -9,11 +9,28 @@ from protonet.layers.base import Layer, LayerError, Shape, ShapeUnknown
 
 def batch_shapes(layer: Layer, batch: int, item: Shape) -> tuple[Shape, ...]:
     """(n, c, h, w) for the first top, (n,) for the labels."""
-    if batch < 1:
-        stated = ("batch_size",) if layer.has("batch_size") else ()
-        raise LayerError("batch_size must be positive, it is 0", *stated)
+    layer.check_positive("batch_size")
     labels = len(layer.message.top) - 1
     return (batch, *item), *((batch,),) * labels
+
+
+def transform_of(layer: Layer, channels: int = 0) -> Any:
+    """The layer's TransformationParameter. LayerError where two of its fields exclude each other.
+
+    Source: DataTransformer.
+    """
+    transform = layer.message.transform_param
+    means, place = len(transform.mean_value), ("transform_param", "mean_value")
+    if means and transform.HasField("mean_file"):
+        hint = "a mean is an image or one number a channel"
+        raise LayerError("mean_file and mean_value are both given", *place, 0, hint=hint)
+    if channels and means not in (0, 1, channels):
+        what = f"mean_value is given {means} times for {channels} channels"
+        raise LayerError(what, *place, means - 1)
+    if transform.force_color and transform.force_gray:
+        what = "force_color and force_gray are both set"
+        raise LayerError(what, "transform_param", "force_gray", hint="set one of them")
+    return transform
 
 
 def channels(transform: Any) -> int:

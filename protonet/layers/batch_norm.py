@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.program import Builder, Expr, F, nn, single, torch
@@ -78,8 +77,6 @@ class BatchNormLayer(Layer):
                 what = f"lr_mult of its statistics must be 0, not {single(spec.lr_mult)}"
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
-        for field in ("scale_filler", "filler", "bias_filler"):
-            filler.check(getattr(self.p, field), field, (x[1],))
         return bottoms
 
     def check_batch(self, x: Shape) -> None:

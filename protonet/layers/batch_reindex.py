@@ -29,6 +29,8 @@ class BatchReindex(Layer):
         x, index = bottoms
         if len(index) != 1:
             raise LayerError(f"the numbers have 1 axis, not {len(index)}", "bottom", 1)
+        if not x:
+            raise LayerError("it takes items of at least 1 axis, not a scalar", "bottom", 0)
         return ((index[0], *x[1:]),)
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:

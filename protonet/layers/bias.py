@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.layers.blob import Blob
 from protonet.layers.extent import covered, trailing
@@ -39,9 +38,6 @@ class BiasLayer(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms) == 2:
             trailing(*bottoms, self.p.axis)
-        else:
-            shape = covered(bottoms[0], self.p.axis, self.p.num_axes)
-            filler.check(self.p.filler, "filler", shape)
         return bottoms[:1]
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

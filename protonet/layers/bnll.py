@@ -12,6 +12,8 @@ class BNLL(Layer):
     """
 
     may_run_in_place = True
+    backward_reads = ("bottoms",)
+    in_place_harms = True
     kind = "activation"
     follows = True
     examples = (

@@ -1,7 +1,7 @@
 """Clip: x, kept between min and max."""
 
 from protonet.layers.base import Example, Layer, Shape, register
-from protonet.program import Builder, Expr, single
+from protonet.program import Builder, Expr, single, torch
 
 
 @register("Clip")
@@ -13,6 +13,8 @@ class Clip(Layer):
 
     param = "clip_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
+    in_place_harms = True
     kind = "activation"
     follows = True
     examples = (
@@ -29,4 +31,6 @@ class Clip(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        return x.clamp(single(self.p.min), single(self.p.max))
+        low, high = single(self.p.min), single(self.p.max)
+        # Of bounds the wrong way round torch takes the upper one, Caffe the lower.
+        return x.clamp(low, high) if low <= high else b.call(torch.full_like, x, low)

@@ -16,7 +16,6 @@ class Concat(Layer):
     param = "concat_param"
     keeps = ()
     bottoms = (1, None)
-    may_run_in_place = True
     kind = "join"
     examples = (
         Example(
@@ -27,6 +26,10 @@ class Concat(Layer):
         ),
     )
 
+    def is_shared(self) -> bool:
+        """With one bottom there is nothing to copy."""
+        return len(self.message.bottom) == 1
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         first, axis = bottoms[0], self.axis(bottoms[0])
         for index, shape in enumerate(bottoms):
@@ -35,6 +38,11 @@ class Concat(Layer):
                 what = f"the shape {show(shape)} differs from the first bottom's, {show(first)}"
                 raise LayerError(f"{what}, on another axis than {axis}", "bottom", index)
         return ((*first[:axis], sum(s[axis] for s in bottoms), *first[axis + 1 :]),)
+
+    @property
+    def may_run_in_place(self) -> bool:  # type: ignore[override]
+        """One bottom is the top; of several the first would grow with every pass in Caffe."""
+        return len(self.message.bottom) == 1
 
     def axis(self, x: Shape) -> int:
         """The axis to join along, from axis or the older concat_dim."""

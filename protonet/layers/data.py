@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, Shape, register
-from protonet.layers.batch import batch_shapes, channels, unknown
+from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
 
 
 @register("Data")
@@ -28,7 +28,7 @@ class Data(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        transform = self.message.transform_param
+        transform = transform_of(self)
         size = transform.crop_size
         if not size:
             raise unknown(self.message, "no crop_size states the images' size")

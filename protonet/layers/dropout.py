@@ -28,7 +28,9 @@ class Dropout(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         ratio = self.p.dropout_ratio
-        if not 0 <= ratio < 1:
+        # Outside of training Caffe does not look at it.
+        untouched = ratio == 1 and self.is_alias()
+        if not 0 <= ratio < 1 and not untouched:
             what = f"dropout_ratio must be at least 0 and below 1, not {single(ratio)}"
             raise LayerError(what, "dropout_ratio")
         return bottoms

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers import filler
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    check_dims,
+    count,
+    register,
+    show,
+)
 
 T = TypeVar("T")
 
@@ -31,11 +41,26 @@ class DummyData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        if len(self.p.data_filler):
-            self.one_a_top("data_filler", tuple(self.p.data_filler))
-        if len(self.p.shape):
-            return self.one_a_top("shape", tuple(tuple(shape.dim) for shape in self.p.shape))
+        shapes = self.shapes()
+        given = tuple(self.p.data_filler)
+        fillers = self.one_a_top("data_filler", given) if given else ()
+        for index, (one, shape) in enumerate(zip(fillers, shapes, strict=False)):
+            filler.check(one, shape, "data_filler", index if len(given) > 1 else 0)
+        for top, shape in zip(self.message.top, shapes, strict=True):
+            if not count(shape):
+                raise LayerError(f"the top {top!r} would be {show(shape)}, without elements")
+        return shapes
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of the tops, as shape or the four older fields state them."""
         fields = ("num", "channels", "height", "width")
+        if len(self.p.shape):
+            for field in fields:
+                if self.has(field):
+                    raise LayerError(f"it takes shape or {field}, not both", field, 0)
+            for index, shape in enumerate(self.p.shape):
+                check_dims(tuple(shape.dim), "shape", index)
+            return self.one_a_top("shape", tuple(tuple(shape.dim) for shape in self.p.shape))
         sizes = (self.one_a_top(field, tuple(getattr(self.p, field))) for field in fields)
         return tuple(zip(*sizes, strict=True))
 

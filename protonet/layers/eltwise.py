@@ -6,6 +6,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.program import Builder, Expr, single, torch
 
 _PROD, _SUM, _MAX = 0, 1, 2
+_LONGEST = 50  # terms of one expression: Python reads no chain of any length
 
 
 @register("Eltwise")
@@ -18,7 +19,7 @@ class Eltwise(Layer):
 
     param = "eltwise_param"
     bottoms = (2, None)
-    may_run_in_place = True
+    in_place_harms = True
     kind = "join"
     examples = (
         Example(
@@ -42,6 +43,14 @@ class Eltwise(Layer):
             "y = torch.where(a > b, a, b)",
         ),
     )
+
+    def runs_in_place(self) -> bool:
+        """A product may; before a sum and a maximum Caffe clears the top, its first bottom."""
+        return bool(self.p.operation == _PROD)
+
+    def reads_backward(self) -> tuple[str, ...]:
+        """The other factors of a product."""
+        return ("bottoms",) if self.p.operation == _PROD else ()
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         coefficients, given = len(self.p.coeff), len(bottoms)
@@ -72,8 +81,8 @@ class Eltwise(Layer):
             return self.summed(b, bottoms)
         y, *rest = bottoms
         if self.p.operation == _PROD:
-            for x in rest:
-                y = y * x
+            for number, x in enumerate(rest, 1):
+                y = (b.let("product", y) if number % _LONGEST == 0 else y) * x
             return y
         y = b.call(torch.where, y > rest[0], y, rest[0])
         for x in rest[1:]:
@@ -85,7 +94,9 @@ class Eltwise(Layer):
         """A - b + c, a coefficient as a sign or in the one step that adds its blob."""
         coefficients = [single(c) for c in self.p.coeff] or [1.0] * len(bottoms)
         total: Expr | None = None
-        for x, coefficient in zip(bottoms, coefficients, strict=True):
+        for number, (x, coefficient) in enumerate(zip(bottoms, coefficients, strict=True)):
+            if total is not None and (number % _LONGEST == 0 or abs(coefficient) != 1 < number):
+                total = b.let("sum", total)
             if total is None:
                 total = -x if coefficient == -1 else (x if coefficient == 1 else coefficient * x)
             elif abs(coefficient) == 1:

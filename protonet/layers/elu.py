@@ -13,6 +13,7 @@ class ELU(Layer):
 
     param = "elu_param"
     may_run_in_place = True
+    backward_reads = ("bottoms", "tops")
     kind = "activation"
     follows = True
     examples = (
@@ -23,6 +24,10 @@ class ELU(Layer):
             "y = F.elu(x)",
         ),
     )
+
+    def is_harmed_in_place(self) -> bool:
+        """A negative alpha turns the signs that the gradient is told by."""
+        return bool(self.p.alpha < 0)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms

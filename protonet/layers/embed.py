@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.base import Example, Layer, Shape, count, register
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -29,13 +28,7 @@ class EmbedLayer(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        for field in ("num_output", "input_dim"):
-            if not getattr(self.p, field):
-                stated = (field,) if self.has(field) else ()
-                raise LayerError(f"{field} must be positive, it is 0", *stated)
-        weight = (self.p.input_dim, self.p.num_output)
-        filler.check(self.p.weight_filler, "weight_filler", weight)
-        filler.check(self.p.bias_filler, "bias_filler", weight[1:])
+        self.check_positive("num_output", "input_dim")
         return ((*bottoms[0], self.p.num_output),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

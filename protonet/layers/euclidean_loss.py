@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    check_legacy,
+    count,
+    register,
+    show,
+)
 from protonet.layers.loss import check_batch
 from protonet.program import Builder, Expr, F
 
@@ -27,6 +36,7 @@ class EuclideanLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         check_batch(bottoms)
+        check_legacy(bottoms)
         x, target = bottoms
         if count(x, 1) != count(target, 1):
             what = f"the shapes {show(x)} and {show(target)} have different numbers of elements"

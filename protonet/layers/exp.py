@@ -2,7 +2,7 @@
 
 import math
 
-from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -15,6 +15,7 @@ class Exp(Layer):
 
     param = "exp_param"
     may_run_in_place = True
+    backward_reads = ("tops",)
     kind = "activation"
     follows = True
     examples = (
@@ -27,6 +28,10 @@ class Exp(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        base = self.p.base
+        if base != -1 and not 0 < base < math.inf:
+            what = f"base must be above 0, or -1 for e, not {single(base):g}"
+            raise LayerError(what, "base")
         return bottoms
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from protonet.layers import filler
 from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.many_axes import ConvNd, convolve, spread
@@ -121,7 +120,7 @@ def covered(x: Shape, axis: int, num_axes: int) -> Shape:
     """The shape of a parameter over ``num_axes`` axes of a blob, -1 for all from ``axis`` on."""
     if num_axes < -1:
         raise LayerError(f"num_axes must be at least -1, not {num_axes}", "num_axes")
-    start = canonical_axis(axis, x) if num_axes else 0
+    start = canonical_axis(axis, x)
     if start + num_axes > len(x):
         what = f"num_axes {num_axes} from axis {start} goes past the {len(x)} axes of {show(x)}"
         raise LayerError(what, "num_axes")
@@ -143,6 +142,7 @@ class Filters(Layer):
     param = "convolution_param"
     bottoms = (1, None)
     tops = (1, None)
+    backward_reads = ("bottoms",)
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 
@@ -171,15 +171,10 @@ class Filters(Layer):
             if other != x:
                 what = f"all bottoms must have the same shape, {show(x)}, not {show(other)}"
                 raise LayerError(what, "bottom", index)
-        weight = self.blobs(bottoms)[0].shape
-        filler.check(self.p.weight_filler, "weight_filler", weight)
-        filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
 
     def check_channels(self, channels: int, group: int) -> None:
         """LayerError where the channels do not divide as the fields say."""
-        if self.p.num_output < 1:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         if group < 1 or channels % group:
             what = f"group {group} does not divide the {channels} input channels"
             raise LayerError(what, "group")

@@ -5,27 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from protonet.diagnostics import did_you_mean
-from protonet.layers.base import LayerError, Shape, count, show
+from protonet.layers.base import LayerError, Shape, count
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.program import Builder, Expr, nn, single, torch
+from protonet.schema.filler import filler_problem
 
-_TYPES = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
 _FAN_IN, _FAN_OUT = 0, 1
 
 
-def check(filler: Any, field: str, shape: Shape | None = None) -> None:
+def check(filler: Any, shape: Shape, *field: str | int) -> None:
     """LayerError where Caffe would refuse a FillerParameter, for a blob of that shape."""
-    kind = filler.type
-    if kind not in _TYPES:
-        hint = did_you_mean(kind, _TYPES) or f"the fillers are {', '.join(_TYPES)}"
-        raise LayerError(f"unknown filler {kind!r}", field, "type", hint=hint)
-    if filler.sparse < -1 or (filler.sparse != -1 and kind != "gaussian"):
-        what = f"a {kind} filler can't have sparse {filler.sparse}"
-        raise LayerError(what, field, "sparse", hint="sparse goes with gaussian")
-    if kind == "bilinear" and shape is not None and (len(shape) != 4 or shape[2] != shape[3]):
-        what = f"a bilinear filler needs 4 axes, the last two alike, not {show(shape)}"
-        raise LayerError(what, field, "type")
+    problem = filler_problem(filler, shape)
+    if problem:
+        what, where, hint = problem
+        raise LayerError(what, *field, where, hint=hint)
 
 
 def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:

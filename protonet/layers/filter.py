@@ -33,7 +33,7 @@ class Filter(Layer):
         tops = len(self.message.top)
         if tops != len(blobs):
             raise LayerError(f"{len(blobs)} filtered bottoms take as many tops, not {tops}", "top")
-        if count(selector, 1) != 1:
+        if not selector or count(selector, 1) != 1:
             what = f"the selector has one number an item, not {show(selector)}"
             raise LayerError(what, "bottom", last)
         for index, shape in enumerate(blobs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.batch import unknown
 
 
@@ -28,4 +28,7 @@ class HDF5Data(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        if self.message.HasField("transform_param"):
+            what = "it takes no transform_param, its data are as they lie in the files"
+            raise LayerError(what, "transform_param")
         raise unknown(self.message, "only the HDF5 files would tell")

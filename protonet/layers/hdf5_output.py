@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, check_legacy, register
 from protonet.program import Builder, Expr
 
 
@@ -30,6 +30,12 @@ class HDF5Output(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if not self.p.file_name:
             raise LayerError("it has no file_name", hint="give hdf5_output_param { file_name }")
+        check_legacy(bottoms)
+        data, labels = ((*shape, 1)[0] for shape in bottoms)
+        if data != labels:
+            raise LayerError(
+                f"the batch size is {data} in the first bottom, {labels} here", "bottom", 1
+            )
         return ()
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, Shape, check_legacy, register
 from protonet.layers.loss import check_batch
 from protonet.program import Builder, Expr, F, torch
 
@@ -31,8 +31,7 @@ class HingeLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         check_batch(bottoms)
-        if len(bottoms[0]) > 4:
-            raise LayerError(f"it takes at most 4 axes, not {show(bottoms[0])}", "bottom", 0)
+        check_legacy(bottoms[:1])
         return ((),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
@@ -45,7 +44,7 @@ def hinge_loss(
     squared: bool = False,
 ) -> torch.Tensor:
     """The hinge loss of every class against the others, over the batch size."""
-    scores = scores.flatten(1)
+    scores = scores.unsqueeze(-1).flatten(1)
     label = labels.flatten()[: scores.shape[0]].long()
     own = F.one_hot(label, scores.shape[1]).to(scores.dtype)
     lack = F.relu(1 + (1 - 2 * own) * scores)

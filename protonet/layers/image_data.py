@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, Shape, register
-from protonet.layers.batch import batch_shapes, unknown
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.batch import batch_shapes, transform_of, unknown
 
 
 @register("ImageData")
@@ -15,7 +15,7 @@ class ImageData(Layer):
 
     param = "image_data_param"
     bottoms = (0, 0)
-    tops = (1, 2)
+    tops = (2, 2)
     is_data = True
     examples = (
         Example(
@@ -28,8 +28,12 @@ class ImageData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        crop = self.message.transform_param.crop_size
+        for one, other in (("new_height", "new_width"), ("new_width", "new_height")):
+            if getattr(self.p, one) and not getattr(self.p, other):
+                raise LayerError(f"{one} and {other} go together, {one} is alone", one)
+        channels = 3 if self.p.is_color else 1
+        crop = transform_of(self, channels).crop_size
         size = (crop, crop) if crop else (self.p.new_height, self.p.new_width)
         if not all(size):
             raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
-        return batch_shapes(self, self.p.batch_size, (3 if self.p.is_color else 1, *size))
+        return batch_shapes(self, self.p.batch_size, (channels, *size))

@@ -45,13 +45,16 @@ class InfogainLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels, *matrix = bottoms
+        if self.message.loss_param.HasField("normalize"):
+            hint = "write normalization: VALID for true, BATCH_SIZE for false"
+            raise LayerError("it takes no normalize", "loss_param", "normalize", hint=hint)
         check_batch(bottoms)
         axis = canonical_axis(self.p.axis, scores)
-        check_labels(scores, labels, axis)
+        check_labels(scores, labels, axis, self.message.bottom[1])
         classes = scores[axis]
         if not matrix:
             self.check_file(classes)
-        elif matrix[0][-2:] != (classes, classes) or count(matrix[0]) != classes**2:
+        elif count(matrix[0]) != classes**2:
             what = f"{classes} classes take a matrix of 1x1x{classes}x{classes}"
             raise LayerError(f"{what}, not {show(matrix[0])}", "bottom", 2)
         return ((), scores)[: len(self.message.top)]
@@ -84,7 +87,10 @@ class InfogainLoss(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
         scores, labels, *given_matrix = bottoms
         axis, options = canonical_axis(self.p.axis, b.bottoms[0]), self.message.loss_param
-        matrix = given_matrix[0] if given_matrix else self.stored(b, b.bottoms[0][axis])
+        classes = b.bottoms[0][axis]
+        matrix = given_matrix[0] if given_matrix else self.stored(b, classes)
+        if given_matrix and b.bottoms[2][-2:] != (classes, classes):
+            matrix = matrix.reshape(classes, classes)
         given: dict[str, Any] = {"axis": axis}
         if options.HasField("ignore_label"):
             given["ignore_label"] = options.ignore_label

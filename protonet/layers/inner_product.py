@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import (
     ALL,
     Example,
     Layer,
-    LayerError,
     Reach,
     Shape,
     canonical_axis,
@@ -26,6 +24,7 @@ class InnerProduct(Layer):
     """
 
     param = "inner_product_param"
+    backward_reads = ("bottoms",)
     kind = "dense"
     examples = (
         Example(
@@ -40,11 +39,7 @@ class InnerProduct(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis = canonical_axis(self.p.axis, x)
-        if self.p.num_output <= 0:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
-        filler.check(self.p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
-        filler.check(self.p.bias_filler, "bias_filler", (self.p.num_output,))
+        self.check_positive("num_output")
         return ((*x[:axis], self.p.num_output),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

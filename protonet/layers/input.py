@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, check_dims, register
 
 
 @register("Input")
@@ -36,6 +36,5 @@ class Input(Layer):
             what = f"it has {len(tops)} inputs and takes one shape or {len(tops)}"
             raise LayerError(f"{what}, not {len(shapes)}", "shape")
         for index, shape in enumerate(shapes):
-            if any(n < 0 for n in shape):
-                raise LayerError(f"a dim can't be negative, {min(shape)}", "shape", index)
+            check_dims(shape, "shape", index)
         return shapes if len(shapes) == len(tops) else shapes * len(tops)

@@ -2,7 +2,7 @@
 
 import math
 
-from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -15,6 +15,8 @@ class LogLayer(Layer):
 
     param = "log_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
+    in_place_harms = True
     kind = "activation"
     follows = True
     examples = (
@@ -27,6 +29,10 @@ class LogLayer(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        base = self.p.base
+        if base != -1 and not (0 < base < math.inf and base != 1):
+            what = f"base must be above 0 and not 1, or -1 for e, not {single(base):g}"
+            raise LayerError(what, "base")
         return bottoms
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

@@ -36,12 +36,13 @@ def check_batch(bottoms: tuple[Shape, ...]) -> None:
         raise LayerError(what, "bottom", 1)
 
 
-def check_labels(scores: Shape, labels: Shape, axis: int) -> None:
-    """LayerError unless there is one label for every place of the scores off their axis."""
+def check_labels(scores: Shape, labels: Shape, axis: int, blob: str) -> None:
+    """LayerError unless the labels, a blob of that name, are one for every place off the axis."""
     places = count(scores, 0, axis) * count(scores, axis + 1)
     if count(labels) != places:
         what = f"{show(scores)} scores along axis {axis} take {places} labels"
-        raise LayerError(f"{what}, the shape {show(labels)} has {count(labels)}", "bottom", 1)
+        what += f", the labels {blob!r} are {count(labels)}, {show(labels)}"
+        raise LayerError(what, "bottom", 1)
 
 
 def targets(scores: Expr, labels: Expr, shapes: tuple[Shape, ...], axis: int) -> Expr:

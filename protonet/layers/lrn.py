@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register
+from protonet.layers.base import (
+    MOST,
+    Example,
+    Layer,
+    LayerError,
+    Reach,
+    Shape,
+    count,
+    flaw,
+    register,
+)
 from protonet.program import Builder, Expr, F, single, torch
 
 _LONGEST = 15
@@ -18,6 +28,7 @@ class LRN(Layer):
 
     param = "lrn_param"
     needs_elements = True
+    backward_reads = ("bottoms", "tops")
     kind = "normalisation"
     examples = (
         Example(
@@ -35,6 +46,9 @@ class LRN(Layer):
             raise LayerError(f"local_size must be odd, not {size}", "local_size")
         if len(bottoms[0]) != 4:
             raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(bottoms[0])}", "bottom", 0)
+        across = size - 1 if self.p.norm_region == 0 else 0
+        if size > MOST or flaw((1, bottoms[0][1] + across, *bottoms[0][2:])):
+            raise LayerError(f"local_size {size} is more than Caffe can pad to", "local_size")
         return bottoms
 
     def kept(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ class LSTMUnit(Layer):
     bottoms = (3, 3)
     tops = (2, 2)
     constants = (2,)
+    backward_reads = ("bottoms", "tops")
     kind = "recurrent"
     examples = (
         Example(

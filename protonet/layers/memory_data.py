@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.batch import batch_shapes
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.batch import batch_shapes, transform_of
 
 
 @register("MemoryData")
@@ -28,8 +28,6 @@ class MemoryData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        for field in ("batch_size", "channels", "height", "width"):
-            if getattr(self.p, field) < 1:
-                stated = (field,) if self.has(field) else ()
-                raise LayerError(f"{field} must be positive, it is 0", *stated)
+        transform_of(self, self.p.channels)
+        self.check_positive("batch_size", "channels", "height", "width")
         return batch_shapes(self, self.p.batch_size, (self.p.channels, self.p.height, self.p.width))

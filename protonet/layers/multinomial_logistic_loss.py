@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    check_legacy,
+    count,
+    register,
+    show,
+)
 from protonet.layers.loss import check_batch
 from protonet.program import Builder, Expr, torch
 
@@ -16,6 +25,7 @@ class MultinomialLogisticLoss(Layer):
 
     bottoms = (2, 2)
     is_loss = True
+    backward_reads = ("bottoms",)
     examples = (
         Example(
             'layer { name: "l" type: "MultinomialLogisticLoss" bottom: "x" '
@@ -28,6 +38,7 @@ class MultinomialLogisticLoss(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         check_batch(bottoms)
+        check_legacy(bottoms)
         labels = bottoms[1]
         if count(labels, 1) != 1:
             raise LayerError(f"there is one label an item, not {show(labels)}", "bottom", 1)
@@ -42,7 +53,8 @@ def multinomial_logistic_loss(
     labels: torch.Tensor,
 ) -> torch.Tensor:
     """Minus the mean logarithm of each label's probability, which counts as at least 1e-20."""
-    own = probabilities.flatten(1).gather(1, labels.reshape(-1, 1).long())
+    rows = probabilities.unsqueeze(-1).flatten(1)
+    own = rows.gather(1, labels.reshape(-1, 1).long())
     # The gradient is minus one over the bounded probability, also where the bound holds.
     own.detach().clamp_min_(1e-20)
     return -own.log().mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, Shape, check_legacy, register
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -10,10 +10,11 @@ from protonet.program import Builder, Expr, single, torch
 class MVN(Layer):
     """Subtract the mean and divide by the deviation, of each channel or of all together.
 
-    (n, c, h, w), kept. Source: Caffe's MVNLayer.
+    (n, c, h, w), kept; fewer axes are followed by axes of 1. Source: Caffe's MVNLayer.
     """
 
     param = "mvn_param"
+    may_run_in_place = True
     kind = "normalisation"
     examples = (
         Example(
@@ -31,11 +32,14 @@ class MVN(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The top, where the deviation divides."""
+        return ("tops",) if self.p.normalize_variance else ()
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        check_legacy(bottoms)
         (x,) = bottoms
-        if len(x) > 4:
-            raise LayerError(f"it takes at most 4 axes, not {show(x)}", "bottom", 0)
-        return bottoms
+        return ((*x, *(1,) * (4 - len(x))),)
 
     def kept(self) -> tuple[str, ...]:
         """The deviations, where they are divided."""
@@ -43,12 +47,9 @@ class MVN(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        first = 1 if self.p.across_channels else 2
-        axes = list(range(first, len(b.bottoms[0])))
-        if not axes:
-            x, axes = x[..., None], [-1]
-            return self.normalised(b, x, axes)[..., 0]
-        return self.normalised(b, x, axes)
+        index = (Ellipsis, *(None,) * (4 - len(b.bottoms[0])))
+        x = x[index] if len(index) > 1 else x
+        return self.normalised(b, x, [1, 2, 3] if self.p.across_channels else [2, 3])
 
     def normalised(self, b: Builder, x: Expr, axes: list[int]) -> Expr:
         """The deviation from the mean over these axes, divided by its size where that is asked."""
@@ -58,6 +59,11 @@ class MVN(Layer):
 
 
 def mvn(x: torch.Tensor, axes: list[int], eps: float = 1e-9) -> torch.Tensor:
-    """Zero mean and unit variance over the axes; eps is added to the deviation."""
+    """Zero mean and unit variance over the axes; eps is added to the deviation.
+
+    As in Caffe the gradient takes the sum of both for the deviation.
+    """
     x = x - x.mean(axes, keepdim=True)
-    return x / (x.square().mean(axes, keepdim=True).sqrt() + eps)
+    variance = x.square().mean(axes, keepdim=True)
+    deviation = variance.detach().sqrt() + eps
+    return x / (deviation + (variance - variance.detach()) / (2 * deviation))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, Shape, check_dims, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, torch
 
@@ -17,6 +17,8 @@ class ParameterLayer(Layer):
     param = "parameter_param"
     bottoms = (0, 0)
     kind = "data"
+
+    fills = False
     examples = (
         Example(
             'layer { name: "w" type: "Parameter" top: "y" '
@@ -29,8 +31,7 @@ class ParameterLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         shape = tuple(self.p.shape.dim)
-        if any(n < 0 for n in shape):
-            raise LayerError(f"a dim can't be negative, {min(shape)}", "shape")
+        check_dims(shape, "shape")
         return (shape,)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

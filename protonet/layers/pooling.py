@@ -66,9 +66,9 @@ class Pooling(Layer):
         return ((*x[:2], *size),) * tops
 
     def stated(self, field: str) -> str:
-        """The field itself, or the one for the height where that is stated."""
+        """The field itself, or the one for the height where that alone is stated."""
         high = f"{field.removesuffix('_size')}_h"
-        return high if self.has(high) else field
+        return high if self.has(high) and not self.has(field) else field
 
     def extent(self, x: Shape) -> Extent:
         """The window over (h, w). Source: PoolingLayer::LayerSetUp."""
@@ -97,10 +97,14 @@ class Pooling(Layer):
                     raise LayerError(f"global_pooling takes {field} {plain} only", name)
 
     def pair(self, field: str) -> Shape:
-        """A field over (h, w): itself for both, or its _h and _w."""
+        """A field over (h, w): itself for both, or its _h and _w.
+
+        Beside kernel_size Caffe passes over one of the two alone. PoolingLayer::LayerSetUp.
+        """
         high, wide = (f"{field.removesuffix('_size')}_{axis}" for axis in "hw")
         given = [f for f in (high, wide) if self.has(f)]
-        if not given:
+        passed_over = field == "kernel_size" and self.has(field) and len(given) == 1
+        if not given or passed_over:
             value = getattr(self.p, field)
             return value, value
         if self.has(field):

@@ -25,6 +25,16 @@ class Power(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """A square needs the bottom, another power both."""
+        if self.p.power == 1 or not self.p.power * self.p.scale:
+            return ()
+        return ("bottoms",) if self.p.power == 2 else ("bottoms", "tops")
+
+    def is_harmed_in_place(self) -> bool:
+        """Any power does: the factor is written where the gradient of the top still is."""
+        return bool(self.p.power * self.p.scale)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
@@ -36,7 +46,17 @@ class Power(Layer):
         (x,) = bottoms
         power, scale, shift = (single(v) for v in (self.p.power, self.p.scale, self.p.shift))
         if scale * power == 0:
-            return b.call(torch.full_like, x, 1.0 if power == 0 else shift**power)
+            return b.call(torch.full_like, x, constant(shift, power))
         scaled = x if scale == 1 else x * scale
         shifted = scaled if shift == 0 else scaled + shift
         return shifted if power == 1 else shifted**power
+
+
+def constant(shift: float, power: float) -> float:
+    """A number to a power in single precision, as C has it: what is too large is infinite."""
+    if power == 0:
+        return 1.0
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        return single(float(np.power(np.float32(shift), np.float32(power))))

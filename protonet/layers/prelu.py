@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers import filler
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, check_legacy, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn
 from protonet.schema.pool import message
@@ -31,10 +30,15 @@ class PReLU(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The bottom, of which the layer keeps a copy where it works in place."""
+        in_place = self.message.bottom[0] == self.message.top[0]
+        return () if in_place else ("bottoms",)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms[0]) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
-        filler.check(self.p.filler, "filler")
+        check_legacy(bottoms)
         return bottoms
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import Layer, LayerError, Shape, count, show
 from protonet.layers.blob import Blob
 
@@ -16,6 +15,8 @@ class Recurrent(Layer):
     param = "recurrent_param"
     tops = (1, None)
     bottoms = (2, None)
+    trains_frozen = True
+    backward_reads = ("bottoms", "tops")
     states = 1
 
     @property
@@ -35,7 +36,7 @@ class Recurrent(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, continues = bottoms[:2]
-        if len(x) < 2:
+        if len(x) < 3:
             raise LayerError(f"it takes (time, stream, ...), not {show(x)}", "bottom", 0)
         if 0 in x[:2]:
             what = f"it takes at least one step of at least one stream, not {show(x)}"
@@ -43,16 +44,11 @@ class Recurrent(Layer):
         if continues != x[:2]:
             what = f"the continuation is {show(x[:2])}, not {show(continues)}"
             raise LayerError(what, "bottom", 1)
-        if not self.p.num_output:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         self.check_counts(bottoms)
-        if self.static and bottoms[2][:1] != x[1:2]:
-            what = f"the static input {show(bottoms[2])} must start with the {x[1]} streams"
+        if self.static and (len(bottoms[2]) < 2 or bottoms[2][0] != x[1]):
+            what = f"the static input is (stream, ...) of {x[1]} streams, not {show(bottoms[2])}"
             raise LayerError(what, "bottom", 2)
-        for blob in self.blobs(bottoms):
-            field = "bias_filler" if blob.name.endswith("bias") else "weight_filler"
-            filler.check(blob.filler, field, blob.shape)
         state = (1, x[1], self.p.num_output)
         for index in range(len(bottoms) - self.exposed, len(bottoms)):
             if bottoms[index] != state:

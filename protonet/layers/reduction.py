@@ -28,6 +28,10 @@ class Reduction(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The bottom, whose signs or values the gradient has."""
+        return ("bottoms",) if self.p.operation in (_ASUM, _SUMSQ) else ()
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         return (x[: canonical_axis(self.p.axis, x)],)

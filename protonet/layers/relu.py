@@ -15,6 +15,7 @@ class ReLU(Layer):
 
     param = "relu_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
     kind = "activation"
     follows = True
     examples = (
@@ -25,6 +26,10 @@ class ReLU(Layer):
             "y = F.relu(x)",
         ),
     )
+
+    def is_harmed_in_place(self) -> bool:
+        """A negative slope turns the signs that the gradient is told by."""
+        return bool(self.p.negative_slope < 0)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms

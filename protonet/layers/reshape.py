@@ -16,7 +16,7 @@ class Reshape(Layer):
     param = "reshape_param"
     keeps = ()
     is_view = True
-    may_run_in_place = True
+    shares_memory = True
     kind = "shape"
     examples = (
         Example(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.layers.blob import Blob
 from protonet.layers.extent import covered, trailing
@@ -38,12 +37,16 @@ class ScaleLayer(Layer):
         ),
     )
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The bottom, of which the layer keeps a copy where it works in place."""
+        in_place = self.message.bottom[0] == self.message.top[0]
+        return () if in_place else ("bottoms",)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms) == 2:
             trailing(*bottoms, self.p.axis)
-        shape = self.factor(bottoms)
-        filler.check(self.p.filler, "filler", shape)
-        filler.check(self.p.bias_filler, "bias_filler", shape)
+        if self.p.bias_term:
+            canonical_axis(self.p.axis, bottoms[0])
         return bottoms[:1]
 
     def factor(self, bottoms: tuple[Shape, ...]) -> Shape:

@@ -14,6 +14,7 @@ class Sigmoid(Layer):
     param = "sigmoid_param"
     keeps = ("tops",)
     may_run_in_place = True
+    backward_reads = ("tops",)
     kind = "activation"
     follows = True
     examples = (

@@ -13,12 +13,11 @@ from protonet.program import Builder, Expr, F
 class SigmoidCrossEntropyLoss(Layer):
     """The summed binary cross entropy of logits, divided as loss_param says, else by the batch.
 
-    Two bottoms (n, ...) of as many elements, one number; a second top has the sigmoid.
+    Two bottoms (n, ...) of as many elements, one number.
     Source: Caffe's SigmoidCrossEntropyLossLayer.
     """
 
     bottoms = (2, 2)
-    tops = (1, 2)
     constants = (1,)
     is_loss = True
     examples = (
@@ -36,14 +35,13 @@ class SigmoidCrossEntropyLoss(Layer):
         if count(x) != count(target):
             what = f"the shapes {show(x)} and {show(target)} have different numbers of elements"
             raise LayerError(what, "bottom", 1)
-        return ((), x)[: len(self.message.top)]
+        return ((),)
 
-    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x, target = bottoms
         if b.bottoms[0] != b.bottoms[1]:
             target = target.view_as(x)
-        loss = self.loss(b, x, target)
-        return (loss,) if len(b.tops) == 1 else (loss, x.sigmoid())
+        return self.loss(b, x, target)
 
     def loss(self, b: Builder, x: Expr, target: Expr) -> Expr:
         """The sum, divided by what the layer's get_normalizer counts."""

@@ -17,7 +17,6 @@ class SliceLayer(Layer):
     keeps = ()
     is_view = True
     tops = (1, None)
-    may_run_in_place = True
     kind = "shape"
     examples = (
         Example(
@@ -35,6 +34,10 @@ class SliceLayer(Layer):
         ),
     )
 
+    def is_shared(self) -> bool:
+        """With one top there is nothing to copy."""
+        return len(self.message.top) == 1
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis, tops = self.axis(x), len(self.message.top)
@@ -46,6 +49,11 @@ class SliceLayer(Layer):
         else:
             sizes = (x[axis] // tops,) * tops
         return tuple((*x[:axis], size, *x[axis + 1 :]) for size in sizes)
+
+    @property
+    def may_run_in_place(self) -> bool:  # type: ignore[override]
+        """One top is the bottom; several would not leave it whole."""
+        return len(self.message.top) == 1
 
     def axis(self, x: Shape) -> int:
         """The axis to cut, from axis or the older slice_dim."""

@@ -16,6 +16,7 @@ class Softmax(Layer):
     param = "softmax_param"
     keeps = ("tops",)
     may_run_in_place = True
+    backward_reads = ("tops",)
     kind = "activation"
     examples = (
         Example(

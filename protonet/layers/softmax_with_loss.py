@@ -24,15 +24,14 @@ from protonet.program import Builder, Expr, F, single, torch
 class SoftmaxWithLoss(Layer):
     """Minus the logarithm of the softmax at the labels, divided as loss_param says.
 
-    Scores (n, c, ...), labels (n, ...), one number; a second top has the softmax. With
-    weight_by_label_freqs (SegNet's fork) each label's share is times its class_weighting, or
-    over how often it is in the batch; PRE_FIXED (Intel's) divides by pre_fixed_normalizer.
+    Scores (n, c, ...), labels (n, ...), one number. With weight_by_label_freqs (SegNet's fork)
+    each label's share is times its class_weighting, or over how often it is in the batch;
+    PRE_FIXED (Intel's) divides by pre_fixed_normalizer.
     Source: Caffe's SoftmaxWithLossLayer, and SegNet's and Intel's.
     """
 
     param = "softmax_param"
     bottoms = (2, 2)
-    tops = (1, 2)
     is_loss = True
     honours = ("normalization", "weight_by_label_freqs")
     keeps = ()
@@ -63,9 +62,9 @@ class SoftmaxWithLoss(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms
         check_batch(bottoms)
-        check_labels(scores, labels, self.axis(scores))
+        check_labels(scores, labels, self.axis(scores), self.message.bottom[1])
         self.check_weights(scores[self.axis(scores)])
-        return ((), scores)[: len(self.message.top)]
+        return ((),)
 
     def check_weights(self, classes: int) -> None:
         """LayerError unless there is a weight for each class, where there is any."""
@@ -85,15 +84,12 @@ class SoftmaxWithLoss(Layer):
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         """The logarithm of the softmax, and the labels as whole numbers."""
         scores, labels = bottoms
-        return 4 * count(scores) * len(tops) + 8 * count(labels)
+        return 4 * count(scores) + 8 * count(labels)
 
-    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         scores, labels = bottoms
         axis = self.axis(b.bottoms[0])
-        loss = self.loss(b, scores, targets(scores, labels, b.bottoms, axis), axis)
-        if len(b.tops) == 1:
-            return (loss,)
-        return loss, b.call(F.softmax, scores, dim=axis)
+        return self.loss(b, scores, targets(scores, labels, b.bottoms, axis), axis)
 
     def loss(self, b: Builder, scores: Expr, target: Expr, axis: int) -> Expr:
         """The sum, divided by what SoftmaxWithLossLayer::get_normalizer counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr, F, torch
 
 _MAX, _AVE = 0, 1
@@ -12,7 +12,8 @@ _MAX, _AVE = 0, 1
 class SPP(Layer):
     """Pool into 1, 4, 16, ... bins and join them, so that any image size gives one length.
 
-    (n, c, h, w) to (n, c * (1 + 4 + ...)). Source: Caffe's SPPLayer; He et al., ECCV 2014.
+    (n, c, h, w) to (n, c * (1 + 4 + ...)); one level alone, the image as one bin, keeps its axes:
+    (n, c, 1, 1). Source: Caffe's SPPLayer; He et al., ECCV 2014.
     """
 
     param = "spp_param"
@@ -32,6 +33,8 @@ class SPP(Layer):
         height = self.p.pyramid_height
         if len(x) != 4:
             raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+        if 0 in x[2:]:
+            raise LayerError(f"there is nothing to pool in {show(x)}", "bottom", 0)
         if height < 1:
             raise LayerError(
                 "pyramid_height must be positive, it is 0",
@@ -39,12 +42,17 @@ class SPP(Layer):
             )
         if self.p.pool not in (_MAX, _AVE):
             raise LayerError("it pools by MAX or AVE", "pool")
+        if height > 31:
+            what = f"pyramid_height is at most 31, where bins are counted in 32 bits, not {height}"
+            raise LayerError(what, "pyramid_height")
         bins = 2 ** (height - 1)
         for n in x[2:]:
             size = -(-n // bins)
             if size <= (size * bins - n + 1) // 2:
                 what = f"{bins} bins a side do not fit into {n}; the padding exceeds the window"
                 raise LayerError(what, "pyramid_height")
+        if height == 1:
+            return ((*x[:2], 1, 1),)
         return ((x[0], x[1] * sum(4**level for level in range(height))),)
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
@@ -52,6 +60,9 @@ class SPP(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
+        if self.p.pyramid_height == 1:
+            average = self.p.pool == _AVE
+            return x.mean((2, 3), keepdim=True) if average else b.call(F.adaptive_max_pool2d, x, 1)
         b.helper(nested_max)
         return b.call(spp, x, self.p.pyramid_height, average=self.p.pool == _AVE)
 

@@ -13,6 +13,7 @@ class Swish(Layer):
 
     param = "swish_param"
     may_run_in_place = True
+    backward_reads = ("tops",)
     kind = "activation"
     follows = True
     examples = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register
+from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.program import Builder, Expr, torch, wrap
 
 
@@ -25,12 +25,14 @@ class Tile(Layer):
         ),
     )
 
+    def runs_in_place(self) -> bool:
+        """One tile is the bottom itself."""
+        return bool(self.p.tiles == 1)
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         axis = canonical_axis(self.p.axis, x)
-        if self.p.tiles < 1:
-            stated = ("tiles",) if self.has("tiles") else ()
-            raise LayerError(f"tiles must be positive, not {self.p.tiles}", *stated)
+        self.check_positive("tiles")
         return ((*x[:axis], x[axis] * self.p.tiles, *x[axis + 1 :]),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.batch import batch_shapes
+from protonet.layers.batch import batch_shapes, transform_of
 
 
 @register("WindowData")
@@ -28,7 +28,7 @@ class WindowData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        size = self.message.transform_param.crop_size
+        size = transform_of(self, 3).crop_size
         if not size:
             raise LayerError("it needs a crop_size", "transform_param", "crop_size")
         return batch_shapes(self, self.p.batch_size, (3, size, size))

@@ -32,7 +32,7 @@ def initialise(program: Program, graph: Graph) -> Program:
             if filler is not None and (filler.ListFields() or program.training):
                 value = fill(b, b.parameter(blob.name), param.blob)
                 fills.append(Fill(value, node.origin))
-            if param.lr_mult == 0 and not param.is_statistic:
+            if not param.is_statistic and not graph.computes_gradient(param):
                 frozen.append(Frozen(path, node.origin))
         helpers += [Helper(helper, node.origin) for helper in b.helpers]
     cls: Class = replace(program.main, fills=tuple(fills), frozen=tuple(frozen))

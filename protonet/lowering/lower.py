@@ -92,9 +92,9 @@ class _Lowering:
     def bottom(self, node: Node, index: int, value: Value) -> Expr:
         expr = Name(self.variables[value.blob])
         stop = not node.propagate_down[index] and not self.graph.force_backward
-        # A label that nothing else reads has no gradient anyway.
-        shared = value.uses > 1 or not value.producer.layer.is_data
-        constant = index in node.layer.constant_bottoms() and shared
+        # A label that nothing else reads has no gradient, but where the net wants the inputs'.
+        alone = value.uses == 1 and value.producer.layer.is_data and not self.graph.force_backward
+        constant = index in node.layer.constant_bottoms() and not alone
         return expr.detach() if stop or constant else expr
 
     def record(self, node: Node, b: Builder) -> None:

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from protonet.graph import Graph
-from protonet.program.expr import Expr, Literal, Mapping, Name
+from protonet.graph import Graph, Value
+from protonet.graph.objective import terms
+from protonet.lowering.keep import keep
+from protonet.program.expr import Expr, Literal, Name
+from protonet.program.expr import Mapping as Display
 from protonet.program.program import Origins, Program, Statement
 
 OBJECTIVE = "objective"
+_LONGEST = 50  # terms of one expression: Python reads no sum of any length
 
 
 def returns(program: Program, graph: Graph, outputs: Sequence[str] | None) -> Program:
     """Return the blobs named, else those that no layer reads; one alone as it is.
 
-    In the TRAIN phase the weighted sum of the losses is beside them.
+    In the TRAIN phase the weighted sum of the losses is beside them, else where it is named.
     """
     variables = program.variables
-    total, origin = _objective(program, graph) if graph.has_loss else (None, ())
+    named = OBJECTIVE in (outputs or ()) and OBJECTIVE not in variables
+    losses: list[Statement] = []
+    if graph.has_loss or (named and graph.has_objective):
+        program, losses = _with_objective(program, graph)
     if outputs is not None:
         blobs = [blob for blob in outputs if blob != OBJECTIVE or blob in variables]
     else:
         ends = [v for v in graph.outputs if not v.producer.layer.is_data] or graph.outputs
         blobs = [value.blob for value in ends]
-    cls = program.main
-    if total is not None:
-        statement = Statement(OBJECTIVE, total, origin)
-        cls = replace(cls, statements=(*cls.statements, statement))
     returned: dict[str, Expr] = {blob: Name(variables[blob]) for blob in blobs}
-    alone = outputs is None and total is None and len(blobs) == 1
-    more: dict[str, Expr] = {} if total is None else {OBJECTIVE: Name(OBJECTIVE)}
-    result = returned[blobs[0]] if alone else Mapping({**returned, **more})
-    return replace(program, classes=(replace(cls, result=result),))
+    alone = outputs is None and not losses and len(blobs) == 1
+    more: dict[str, Expr] = {OBJECTIVE: Name(OBJECTIVE)} if losses else {}
+    result = returned[blobs[0]] if alone else Display({**returned, **more})
+    statements = (*program.main.statements, *losses)
+    return replace(program, classes=(replace(program.main, statements=statements, result=result),))
 
 
-def _objective(program: Program, graph: Graph) -> tuple[Expr | None, Origins]:
-    """The weighted sum of the losses, as Net::ForwardFromTo adds them up."""
-    total: Expr | None = None
-    origin: Origins = ()
+def _with_objective(program: Program, graph: Graph) -> tuple[Program, list[Statement]]:
+    """Add up the weighed losses, as Net::ForwardFromTo does, so many in one statement."""
+    values = (term.value for node in graph.nodes for term in terms(node))
+    program, kept = keep(program, graph, values)
+    losses = list(_terms(program, graph, kept))
+    made = []
+    for start in range(0, len(losses), _LONGEST):
+        some = losses[start : start + _LONGEST]
+        total, *rest = [Name(OBJECTIVE)] * (start > 0) + [loss for loss, _ in some]
+        for loss in rest:
+            total = total + loss
+        made.append(Statement(OBJECTIVE, total, tuple(o for _, origin in some for o in origin)))
+    return program, made
+
+
+def _terms(
+    program: Program, graph: Graph, kept: Mapping[Value, Name]
+) -> Iterator[tuple[Expr, Origins]]:
+    """Each loss times its weight, and where it comes from."""
     for node in graph.nodes:
-        for value, weight in zip(node.outputs, node.loss_weights, strict=True):
-            if weight:
-                loss: Expr = Name(program.variables[value.blob])
-                loss = loss.sum() if value.shape else loss
-                loss = loss if weight == 1 else Literal(weight) * loss
-                total = loss if total is None else total + loss
-                origin = (*origin, *node.origin)
-    return total, origin
+        for term in terms(node):
+            loss: Expr = kept.get(term.value) or Name(program.variables[term.value.blob])
+            loss = loss.sum() if term.value.shape else loss
+            loss = loss if term.trains else loss.detach()
+            yield (loss if term.weight == 1 else Literal(term.weight) * loss), node.origin

@@ -9,7 +9,7 @@ import types
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, lacks_memory
 from protonet.lowering import Lowered
 from protonet.program.source import source
 from protonet.runtime.picture import picture
@@ -33,7 +33,7 @@ def instantiate(lowered: Lowered) -> nn.Module:
     try:
         net: nn.Module = cls()
     except (RuntimeError, MemoryError) as error:
-        if "alloc" not in str(error) and not isinstance(error, MemoryError):
+        if not lacks_memory(error):
             raise
         raise NetError(f"there is not enough memory for the parameters of {program.name}") from None
     return net if program.training else net.eval()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from protonet.graph import Graph, Node, Param, Value
+from protonet.graph.objective import terms
 from protonet.lowering import Lowered
 from protonet.runtime.module import instantiate
 from protonet.runtime.place import Place, owned
@@ -54,9 +55,9 @@ class RunnableNet:
         """The weighted sum of the losses. Source: Net::ForwardFromTo."""
         total = torch.zeros(())
         for stage in self.stages:
-            for value, weight in zip(stage.node.outputs, stage.node.loss_weights, strict=True):
-                if weight:
-                    total = total.to(values[value].device) + weight * values[value].sum()
+            for term in terms(stage.node):
+                loss = values[term.value] if term.trains else values[term.value].detach()
+                total = total.to(loss.device) + term.weight * loss.sum()
         return total
 
 

@@ -65,12 +65,19 @@ def _add_inputs(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
         wanted = f"{4 * len(names)}" if field == "input_dim" else f"{len(names)}"
         what = f"the net has {len(names)} inputs, but {field} is given {given}; it takes {wanted}"
         raise NetError(what, loaded.sourcemap.span(("input", 0)))
-    layer = net.layer.add(name="input", type="Input", top=names)
-    for index, shape in enumerate(shapes):
-        layer.input_param.shape.add(dim=shape)
-        moves[("layer", 0, "top", index)] = ("input", index)
-    moves[("layer", 0)] = ("input", 0)
     del net.input[:], net.input_shape[:], net.input_dim[:]
+    # An input without a shape beside a layer that makes it: UpgradeNetInput passes over it.
+    layers = (*loaded.message.layer, *loaded.message.layers)
+    made = {top for layer in layers for top in layer.top}
+    kept = [index for index, name in enumerate(names) if shapes or name not in made]
+    if not kept:
+        return
+    layer = net.layer.add(name="input", type="Input", top=[names[index] for index in kept])
+    for shape in shapes:
+        layer.input_param.shape.add(dim=shape)
+    for place, index in enumerate(kept):
+        moves[("layer", 0, "top", place)] = ("input", index)
+    moves[("layer", 0)] = ("input", kept[0])
 
 
 def _add_layers(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
@@ -95,7 +102,9 @@ def _add_layers(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
         moves[("layer", number)] = (*path, "layer") if extra else path
         moves.update({("layer", number, *new): (*path, *old) for new, old in moved.items()})
     raise_all(errors)
-    _apply_padding(source, net)
+    padded = _padded(source)
+    _check_padding(loaded, padded)
+    _apply_padding(padded, net)
 
 
 def _merge_padding(source: Any, index: int) -> None:
@@ -104,16 +113,32 @@ def _merge_padding(source: Any, index: int) -> None:
         raise ValueError("a padding layer takes one bottom and one top")
 
 
-def _apply_padding(source: Any, net: Any) -> None:
-    """Give the pad of V0 padding layers to the convolution or pooling that reads it.
-
-    Source: UpgradeV0PaddingLayers.
-    """
-    padded = {
+def _padded(source: Any) -> dict[str, tuple[str, int]]:
+    """The tops of V0 padding layers: the blob that each pads, and how far."""
+    return {
         layer.top[0]: (layer.bottom[0], layer.layer.pad)
         for layer in source.layers
         if layer.HasField("layer") and layer.layer.type == "padding"
     }
+
+
+def _check_padding(loaded: Loaded, padded: dict[str, tuple[str, int]]) -> None:
+    """NetError where another layer than a convolution or pooling, of one bottom, reads padding."""
+    for index, layer in enumerate(loaded.message.layers):
+        takes = layer.layer.type in ("conv", "pool") and len(layer.bottom) == 1
+        for number, bottom in enumerate(layer.bottom):
+            if bottom in padded and not takes:
+                what = f"layer {(layer.layer.name or layer.name)!r} reads the padding {bottom!r}"
+                where = loaded.sourcemap.span(("layers", index, "bottom", number))
+                hint = "only a conv or a pool layer with one bottom can"
+                raise NetError(what, where, hint)
+
+
+def _apply_padding(padded: dict[str, tuple[str, int]], net: Any) -> None:
+    """Give the pad of V0 padding layers to the convolution or pooling that reads it.
+
+    Source: UpgradeV0PaddingLayers.
+    """
     for layer in net.layer:
         for index, bottom in enumerate(layer.bottom):
             if bottom in padded:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import DeviceLost, NetError
 
 _OWN = ("CUDA error", "cuDNN error")
 
@@ -20,7 +20,7 @@ def is_gpus_own(error: Exception) -> bool:
 
 @contextmanager
 def gpu_told() -> Iterator[None]:
-    """NetError where the GPU's memory is full, and where a kernel refused what it was given.
+    """NetError where the GPU's memory is full, DeviceLost where a kernel refused what it was given.
 
     A kernel's refusal is noticed some calls later, and nothing can be computed there after it:
     which layer it was, a run on the CPU says.
@@ -36,7 +36,7 @@ def gpu_told() -> Iterator[None]:
             raise
         what = "the GPU refused what a layer was given, and stopped"
         hint = "a label that is not below the number of classes does that; "
-        raise NetError(what, None, f"{hint}--device cpu names the layer") from error
+        raise DeviceLost(what, None, f"{hint}--device cpu names the layer") from error
 
 
 def _first_sentence(error: Exception) -> str:

@@ -160,7 +160,8 @@ def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) 
     net = nets[0]
     weights = net.weights()
     for weight in weights:  # Caffe computes no gradient either: param_propagate_down
-        if isinstance(weight.tensor, nn.Parameter) and not weight.param.lr_mult:
+        is_learned = net.graph.computes_gradient(weight.param)
+        if isinstance(weight.tensor, nn.Parameter) and not is_learned:
             weight.tensor.requires_grad_(False)
     # debug_info says the gradients of each process before they are averaged.
     layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info

@@ -110,7 +110,8 @@ def _policy(solver: Any) -> Iterator[Problem]:
             yield f"lr_policy {policy!r} needs {name}", ("lr_policy",), f"give {name}"
     if "stepsize" in _NEEDED[policy] and solver.HasField("stepsize") and solver.stepsize < 1:
         yield f"stepsize must be above 0, not {solver.stepsize}", ("stepsize",), None
-    if "gamma" in _NEEDED[policy] and solver.gamma < 0:
+    # A sigmoid falls where gamma is below 0; Caffe 1.0 takes it.
+    if "gamma" in _NEEDED[policy] and solver.gamma < 0 and policy != "sigmoid":
         yield f"gamma can't be below 0, it is {solver.gamma:g}", ("gamma",), None
     yield from _steps(solver)
 

@@ -131,6 +131,14 @@ class CaffeOptimizer(torch.optim.Optimizer):
         return [self.state[parameter][name] for parameter in group["params"]]
 
 
+def _laid_out_as(weight: Tensor, values: Tensor) -> Tensor:
+    """The values in the strides of their weight: one trip through memory takes all side by side.
+
+    A net that went to channels-last has other strides than what was made for it before.
+    """
+    return values if values.stride() == weight.stride() else torch.empty_like(weight).copy_(values)
+
+
 def _ratio(group: dict[str, Any], weight: float, grad: float) -> float:
     if not (weight > 0 and grad > 0):
         return 1.0
@@ -165,9 +173,12 @@ class SGD(CaffeOptimizer):
             super()._step_group(group)
             return
         weights, rate = group["params"], float(group["lr"] * group["lr_mult"])
+        for weight in weights:
+            state = self.state[weight]
+            state["history"] = _laid_out_as(weight, state["history"])
         torch._fused_sgd_(
             weights,
-            [torch.zeros_like(p) if p.grad is None else p.grad for p in weights],
+            [torch.zeros_like(p) if p.grad is None else _laid_out_as(p, p.grad) for p in weights],
             self._history(group, "history"),
             weight_decay=group["weight_decay"] * group["decay_mult"],
             momentum=group["momentum"],

@@ -54,7 +54,10 @@ def made_inputs(net, values):
     """Numbers of random order for what has places, so that none is as large as another."""
     draw = torch.Generator().manual_seed(1)
     for value in values:
-        if len(value.shape) > 2 and net == "random":
+        if value.blob == "mask":  # places of their own: of two numbers for one either may win
+            places = torch.arange(float(value.shape[-2] * value.shape[-1]))
+            yield places.view(value.shape[-2:]).expand(value.shape).clone()
+        elif len(value.shape) > 2 and net == "random":
             yield torch.rand(value.shape, generator=draw) + 0.1
         else:
             yield torch.full(value.shape, LABEL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import torch
 
 import protonet
 from protonet import NetError, NetErrors
-from protonet.api import check, graph, phases_without_data
+from protonet.api import check, graph, read
 from protonet.diagnostics import SameNames
+from protonet.graph.meant import lacking
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 DATA = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
@@ -162,9 +165,17 @@ def test_of_two_layers_with_one_name_the_first_is_loaded():
     assert (net.a.bias == 1).all()
 
 
-def test_a_net_beyond_the_memory():
-    with pytest.raises(NetError, match="not enough memory"):
-        protonet.compile(DATA.replace("dim: 3", "dim: 1000000") + fc("a", "x", 4_000_000_000))
+@pytest.mark.parametrize("name", ["input", "weights"])
+def test_a_net_beyond_the_memory_is_one_error(tmp_path, name):
+    big = DATA.replace("dim: 3", "dim: 1000000000" if name == "input" else "dim: 100000000")
+    (tmp_path / "net.prototxt").write_text(big + (fc("a", "x", 20) if name == "weights" else ""))
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)); "
+    limited += "from protonet.cli import main; main()"
+    run = [sys.executable, "-c", limited, "compile", "net.prototxt", "--run"]
+    result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: there is not enough memory")
 
 
 def test_an_unknown_output_is_named():
@@ -183,7 +194,7 @@ def test_a_phase_without_a_data_layer_is_no_net_of_the_file():
     """Layers without a rule are of both phases, but there is nothing to feed them in TEST."""
     right = TRAIN_ONLY % "x"
     assert check(right) == []
-    assert phases_without_data(right) == ["TEST"]
+    assert list(lacking(read(right))) == ["TEST"]
     said = refused(right, phase="TEST")
     assert "the bottom 'x' is not the top of any layer" in said
     assert "the data layer that makes it is of another phase or stage" in said
@@ -198,7 +209,7 @@ def test_a_typo_stays_one_where_a_phase_has_no_data_layer():
 
 def test_a_blob_that_the_data_of_one_phase_lack_stays_a_problem():
     both = DATA.replace("layer {", "layer { include { phase: TEST }") + TRAIN_ONLY % "x"
-    assert phases_without_data(both) == []
+    assert lacking(read(both)) == {}
     (problem,) = check(both)
     assert "the bottom 'label' is not the top of any layer" in problem.message
 
@@ -206,8 +217,50 @@ def test_a_blob_that_the_data_of_one_phase_lack_stays_a_problem():
 def test_data_under_a_stage_alone():
     staged = (TRAIN_ONLY % "x").replace("TRAIN", 'TEST stage: "s"')
     assert check(staged) == []
-    assert phases_without_data(staged) == ["TRAIN", "TEST"]
-    assert phases_without_data(DATA + fc("a", "x")) == []
+    assert list(lacking(read(staged))) == ["TRAIN", "TEST"]
+    assert lacking(read(DATA + fc("a", "x"))) == {}
+
+
+DEPLOY = (
+    DATA
+    + """layer { name: "a" type: "ReLU" bottom: "x" top: "a" include { phase: TEST } }
+layer { name: "p" type: "Softmax" bottom: "a" top: "p" }
+"""
+)
+
+
+def test_a_net_to_be_deployed_is_none_to_be_trained():
+    """Its input is that of both phases, but only TEST has the layer between."""
+    assert check(DEPLOY) == []
+    assert lacking(read(DEPLOY)) == {
+        "TRAIN": "layer 'p' (Softmax): the bottom 'a' is not the top of any layer"
+    }
+    (problem,) = check(DEPLOY, "train")
+    assert problem.span is not None
+    assert problem.span.line == 3
+    assert check(DEPLOY, "TEST") == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        'layer { name: "l" type: "EuclideanLoss" bottom: "x" bottom: "x" top: "l" }',
+        'layer { name: "l" type: "Reduction" bottom: "x" top: "l" loss_weight: 1 }',
+        DATA.replace("layer {", "layer { include { phase: TRAIN }").replace('"x"', '"z"'),
+        'layer { name: "l" type: "DummyData" top: "l" dummy_data_param { shape { dim: 1 } } }',
+    ],
+)
+def test_a_net_with_a_loss_or_data_is_to_be_trained(made):
+    (problem,) = check(DEPLOY + made)
+    assert "the bottom 'a' is not the top of any layer" in problem.message
+
+
+def test_what_the_phase_asked_for_lacks():
+    assert "the bottom 'x' is not the top" in check(TRAIN_ONLY % "x", "TEST")[0].message
+    only = DATA.replace("layer {", "layer { include { phase: TEST }")
+    assert check(only) == []
+    assert "it has no layers in this phase" in check(only, "TRAIN")[0].message
+    assert "the phase is TRAIN or TEST, not 'x'" in check(DATA, "x")[0].message
 
 
 def test_parts_of_a_graph_show_themselves_in_a_line():
@@ -228,3 +281,39 @@ def test_a_data_layer_without_a_size_has_that_of_its_records(phase, monkeypatch)
     monkeypatch.chdir(ZOO)
     given = graph(text, phase, shapes={"data": (5, 1, 30, 30)})
     assert [v.shape for v in given.inputs] == [(5, 1, 30, 30), (5,)]
+
+
+def wide(kind, fields, count):
+    """A net in which one layer reads, or the objective adds, that many blobs."""
+    names = [f"p{i}" for i in range(count)]
+    one = (
+        'layer {{ name: "{0}" type: "Power" bottom: "x" top: "{0}" power_param {{ shift: 2 }} }}\n'
+    )
+    bottoms = " ".join(f'bottom: "{name}"' for name in names)
+    return DATA + "".join(map(one.format, names)) + f'layer {{ type: "{kind}" {bottoms} {fields} }}'
+
+
+@pytest.mark.parametrize(
+    ("operation", "coefficients", "wanted"),
+    [("SUM", "", 2000), ("SUM", "coeff: 0.5 " * 1000, 1000), ("PROD", "", 1), ("MAX", "", 2)],
+)
+def test_a_thousand_bottoms(operation, coefficients, wanted):
+    shift = "shift: 1" if operation == "PROD" else "shift: 2"
+    fields = f'name: "e" top: "y" eltwise_param {{ operation: {operation} {coefficients} }}'
+    text = wide("Eltwise", fields, 1000).replace("shift: 2", shift)
+    assert check(text) == []
+    assert (protonet.compile(text)(torch.zeros(2, 3)) == wanted).all()
+
+
+def test_five_hundred_losses():
+    loss = 'layer {{ name: "l{0}" type: "Reduction" bottom: "x" top: "l{0}" loss_weight: {1} }}\n'
+    text = DATA + "".join(loss.format(i, 1 + i % 2) for i in range(500))
+    assert check(text) == []
+    assert protonet.compile(text, phase="TRAIN")(torch.ones(2, 3))["objective"] == 6 * 750
+
+
+def test_a_long_chain():
+    layer = 'layer {{ name: "c{0}" type: "Power" bottom: "x{0}" top: "x{1}" }}\n'
+    text = DATA.replace('"x"', '"x0"') + "".join(layer.format(i, i + 1) for i in range(3000))
+    assert check(text) == []
+    assert (protonet.compile(text)(torch.ones(2, 3)) == 1).all()

@@ -238,17 +238,17 @@ def test_losses_over_classes(kind, seed, axis, mode, ignore, width):
     loss = f"loss_param {{ normalization: {mode} "
     loss += "}" if ignore is None else f"ignore_label: {ignore} }}"
     if kind == "SoftmaxWithLoss":
-        net = compiled(kind, f"softmax_param {{ axis: {axis} }} {loss}", [shape, labels_shape], 2)
-        loss_, p = outputs(net, x, labels)
+        net = compiled(kind, f"softmax_param {{ axis: {axis} }} {loss}", [shape, labels_shape])
+        (loss_,) = outputs(net, x, labels)
         close(loss_, reference.softmax_loss(x, labels, axis=axis, mode=mode, ignore=ignore))
     else:
         matrix = numbers(seed + 1, (4, 4))
-        fields = f"infogain_loss_param {{ axis: {axis} }} {loss}"
+        fields = f"infogain_loss_param {{ axis: {axis} }} {loss} loss_weight: 1 loss_weight: 0"
         net = compiled(kind, fields, [shape, labels_shape, (1, 1, 4, 4)], 2)
         loss_, p = outputs(net, x, labels, matrix[None, None])
         wanted = reference.infogain_loss(x, labels, matrix, axis=axis, mode=mode, ignore=ignore)
         close(loss_, wanted)
-    close(p, reference.softmax(x, axis))
+        close(p, reference.softmax(x, axis))
 
 
 def test_the_losses_bound_a_probability_and_the_gradient_does_not():
@@ -396,7 +396,8 @@ def test_spp(seed, height, average, size):
         net = compiled("SPP", fields, [x.shape])
     except NetError:
         assume(False)
-    close(outputs(net, x)[0], reference.spp(x, height, average=average))
+    wanted = reference.spp(x, height, average=average)
+    close(outputs(net, x)[0], wanted.reshape(2, 2, 1, 1) if height == 1 else wanted)
 
 
 @quick
@@ -429,7 +430,7 @@ def test_mvn(seed, variance, across, axes):
     flat = flat - flat.mean(1, keepdims=True)
     if variance:
         flat = flat / (np.sqrt((flat**2).mean(1, keepdims=True)) + 1e-9)
-    close(outputs(net, x)[0], flat.reshape(x.shape))
+    close(outputs(net, x)[0], flat.reshape((*x.shape, 1, 1, 1)[:4]))
 
 
 @quick
@@ -515,7 +516,7 @@ def test_neurons(kind, seed, axes, in_place):
     shape = tuple(np.random.default_rng(seed).integers(1, 4, axes))
     x = numbers(seed, shape)
     close(outputs(compiled(kind, fields, [shape]), x)[0], function(x))
-    if in_place:
+    if in_place and kind != "AbsVal":  # which Caffe keeps from it
         dims = " ".join(f"dim: {n}" for n in shape)
         text = f'input: "x" input_shape {{ {dims} }} '
         text += f'layer {{ name: "l" type: "{kind}" bottom: "x" top: "x" {fields} }}'
@@ -525,7 +526,7 @@ def test_neurons(kind, seed, axes, in_place):
 
 
 @quick
-@given(seeds, st.integers(2, 5), st.booleans())
+@given(seeds, st.integers(2, 4), st.booleans())
 def test_prelu(seed, axes, shared):
     shape = (2, *np.random.default_rng(seed).integers(1, 4, axes - 1))
     net = compiled("PReLU", f"prelu_param {{ channel_shared: {str(shared).lower()} }}", [shape])

@@ -34,6 +34,10 @@ def rates(text, count=20, **progress):
         ),
         ('lr_policy: "poly" power: 2', lambda i: 0.1 * (1 - i / 20) ** 2),
         (
+            'lr_policy: "sigmoid" gamma: -0.3 stepsize: 8',
+            lambda i: 0.1 / (1 + np.exp(0.3 * (i - 8))),
+        ),
+        (
             'lr_policy: "sigmoid" gamma: 0.7 stepsize: 8',
             lambda i: 0.1 / (1 + math.exp(-0.7 * (i - 8))),
         ),

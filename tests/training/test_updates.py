@@ -168,3 +168,19 @@ def test_frozen_weights_stay():
     for _ in range(3):
         made.step()
     assert weight.tolist() == [1, 1, 1]
+
+
+def test_a_net_gone_to_channels_last_keeps_its_velocity_in_place():
+    random = np.random.default_rng(8)
+    start, steps = random.normal(size=(4, 3, 2, 2)), gradients([(4, 3, 2, 2)])
+    parameter = nn.Parameter(torch.tensor(start))
+    made = SGD([{"params": [parameter], "lr_mult": 1.0, "decay_mult": 1.0}], lr=0.1, momentum=0.9)
+    run(made, [parameter], steps[:2], [0.1, 0.1])
+    parameter.data = parameter.data.to(memory_format=torch.channels_last)
+    run(made, [parameter], steps[2:], [0.1] * (STEPS - 2))
+    wanted, velocity = start, np.zeros_like(start)
+    for (gradient,) in steps:
+        velocity = 0.9 * velocity + 0.1 * gradient
+        wanted = wanted - velocity
+    np.testing.assert_allclose(parameter.detach().numpy(), wanted, rtol=1e-9)
+    np.testing.assert_allclose(made.state[parameter]["history"].numpy(), velocity, rtol=1e-9)

@@ -110,7 +110,7 @@ def test_every_weight_starts_from_a_filler(name):
     """Without one a Caffe blob starts as zeros, and a net of zeros learns nothing."""
     for param in built(name, "train_val.prototxt", "TRAIN").params:
         if len(param.shape) > 1:
-            assert param.filler.type != "constant", param.owner.name
+            assert param.blob.filler.type != "constant", param.owner.name
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, F, nn, single, torch
@@ -98,8 +97,6 @@ class BN(Layer):
             if field.name == "across_spatial" and not value:
                 what = "statistics of each place by itself are not supported"
                 raise LayerError(what, field.name, hint="across_spatial: true is")
-        for field, shape in zip(self.filler_fields(), ((1,), (1,)), strict=True):
-            filler.check(getattr(self.p, field), field, shape)
 
     def filler_fields(self) -> tuple[str, str]:
         """The fields that fill the first two blobs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import (
     Example,
     Layer,
@@ -42,9 +41,7 @@ class CenterLossLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
-        if self.p.num_output < 1:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         if self.p.distance_type not in ("L1", "L2"):
             raise LayerError("distance_type is L1 or L2", "distance_type")
         if canonical_axis(self.p.axis, x) != 1:
@@ -52,7 +49,6 @@ class CenterLossLayer(Layer):
         if count(labels) != x[0]:
             what = f"{x[0]} features take as many labels, the shape {show(labels)} has more or less"
             raise LayerError(what, "bottom", 1)
-        filler.check(self.p.center_filler, "center_filler", self.blobs(bottoms)[0].shape)
         return ((),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved, positive
@@ -68,14 +67,9 @@ class Convolution3D(Layer):
         (x,) = bottoms
         if len(x) != 5:
             raise LayerError(f"it takes 5 axes (n, c, length, h, w), not {show(x)}", "bottom", 0)
-        if self.p.num_output < 1:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         if self.p.group != 1:
             raise LayerError(f"group {self.p.group} is not supported", "group")
-        weight = self.filters(x)
-        filler.check(self.p.weight_filler, "weight_filler", weight)
-        filler.check(self.p.bias_filler, "bias_filler", weight[:1])
         return ((x[0], self.p.num_output, *convolved(x[2:], self.extent())),)
 
     def filters(self, x: Shape) -> Shape:

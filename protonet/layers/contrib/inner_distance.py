@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import (
     Example,
     Layer,
@@ -37,15 +36,12 @@ class InnerDistanceLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         p = self.p
-        if p.num_output < 1:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         if p.distance_type not in ("L1", "L2"):
             raise LayerError("distance_type is L1 or L2", "distance_type")
         for field in ("transpose", "normalize", "update_center_only"):
             if getattr(p, field):
                 raise LayerError(f"{field}: true is not supported", field)
-        filler.check(p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
         x = bottoms[0]
         return ((*x[: canonical_axis(p.axis, x)], p.num_output),)
 

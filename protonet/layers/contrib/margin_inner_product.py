@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import (
     Example,
     Layer,
@@ -46,15 +45,12 @@ class MarginInnerProductLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
-        if self.p.num_output < 1:
-            stated = ("num_output",) if self.has("num_output") else ()
-            raise LayerError("num_output must be positive, it is 0", *stated)
+        self.check_positive("num_output")
         if canonical_axis(self.p.axis, x) != 1:
             raise LayerError("only axis: 1 is supported, one vector an image", "axis")
         if count(labels) != x[0]:
             what = f"{x[0]} features take as many labels, the shape {show(labels)} has more or less"
             raise LayerError(what, "bottom", 1)
-        filler.check(self.p.weight_filler, "weight_filler", self.blobs(bottoms)[0].shape)
         return ((x[0], self.p.num_output), (1,))[: len(self.message.top)]
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from protonet.layers import filler
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, single, torch
@@ -59,7 +58,6 @@ class NormalizeLayer(Layer):
         """LayerError where SSD's NormalizeLayer refuses."""
         if len(self.message.top) > 1:
             raise LayerError("with norm_param it has one top", "top", 1)
-        filler.check(self.p.scale_filler, "scale_filler", self.blobs((x,))[0].shape)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         if self.is_plain:

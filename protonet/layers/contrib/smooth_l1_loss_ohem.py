@@ -33,7 +33,7 @@ class SmoothL1LossOHEM(Layer):
         ),
         Example(
             'layer { name: "l" type: "SmoothL1LossOHEM" bottom: "x" bottom: "target" '
-            'top: "y" top: "each" }',
+            'top: "y" top: "each" loss_weight: 1 loss_weight: 0 }',
             {"x": (4, 8, 1, 1), "target": (4, 8)},
             {"y": (), "each": (4, 1, 1, 1)},
             "y = l_each.sum() / x.shape[0]",

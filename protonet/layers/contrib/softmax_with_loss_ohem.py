@@ -34,7 +34,7 @@ class SoftmaxWithLossOHEM(Layer):
     examples = (
         Example(
             'layer { name: "l" type: "SoftmaxWithLossOHEM" bottom: "x" bottom: "label" '
-            'top: "loss" top: "prob" top: "each" }',
+            'top: "loss" top: "prob" top: "each" loss_weight: 1 loss_weight: 0 loss_weight: 0 }',
             {"x": (4, 10), "label": (4,)},
             {"loss": (), "prob": (4, 10), "each": (4, 1, 1, 1)},
             "loss = l_each.sum() / l_each.numel()",
@@ -45,7 +45,7 @@ class SoftmaxWithLossOHEM(Layer):
         scores, labels = bottoms
         check_batch(bottoms)
         axis = canonical_axis(self.p.axis, scores)
-        check_labels(scores, labels, axis)
+        check_labels(scores, labels, axis, self.message.bottom[1])
         places = (*scores[axis + 1 :], 1, 1)[:2]
         each = (scores[0], 1, *places) if axis == 1 and len(scores) <= 4 else labels
         return ((), scores, each)[: len(self.message.top)]

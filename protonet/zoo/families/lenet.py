@@ -21,12 +21,10 @@ CONNECTIONS = (
 
 
 def _squash(net: NetText, blob: str) -> str:
-    """1.7159 tanh(2/3 x), in place."""
-    net.layer(f"{blob}_in", "Power", [blob], top=blob, param="power", fields=["scale: 0.6666667"])
-    net.layer(f"{blob}_tanh", "TanH", [blob], top=blob)
-    return net.layer(
-        f"{blob}_out", "Power", [blob], top=blob, param="power", fields=["scale: 1.7159"]
-    )
+    """1.7159 tanh(2/3 x); Caffe's gradient of Power is wrong in place."""
+    x = net.layer(f"{blob}_in", "Power", [blob], param="power", fields=["scale: 0.6666667"])
+    net.layer(f"{blob}_tanh", "TanH", [x], top=x)
+    return net.layer(f"{blob}_out", "Power", [x], param="power", fields=["scale: 1.7159"])
 
 
 def _subsampled(net: NetText, name: str, bottom: str) -> str:

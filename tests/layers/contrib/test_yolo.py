@@ -192,6 +192,7 @@ def test_smooth_l1_loss_ohem(seed, mode, weighted, images):
     shape = (3, 4, 2, 5) if images else (3, 4)
     arrays = [draw.normal(size=shape) * 2 for _ in range(3 if weighted else 2)]
     loss = f"loss_param {{ normalization: {mode} pre_fixed_normalizer: 7 }}"
+    loss += " loss_weight: 1 loss_weight: 0"
     net = compiled(f'type: "SmoothL1LossOHEM" {loss}', [shape] * len(arrays), 2)
     total, each = run(net, *arrays)
     off = np.abs((arrays[2] if weighted else 1) * (arrays[0] - arrays[1]))
@@ -213,6 +214,7 @@ def test_softmax_with_loss_ohem(seed, mode, ignores, images):
     scores, labels = draw.normal(size=shape), draw.integers(0, 4, (3, *shape[2:]))
     ignore = "ignore_label: 2" if ignores else ""
     loss = f"loss_param {{ normalization: {mode} pre_fixed_normalizer: 7 {ignore} }}"
+    loss += " loss_weight: 1 loss_weight: 0 loss_weight: 0"
     net = compiled(f'type: "SoftmaxWithLossOHEM" {loss}', [shape, labels.shape], 3)
     total, prob, each = run(net, scores, labels)
     wanted = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)

@@ -1,0 +1,65 @@
+"""What a graph's writer should know of it, as warnings with their places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from protonet.diagnostics import AsInCaffe, NetWarning, SameNames, UnlikeCaffe
+from protonet.graph.graph import Graph, Node, Value
+from protonet.graph.in_place import overwritten, spoilt_gradients
+from protonet.graph.objective import oddities
+
+
+def notices(graph: Graph) -> Iterator[NetWarning]:
+    """Layers of one name, weights of losses with another effect, gradients wrong in Caffe."""
+    yield from _same_names(graph)
+    if graph.phase == "TRAIN" or graph.force_backward:
+        for node, what in oddities(graph):
+            yield AsInCaffe(f"{_layer(node)}: as in Caffe {what}")
+        for node, what in dict.fromkeys(spoilt_gradients(graph)):
+            told = f"Caffe takes its gradient from {what}; here it is right"
+            yield UnlikeCaffe(f"{_layer(node)}: {told}")
+        yield from _margins(graph)
+
+
+def notices_of_outputs(graph: Graph, outputs: Sequence[str]) -> Iterator[NetWarning]:
+    """Blobs that are asked for and that Caffe overwrites."""
+    spoilt = overwritten(graph)
+    for blob in outputs:
+        writer = spoilt.get(graph.blobs[blob]) if blob in graph.blobs else None
+        if writer:
+            what = f"in Caffe the blob {blob!r} is overwritten by it, the memory being shared"
+            yield UnlikeCaffe(f"{_layer(writer)}: {what}; here it is as it was made")
+
+
+def _same_names(graph: Graph) -> Iterator[NetWarning]:
+    """The layers that weights don't reach. Net::CopyTrainedLayersFrom."""
+    times = Counter(node.name for node in graph.nodes if node.params)
+    for name in (name for name, n in times.items() if n > 1):
+        what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
+        yield SameNames(f"{what} are loaded into the first only")
+
+
+def _margins(graph: Graph) -> Iterator[NetWarning]:
+    """Hinge losses that count nowhere, whose margins Caffe leaves in the gradient of the scores.
+
+    Source: HingeLossLayer::Forward_cpu.
+    """
+    for node in graph.nodes if not graph.force_backward else ():
+        counts = any(node.loss_weights) or any(value.uses for value in node.outputs)
+        if node.type == "HingeLoss" and not counts and _trains_besides(node.inputs[0]):
+            what = "with a loss_weight of 0 Caffe adds its margins to the gradient of "
+            what += f"{node.inputs[0].blob!r}; here it adds nothing"
+            yield UnlikeCaffe(f"{_layer(node)}: {what}")
+
+
+def _trains_besides(value: Value) -> bool:
+    """Whether a value that a layer reads counts in the objective itself, or has other readers."""
+    weights = zip(value.producer.outputs, value.producer.loss_weights, strict=True)
+    return value.uses > 1 or any(weight for top, weight in weights if top is value)
+
+
+def _layer(node: Node) -> str:
+    place = f"{node.span}: " if node.span else ""
+    return f"{place}layer {node.name!r} ({node.type})"

@@ -1,0 +1,52 @@
+"""What Caffe's fillers refuse, of layers and of made-up data alike."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from protonet.diagnostics import did_you_mean
+
+FILLERS = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
+_LARGEST = 3.4028234663852886e38
+_BY_FIRST_AXIS = ("xavier", "msra", "positive_unitball")
+
+# A problem: what is wrong, the field of the FillerParameter, what would be right.
+FillerProblem = tuple[str, str, str | None]
+
+
+def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
+    """Why a FillerParameter can't fill a blob of that shape. Source: Filler::Fill, GetFiller."""
+    kind = filler.type
+    if kind not in FILLERS:
+        hint = did_you_mean(kind, FILLERS) or f"the fillers are {', '.join(FILLERS)}"
+        return f"unknown filler {kind!r}", "type", hint
+    if filler.sparse < -1 or (filler.sparse != -1 and kind != "gaussian"):
+        what = f"a {kind} filler can't have sparse {filler.sparse}"
+        return what, "sparse", "sparse goes with gaussian"
+    by_first = kind in _BY_FIRST_AXIS or filler.sparse != -1
+    if by_first and not shape:
+        what = f"a {kind} filler needs axes to count by, this is a single number"
+        return what, "type", "constant, uniform and gaussian fill one"
+    if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
+        given = "x".join(map(str, shape)) or "a single number"
+        return f"a bilinear filler needs 4 axes, the last two alike, not {given}", "type", None
+    return _numbers(filler, shape)
+
+
+def _numbers(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
+    """The numbers that a distribution does not have. Source: caffe_rng_uniform and its like."""
+    if filler.type == "uniform":
+        low, high = filler.min, filler.max
+        if not low <= high:
+            stated = "min" if filler.HasField("min") else "max"
+            return f"min {low:g} is above max {high:g}", stated, None
+        if high - low > _LARGEST:
+            return f"from min {low:g} to max {high:g} is more than a float holds", "max", None
+    if filler.type == "gaussian":
+        if not 0 < filler.std < inf:
+            return f"std must be above 0, not {filler.std:g}", "std", "a constant has no spread"
+        if filler.sparse != -1 and filler.sparse > shape[0]:
+            what = f"sparse {filler.sparse} is more than the {shape[0]} of the blob's first axis"
+            return what, "sparse", None
+    return None
