@@ -19,7 +19,7 @@ from protonet.reading import AGAIN, reading
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _NO_PAGE = 2**64 - 1
 _BRANCH, LEAF, _OVERFLOW, _META = 1, 2, 4, 8
-_BIG, _PLAIN_NODES = 1, (0, 1)
+_BIG = 1
 _SMALLEST, _LARGEST = 256, 1 << 15
 _DEEPEST = 32
 _HEADER = Struct("<QHHHH")
@@ -129,6 +129,7 @@ class Pages:
         page = self._read(size, number * size)
         if len(page) < size:
             self.check_size()
+            raise Damaged(f"page {number} is not all there")
         own, _, flags, lower, upper = _HEADER.unpack_from(page)
         fine = flags & (_BRANCH | LEAF | _OVERFLOW | _META) == kind and lower <= upper <= size
         if own != number or not fine or lower < _HEADER.size or lower % 2:
@@ -162,22 +163,25 @@ class Pages:
 
     def records(self, page: bytes) -> list[LmdbNode]:
         """The records of a leaf. Damaged where one is no plain key and value."""
-        found = []
+        found, whole = [], len(page)
         for low, high, flags, length, at in self.nodes(page):
-            size, start = low | high << 16, at + length
-            key = page[at:start]
-            if flags not in _PLAIN_NODES:
-                raise Damaged(f"under the key {key!r} stands a database or a list of values")
-            if not flags & _BIG:
-                if start + size > len(page):
-                    raise Damaged(f"the value of the key {key!r} goes past its page")
-                found.append(LmdbNode(key, page[start : start + size], 0, size))
-            elif start + _NUMBER.size > len(page):
-                raise Damaged(f"the value of the key {key!r} goes past its page")
+            start, size = at + length, low | high << 16
+            if not flags and start + size <= whole:
+                found.append(LmdbNode(page[at:start], page[start : start + size], 0, size))
             else:
-                (first,) = _NUMBER.unpack_from(page, start)
-                found.append(LmdbNode(key, b"", first, size))
+                found.append(self._apart(page, page[at:start], flags, start, size))
         return found
+
+    def _apart(self, page: bytes, key: bytes, flags: int, start: int, size: int) -> LmdbNode:
+        """A record whose value has pages of its own."""
+        if flags not in (0, _BIG):
+            raise Damaged(f"under the key {key!r} stands a database or a list of values")
+        if flags != _BIG or start + _NUMBER.size > len(page):
+            raise Damaged(f"the value of the key {key!r} goes past its page")
+        (first,) = _NUMBER.unpack_from(page, start)
+        if not first:
+            raise Damaged(f"the value of the key {key!r} has no page")
+        return LmdbNode(key, b"", first, size)
 
     def value(self, node: LmdbNode) -> bytes | memoryview:
         """A record's value. Damaged where it is not all there."""
@@ -190,6 +194,7 @@ class Pages:
         whole = self._read(_HEADER.size + node.size, first * size)
         if len(whole) < _HEADER.size + node.size:
             self.check_size()
+            raise Damaged(f"page {first} is not all there")
         own, _, flags, lower, upper = _HEADER.unpack_from(whole)
         if own != first or flags & _OVERFLOW == 0 or (lower | upper << 16) < pages:
             raise Damaged(f"page {first}, of the key {node.key!r}, is damaged")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import ge
+from operator import ge, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from protonet.diagnostics import NetError
 from protonet.reading import AGAIN
 
 _REVERSED, _LISTS, _INTEGERS = 2, 4, 8
+_KEY = itemgetter(0)
 _ORDERS: dict[int, Callable[[bytes], Any]] = {
     0: bytes,
     _REVERSED: lambda key: key[::-1],
@@ -125,7 +126,9 @@ class LmdbReader:
     def _records(self, page: int) -> list[LmdbNode]:
         depth = self._pages.tree.depth
         found = self._pages.records(self._pages.page(page, self._pages.kind_at(depth - 1)))
-        keys = [self._order(node.key) for node in found]
+        keys = list(map(_KEY, found))
+        if self._order is not bytes:
+            keys = list(map(self._order, keys))
         if any(map(ge, keys, keys[1:])):
             raise Damaged(f"the keys of page {page} are not in order")
         return found
