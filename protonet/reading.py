@@ -19,12 +19,16 @@ _LONGEST = 200
 
 @contextmanager
 def reading(
-    path: str | os.PathLike[str], wrong: str = "is damaged", hint: str | None = AGAIN
+    path: str | os.PathLike[str],
+    wrong: str = "is damaged",
+    hint: str | None = AGAIN,
+    alias: str = "",
 ) -> Iterator[None]:
     """What a reader raises in the block as a NetError: the file, what is ``wrong``, the reason.
 
-    ``wrong`` names the record where there are several. A file that the system does not give is
-    said to be so. NetError and MemoryError go through.
+    ``wrong`` names the record where there are several; ``alias`` is a path that the reader was
+    given for this one. A file that the system does not give is said to be so. NetError and
+    MemoryError go through.
     """
     try:
         yield
@@ -34,7 +38,8 @@ def reading(
         name = os.fspath(path)
         if isinstance(error, OSError) and error.errno:
             raise NetError(f"{name} can't be read: {reason(error)}") from None
-        raise NetError(f"{name} {wrong}: {reason(error)}", None, hint) from None
+        why = reason(error).replace(alias, name) if alias else reason(error)
+        raise NetError(f"{name} {wrong}: {why}", None, hint) from None
 
 
 @contextmanager

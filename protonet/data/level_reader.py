@@ -42,8 +42,8 @@ class LevelReader:
         try:
             with reading(path, "is a LevelDB that can't be opened"):
                 _link(path, Path(self._folder.name))
-                self._database = plyvel.DB(self._folder.name, paranoid_checks=True)
             with self._whole():
+                self._database = plyvel.DB(self._folder.name, paranoid_checks=True)
                 self._iterator = self._database.raw_iterator(verify_checksums=True)
                 self._iterator.seek_to_first()
                 has_records = self._iterator.valid()
@@ -54,8 +54,10 @@ class LevelReader:
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
+        """LevelDB's errors, which name the folder of links, as those of the database."""
         after = f" after {self._last}" if self._last else ""
-        with reading(self._path, f"is a LevelDB that is damaged{after}"):
+        wrong = f"is a LevelDB that is damaged{after}"
+        with reading(self._path, wrong, alias=self._folder.name):
             yield
 
     def take(self, count: int, wanted: slice = EVERY) -> list[Record]:

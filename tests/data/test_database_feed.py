@@ -224,3 +224,12 @@ def test_datums_parse_as_protobuf_parses_them(packed):
         )
         assert bytes(got.data) == reference.data
         np.testing.assert_array_equal(got.floats, np.array(reference.float_data, np.float32))
+
+
+def test_errors_of_leveldb_name_the_database_and_not_the_folder_of_links(feed_of):
+    manifest = next(Path("raw_leveldb").glob("MANIFEST*"))
+    manifest.rename("raw_leveldb/MANIFEST-000099")
+    refused(feed_of, "raw_leveldb is a LevelDB", source="raw_leveldb", backend="LEVELDB")
+    with pytest.raises(NetError) as caught:
+        feed_of(data_layer("raw_leveldb", backend="LEVELDB"))
+    assert "protonet-leveldb-" not in caught.value.message
