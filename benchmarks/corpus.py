@@ -33,7 +33,8 @@ SHAPES = [
 
 import torch  # noqa: E402
 
-from protonet.api import check_any, lowered, read  # noqa: E402
+from protonet.api import lowered, read  # noqa: E402
+from protonet.checking import check_any  # noqa: E402
 from protonet.diagnostics import NetError, NetWarning  # noqa: E402
 from protonet.runtime.module import instantiate  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402

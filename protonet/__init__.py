@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from protonet.runtime.picture import drawn_by
 
 if TYPE_CHECKING:
-    from protonet.api import check, compile, emit
+    from protonet.api import compile, emit
+    from protonet.checking import check
     from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
     from protonet.drawing import Drawing, draw
@@ -40,7 +41,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("check", "compile", "emit"), "protonet.api"),
+    **dict.fromkeys(("compile", "emit"), "protonet.api"),
+    "check": "protonet.checking",
     "batches": "protonet.data.batches",
     **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
     **dict.fromkeys(("Drawing", "draw"), "protonet.drawing"),

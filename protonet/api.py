@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
 from protonet.graph import Graph, build, verify
-from protonet.graph.meant import meant
 from protonet.graph.notices import notices, notices_of_outputs
 from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
@@ -21,7 +20,7 @@ from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, load
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
-from protonet.selection import PHASES, Selection, Shapes
+from protonet.selection import Selection, Shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,9 +82,9 @@ def graph_of(source: NetSource, selection: Selection) -> Graph:
     attach_files(chosen)
     phase, shapes, allowed = selection.phase, selection.shapes, selection.allow_python
     away = data_elsewhere(loaded, chosen)
-    measure = partial(_shapes_of_data, chosen, phase)
+    measure = partial(shapes_of_data, chosen, phase)
     net = verify(build(chosen, phase, shapes, False, allowed, away, measure))
-    _warn(notices(net))
+    warn(notices(net))
     return net
 
 
@@ -96,12 +95,14 @@ def selected(source: NetSource, selection: Selection) -> Loaded:
     return chosen
 
 
-def _warn(found: Iterable[NetWarning]) -> None:
+def warn(found: Iterable[NetWarning]) -> None:
+    """Give warnings, each with the line that called the library."""
     for notice in found:
         warnings.warn(notice, stacklevel=4)
 
 
-def _shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple[int, ...]]:
+def shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple[int, ...]]:
+    """The shapes that the data of the layer at a place in the file have; none where it is not."""
     from protonet.data import data_shapes
 
     return data_shapes(loaded, phase, index)
@@ -119,7 +120,7 @@ def lowered(source: NetSource, selection: Selection, net: Graph | None = None) -
         if blob not in known:
             hint = did_you_mean(blob, known)
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
-    _warn(notices_of_outputs(net, selection.outputs or ()))
+    warn(notices_of_outputs(net, selection.outputs or ()))
     for transform in () if selection.faithful else DEPLOY:
         net = verify(transform(net))
     return made_of(net, selection.outputs, selection.faithful, _title(source, net))
@@ -216,64 +217,3 @@ def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> Non
             load_file(plugin)
         elif not (isinstance(plugin, type) and REGISTRY.get(getattr(plugin, "type", "")) is plugin):
             raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
-
-
-def check(source: NetSource, phase: str | None = None) -> list[NetError]:
-    """Every problem of a net, in the order of the file; none means it is right.
-
-    Each phase that the file is meant for is looked at, or the one named: a phase without data, a
-    loss or an input of its own is not meant, nor is one whose data layers are of the other. A
-    data layer whose shape only its data would tell is no problem.
-    """
-    try:
-        loaded = load(source, "NetParameter")
-    except NetError as error:
-        return list(error.all)
-    if loaded.errors:
-        return list(loaded.errors)
-    return check_net(loaded, phase)
-
-
-def check_net(loaded: Loaded, phase: str | None = None) -> list[NetError]:
-    """The problems of a net whose text is right."""
-    try:
-        upgraded = upgrade(loaded)
-        raise_all(upgraded.errors)
-        warn_of_ignored(upgraded)
-        asked = Selection.of(phase).phase if phase else None
-    except NetError as error:
-        return list(error.all)
-    nets = {name: select(upgraded, name) for name in PHASES}
-    if not any(len(net.message.layer) or net.errors for net in nets.values()):
-        return [NetError("the net is empty: it has no layer", loaded.sourcemap.span(()))]
-    found: dict[tuple[str, int], NetError] = {}
-    for name in (asked,) if asked else meant(nets):
-        away = frozenset() if asked else data_elsewhere(upgraded, nets[name])
-        for problem in _phase_errors(nets[name], name, away):
-            where = problem.span.start if problem.span else -1
-            found.setdefault((problem.message, where), problem)
-    return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
-
-
-def _phase_errors(selected: Loaded, phase: str, away: frozenset[str]) -> list[NetError]:
-    """The problems of the net of one phase; ``away`` are blobs of another's data layers."""
-    try:
-        raise_all(selected.errors)
-        _warn(notices(build(selected, phase, lenient=True, elsewhere=away)))
-    except NetError as error:
-        return list(error.all)
-    return []
-
-
-def check_any(path: str, phase: str | None = None) -> list[NetError]:
-    """Every problem of the text of a net or a solver, and of a net, in a file."""
-    from protonet.schema.load import load_any
-
-    try:
-        loaded = load_any(path)
-    except NetError as error:
-        return list(error.all)
-    if loaded.errors:
-        return list(loaded.errors)
-    is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
-    return check_net(loaded, phase) if is_net else []

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from protonet.plain import plain
 
 _WIDEST_LINE = 160
+_LONGEST_WORD = 60
+_FOR_ALL = re.compile("_par?a?ms?$")  # what every name of a layer's message ends in
+_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text and the name a person knows it by (a path, or ``<text>``)."""
+    """A text and the name a person knows it by (a path, or ``<text>``).
+
+    ``encoding`` is what its bytes were read as: UTF-8, or Latin-1 for any other, which keeps them.
+    """
 
     name: str
     text: str
+    encoding: str = "utf-8"
     _starts: list[int] = field(default_factory=list, repr=False)
 
     def _line_starts(self) -> list[int]:
@@ -32,11 +39,20 @@ class Source:
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
-    def line(self, number: int) -> str:
-        """The text of one line, without its end."""
+    def length(self, number: int) -> int:
+        """The characters of one line, without its end."""
         starts = self._line_starts()
         end = starts[number] - 1 if number < len(starts) else len(self.text)
-        return self.text[starts[number - 1] : end].rstrip("\r")
+        while end > starts[number - 1] and self.text[end - 1] == "\r":
+            end -= 1
+        return end - starts[number - 1]
+
+    def line(self, number: int, first: int = 0, most: int | None = None) -> str:
+        """The text of one line, without its end; or at most so many characters of it."""
+        length = self.length(number)
+        end = length if most is None else min(length, first + most)
+        start = self._line_starts()[number - 1]
+        return self.text[start + first : start + end]
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,11 @@ class Span:
     def excerpt(self) -> str:
         """The line at fault with carets below it; a very long line is cut around the place."""
         number, column = self.source.position(self.start)
-        text = self.source.line(number)
+        length = self.source.length(number)
+        first = max(0, column - 1 - _WIDEST_LINE // 2) if length > _WIDEST_LINE else 0
+        text = self.source.line(number, first, _WIDEST_LINE)
+        column -= first
         width = max(1, min(self.end - self.start, len(text) - column + 1))
-        if len(text) > _WIDEST_LINE:
-            first = max(0, column - 1 - _WIDEST_LINE // 2)
-            text = text[first : first + _WIDEST_LINE]
-            column -= first
-            width = max(1, min(width, len(text) - column + 1))
         before = "".join("\t" if c == "\t" else " " for c in text[: column - 1])
         shown = "".join(c if c.isprintable() or c == "\t" else "�" for c in text)
         gutter = f"{number:>5} | "
@@ -162,8 +176,63 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint that names the nearest known words, or None where nothing is near."""
+    """A hint that names the nearest known words, or None where nothing is near.
+
+    Near is what a slip of the keys makes of a word, and a known word that says all that this one
+    does and more (kernel: kernel_size). HardSwish is no slip for Swish, but another thing.
+    """
     words = list(known)
-    same = [name for name in words if name.lower() == word.lower()]
-    close = same or get_close_matches(word, words, n=3, cutoff=0.6)
+    close = [name for name in words if name.lower() == word.lower()] or _nearest(word, words)
     return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else None
+
+
+def _nearest(word: str, known: Sequence[str]) -> list[str]:
+    plain, parts = _plain(word), _parts(word)
+    if not parts or len(plain) > _LONGEST_WORD:
+        return []
+    limit = max(1, min(3, len(plain) // 5))
+    near = []
+    for name in known:
+        other = _plain(name)
+        apart = abs(len(plain) - len(other))
+        if apart <= limit and len({*plain} ^ {*other}) <= 2 * limit:
+            distance = _distance(plain, other)
+            if distance <= limit:
+                near.append((distance, name))
+                continue
+        if _says_more(parts, _parts(name)):
+            near.append((limit + apart, name))
+    return [name for _, name in sorted(near, key=lambda pair: pair[0])[:3]]
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in _FOR_ALL.sub("", word.lower()) if c.isalnum())
+
+
+def _parts(word: str) -> list[str]:
+    """The words in a name: kernel and size in kernel_size, Soft and Max in SoftMax."""
+    return [part.lower() for part in _PART.findall(_FOR_ALL.sub("", word))]
+
+
+def _says_more(parts: Sequence[str], known: Sequence[str]) -> bool:
+    """Whether a name has these words in their order, or each of them in short."""
+    rest = iter(known)
+    if all(any(other.startswith(part) for other in rest) for part in parts):
+        return True
+    return len(parts) == len(known) and all(
+        part.startswith(other[:4]) and other.startswith(part[: len(other)])
+        for part, other in zip(parts, known, strict=True)
+    )
+
+
+def _distance(a: str, b: str) -> int:
+    """Letters put in, left out, exchanged for another or for their neighbour, from a to b."""
+    before, row = [0], list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(b, 1):
+            cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

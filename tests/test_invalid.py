@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from protonet.api import check_any
+from protonet.checking import check_any
 
 FOLDER = Path(__file__).parent / "golden" / "invalid"
 MANIFEST = json.loads((FOLDER / "manifest.json").read_text())

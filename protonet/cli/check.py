@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from protonet.api import check_any
+from protonet.checking import check_any
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
 from protonet.graph.meant import lacking
@@ -39,12 +39,15 @@ def command(files: tuple[str, ...], style: str, phase: str | None) -> None:
     """
     found: list[tuple[str, NetError]] = []
     for file in files:
-        problems, note = check_any(file, phase), ""
+        unchecked: list[str] = []
+        problems, note = check_any(file, phase, unchecked), ""
         if not problems:
             problems, note = _more(file, phase)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
             click.echo(plain(f"{file}: fine{note}"))
+            for what in unchecked:
+                click.echo(plain(f"  not checked: {what}"))
     if style == "json":
         click.echo(json.dumps([_row(file, problem) for file, problem in found], indent=2))
     else:

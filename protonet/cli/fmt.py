@@ -28,8 +28,8 @@ def command(files: tuple[str, ...], only_check: bool, in_place: bool) -> None:
     for file in files:
         loaded = load_any(file)
         raise_all(loaded.errors)
-        text = formatted(loaded)
-        differs = text != _on_disk(file)
+        text = formatted(loaded).encode(_encoding(loaded))
+        differs = text != Path(file).read_bytes()
         changed += differs
         if only_check and differs:
             click.echo(plain(f"{file}: would be rewritten"))
@@ -47,5 +47,6 @@ def formatted(loaded: Loaded) -> str:
     return format_text(parse(loaded.source))
 
 
-def _on_disk(file: str) -> str:
-    return Path(file).read_bytes().decode("utf-8", errors="replace")
+def _encoding(loaded: Loaded) -> str:
+    """What the file's bytes were read as, and are written as again."""
+    return loaded.source.encoding if loaded.source else "utf-8"

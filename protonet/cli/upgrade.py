@@ -59,7 +59,7 @@ def _upgraded_text(file: str) -> tuple[Any, Any]:
     raise_all(loaded.errors)
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
         return loaded.message, upgrade_solver(loaded)
-    new = upgrade(loaded)
+    new = upgrade(loaded, keep_inputs=False)
     raise_all(new.errors)
     return loaded.message, new.message
 
@@ -86,7 +86,7 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
         raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
     stored = read_caffemodel(open_content(file))
     old = definition(stored)
-    new = upgrade(load(old)).message
+    new = upgrade(load(old), keep_inputs=False).message
     if output.endswith((".prototxt", ".txt")):
         _write_text(new, output)
         return old, new
@@ -101,20 +101,15 @@ def _old_forms(message: Any) -> Iterator[str]:
         if message.HasField("solver_type"):
             yield "solver_type"
         return
+    from protonet.schema.upgrade_data import moved_fields
+
     for layer in message.layers:
         yield "V0 layers" if layer.HasField("layer") else "V1 layers"
     if len(message.input):
         yield "input fields"
-    for layer in (*message.layer, *message.layers):
-        yield from _moved_fields(layer)
-
-
-def _moved_fields(layer: Any) -> Iterator[str]:
-    """The fields of a layer that have moved since."""
-    for name in ("data_param", "image_data_param", "window_data_param"):
-        for field in ("scale", "mean_file", "crop_size", "mirror"):
-            if layer.HasField(name) and getattr(layer, name).HasField(field):
-                yield f"{name}.{field}"
-    is_norm = layer.DESCRIPTOR.name == "LayerParameter" and layer.type == "BatchNorm"
-    if is_norm and len(layer.param) == 3 and any(p.lr_mult or p.decay_mult for p in layer.param):
-        yield "BatchNorm's param"
+    for layer in message.layers:
+        yield from moved_fields(layer)
+    for layer in message.layer:
+        specs = layer.param if layer.type == "BatchNorm" and len(layer.param) == 3 else ()
+        if any(spec.lr_mult or spec.decay_mult for spec in specs):
+            yield "BatchNorm's param"

@@ -13,7 +13,7 @@ from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
-from protonet.data.image_list import ListedImage, read_list
+from protonet.data.image_list import ListedImage, missing_hint, read_list
 from protonet.data.order import Order, OrderMark
 from protonet.data.random import Mark
 from protonet.data.transform import Draws, Transform
@@ -104,7 +104,8 @@ class ImageFeed(Feed):
     def _broken(self, entry: ListedImage, error: Exception) -> NetError:
         name = self._p.root_folder + entry.name
         what = f"the image {name!r} (line {entry.line} of {self._p.source}) can't be taken: {error}"
-        hint = "root_folder is put before each name as it stands, its last / included"
+        hint = missing_hint(entry.name)
+        hint = hint or "root_folder is put before each name as it stands, its last / included"
         return self.definition.error(
             what, "image_data_param", "source", hint=hint if "no such" in str(error) else None
         )

@@ -12,6 +12,10 @@ from protonet.reading import reading
 
 _LARGEST = 1 << 31
 
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_SEVERAL = re.compile(r"\s[-+]?[\d.]+$")
+_REAL = "an image list has one whole number a line; HDF5Data takes several labels and real ones"
+
 
 class ListedImage(NamedTuple):
     """One line of a list: a file's name, its label, and the line's number from 1."""
@@ -28,7 +32,7 @@ def read_list(path: Path) -> list[ListedImage]:
     Source: ImageDataLayer::DataLayerSetUp, which takes such a label as 0.
     """
     with reading(path):
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     entries = []
     for number, line in enumerate(text.split("\n"), 1):
         name, _, label = line.strip().replace("\t", " ").rpartition(" ")
@@ -47,4 +51,17 @@ def _no_label(path: Path, text: str, number: int) -> NetError:
     source = Source(os.fspath(path), text.encode("utf-8", "replace").decode())
     start = sum(len(line) + 1 for line in source.text.split("\n")[: number - 1])
     span = Span(source, start, start + len(source.line(number)))
+    label = source.line(number).split()[-1]
+    if _NUMBER.fullmatch(label):
+        what = f"the label {label} is no whole number, and an image list takes no other"
+        return NetError(what, span, _REAL)
     return NetError("the line has no whole number as its label", span, "write `FILE LABEL`")
+
+
+def missing_hint(name: str) -> str | None:
+    """What may be wrong with a name in a list that names no file."""
+    if _SEVERAL.search(name):
+        return f"the line has several numbers behind its file, {_REAL}"
+    if "\\" in name:
+        return "the name has backslashes: write / between folders"
+    return None

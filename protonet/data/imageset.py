@@ -14,7 +14,7 @@ from protonet.data.cores import available_cores
 from protonet.data.datum import datum_of, planes
 from protonet.data.image_decode import decode, encode
 from protonet.data.image_files import Size, content, resized, suffix
-from protonet.data.image_list import ListedImage
+from protonet.data.image_list import ListedImage, missing_hint
 from protonet.data.ordered import in_order
 from protonet.data.random import Random
 from protonet.data.writing import KeyedRecord
@@ -79,7 +79,9 @@ class ImageSet:
         except ValueError as error:
             name = os.fspath(self.root / entry.name)
             what = f"the image {name} (line {entry.line} of the list) can't be taken: {error}"
-            return key, NetError(what, None, "--skip-broken leaves such images out"), (), entry
+            hint = missing_hint(entry.name) if "no such" in str(error) else None
+            hint = hint or "--skip-broken leaves such images out"
+            return key, NetError(what, None, hint), (), entry
         return key, record.SerializeToString(), shape, entry
 
     def _datum(self, entry: ListedImage) -> tuple[Any, tuple[int, ...]]:

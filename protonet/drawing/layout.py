@@ -14,6 +14,8 @@ from protonet.drawing.place import places
 
 Point = tuple[float, float]
 _BETWEEN = 22.0  # pixels between neighbours of one rank
+# Ranks passed by the links of a net, beyond which its longest ones go straight over what is there.
+_PASSED, _PASSED_BY_ONE = 20_000, 20
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,13 @@ class _Layers:
         self.chains: list[list[int]] = []
         self.bends: dict[tuple[int, int], float] = {}
         self.dummies: dict[tuple[int, float, int], int] = {}
+        self.joined: set[tuple[int, int]] = set()
         for node, row in enumerate(ranks):
             self.rows[row].append(node)
+        longest = _longest(links, ranks)
         for link in links:
-            self.chains.append(self.chain(link))
+            over = ranks[link.head] - ranks[link.tail] > longest
+            self.chains.append([] if over else self.chain(link))
 
     def chain(self, link: Link) -> list[int]:
         """The dummies of a link; links of one value share them as far as they go."""
@@ -124,7 +129,8 @@ class _Layers:
 
     def join(self, upper: int, lower: int) -> None:
         """Make two nodes of neighbouring ranks neighbours."""
-        if upper not in self.above[lower]:
+        if (upper, lower) not in self.joined:
+            self.joined.add((upper, lower))
             self.above[lower].append(upper)
             self.below[upper].append(lower)
 
@@ -146,7 +152,19 @@ class _Layers:
             row += 1
             points += [(xs[node], tops[row]), (xs[node], bottoms[row])]
         stop = end_x + link.head_port
-        return [*points, (stop, tops[row + 1]), (stop, end_y - self.heights[link.head] / 2)]
+        last = tops[self.ranks[link.head]]
+        return [*points, (stop, last), (stop, end_y - self.heights[link.head] / 2)]
+
+
+def _longest(links: Sequence[Link], ranks: list[int]) -> int:
+    """The ranks that a link may pass for all links together to pass no more than can be drawn."""
+    left = max(_PASSED, _PASSED_BY_ONE * len(ranks))
+    spans = sorted(ranks[link.head] - ranks[link.tail] for link in links)
+    for span in spans:
+        left -= span
+        if left < 0:
+            return span - 1
+    return spans[-1] if spans else 0
 
 
 def _bands(

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protonet.api import check, graph_of
+from protonet.api import graph_of
+from protonet.checking import check
 from protonet.diagnostics import NetError, Source
 from protonet.drawing.compose import Style
 from protonet.drawing.emitted import emitted, has_torch

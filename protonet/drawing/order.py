@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 
 _SWEEPS = 12
 _MANY = 3000  # nodes, beyond which a few sweeps must do
@@ -53,12 +53,17 @@ def _transpose(rows: list[list[int]], above: Neighbours, below: Neighbours) -> N
             left, right = row[i], row[i + 1]
             gained = 0
             for side in (above, below):
-                a = [places[n] for n in side[left]]
-                b = [places[n] for n in side[right]]
-                gained += sum((x > y) - (x < y) for x in a for y in b)
+                gained += _gained(side[left], side[right], places)
             if gained > 0:
                 row[i], row[i + 1] = right, left
                 places[left], places[right] = i + 1, i
+
+
+def _gained(left: list[int], right: list[int], places: dict[int, int]) -> int:
+    """The crossings of the links of two neighbours, less those when they have changed places."""
+    b = sorted(places[n] for n in right)
+    ends = (places[n] for n in left)
+    return sum(bisect_left(b, end) - (len(b) - bisect_right(b, end)) for end in ends)
 
 
 def crossings(rows: list[list[int]], below: Neighbours) -> int:

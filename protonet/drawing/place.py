@@ -58,7 +58,9 @@ class _Springs:
         bends: Bends,
     ) -> None:
         self.xs, self.widths, self.between = xs, widths, between
-        self.above, self.below, self.real, self.bends = above, below, real, bends
+        self.real, self.bends = real, bends
+        self.over = [sum(n < real for n in side) for side in above]
+        self.under = [sum(n < real for n in side) for side in below]
         self.up = [self.pulls(node, above[node], upper=True) for node in range(len(widths))]
         self.down = [self.pulls(node, below[node], upper=False) for node in range(len(widths))]
 
@@ -78,9 +80,7 @@ class _Springs:
             return _STRAIGHT
         if high >= self.real or low >= self.real:
             return _PLAIN
-        only = sum(n < self.real for n in self.above[low]) == 1
-        alone = sum(n < self.real for n in self.below[high]) == 1
-        return _MAIN if only and alone else _PLAIN
+        return _MAIN if self.over[low] == self.under[high] == 1 else _PLAIN
 
     def settle(self, row: list[int], *, up: bool) -> None:
         """Move the nodes of one row to where their neighbours on one side draw them."""

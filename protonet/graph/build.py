@@ -7,6 +7,7 @@ from typing import Any
 
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
+from protonet.graph.ends import data_shapes, limit
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
 from protonet.graph.params import node_params
@@ -15,9 +16,12 @@ from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
 from protonet.layers.base import flaw
 from protonet.layers.python import layer_class
 from protonet.program.names import Names
-from protonet.schema.forks import refused
+from protonet.schema.forks import plugin_hint, refused
 from protonet.schema.load import Loaded
 from protonet.shape import Shape
+
+# Of so many errors, names that are near are looked for among all blobs; the rest follow from one.
+_HINTED = 20
 
 
 def build(
@@ -70,6 +74,7 @@ class _GraphBuilder:
         self.broken: set[str] = set()
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
+        self.names = Names()  # of the blobs so far
         self.graph = Graph(self.message.name, phase)
         self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
@@ -84,8 +89,9 @@ class _GraphBuilder:
             except NetError as error:
                 self.errors.append(error)
                 self.broken.update(message.top)
-            except ShapeUnknown:
+            except ShapeUnknown as error:
                 self.broken.update(message.top)
+                self.graph.unchecked.append(f"{message.name!r} ({message.type}): {error.message}")
         self.check_memory()
         for node in self.graph.nodes:
             self.check_weights(node)
@@ -102,6 +108,7 @@ class _GraphBuilder:
         self.check_forks(node, message)
         if any(b in self.broken and b not in self.graph.blobs for b in message.bottom):
             self.broken.update(message.top)
+            self.graph.below_unchecked += 1
             return
         node.inputs = tuple(self.bottom(node, b, i) for i, b in enumerate(message.bottom))
         tops = self.infer(node, message)
@@ -115,14 +122,14 @@ class _GraphBuilder:
             return message
         own = type(message)()
         own.CopyFrom(message)
-        own.top.append(Names({*self.graph.blobs, *message.bottom}).free(message.name or "loss"))
+        own.top.append(self.names.free(message.name or "loss"))
         return own
 
     def make_layer(self, message: Any, path: tuple[str | int, ...]) -> Layer:
         cls = layer_class(message)
         if cls is None:
             known = sorted(REGISTRY)
-            hint = did_you_mean(message.type, known) or "`protonet layers` lists the known types"
+            hint = did_you_mean(message.type, known) or plugin_hint(message.type)
             what = f"layer {message.name!r} has the unknown type {message.type!r}"
             raise NetError(what, self.map.span((*path, "type")), hint)
         return cls(message, self.graph.phase)
@@ -133,7 +140,7 @@ class _GraphBuilder:
             given = len(getattr(message, field))
             if given < fewest or (most is not None and given > most):
                 span = self.map.span((*node.path, field, max(most or 0, 0))) if given else node.span
-                raise self.error(node, f"{_limit(fewest, most, field)}, not {given}", span)
+                raise self.error(node, f"{limit(fewest, most, field)}, not {given}", span)
         down = len(message.propagate_down)
         if down and down != len(message.bottom):
             what = f"propagate_down is given {down} times for {len(message.bottom)} bottoms"
@@ -152,7 +159,8 @@ class _GraphBuilder:
             raise ShapeUnknown("its data layer is of another phase")
         if value is None:
             span = self.map.span((*node.path, "bottom", index))
-            hint = did_you_mean(blob, self.graph.blobs) or "a layer above must have it as its top"
+            known = self.graph.blobs if len(self.errors) < _HINTED else ()
+            hint = did_you_mean(blob, known) or "a layer above must have it as its top"
             if blob in self.elsewhere:
                 hint = "the data layer that makes it is of another phase or stage"
             raise self.error(node, f"the bottom {blob!r} is not the top of any layer", span, hint)
@@ -165,7 +173,7 @@ class _GraphBuilder:
         self.check_code(node, message)
         try:
             if node.layer.is_data and any(top in self.shapes for top in message.top):
-                tops = self.data_shapes(node, message)
+                tops = data_shapes(node.layer, self.shapes)
             else:
                 tops = self.infer_tops(node, message, shapes)
             node.blobs = node.layer.blobs(shapes)
@@ -200,30 +208,21 @@ class _GraphBuilder:
         hint = "pass --allow-python (allow_python=True) if you trust it"
         raise self.error(node, f"{what}{message.python_param.module!r}", None, hint)
 
-    def data_shapes(self, node: Node, message: Any) -> tuple[Shape, ...]:
-        """The shapes given by the caller; a label that is not named follows the batch."""
-        given = {top: self.shapes[top] for top in message.top if top in self.shapes}
-        batch = next(iter(given.values()))[:1]
-        try:
-            inferred: dict[str, Shape] = dict(zip(message.top, node.layer.infer(), strict=True))
-        except LayerError:
-            inferred = dict.fromkeys(message.top, batch)
-        if message.top[0] in given:
-            inferred = {top: batch + shape[1:] for top, shape in inferred.items()}
-        return tuple(given.get(top, inferred[top]) for top in message.top)
-
     def connect(self, node: Node, message: Any, tops: tuple[Shape, ...]) -> None:
-        outputs = []
+        outputs, before = [], set()
+        bottoms = [*message.bottom, *[None] * len(message.top)]
         for index, (top, shape) in enumerate(zip(message.top, tops, strict=True)):
-            in_place = index < len(message.bottom) and message.bottom[index] == top
-            if top in message.top[:index] or (top in self.graph.blobs and not in_place):
+            in_place = bottoms[index] == top
+            if top in before or (top in self.graph.blobs and not in_place):
                 raise self.taken(node, top, index)
+            before.add(top)
             if in_place:
                 self.check_in_place(node, top, index)
             outputs.append(Value(top, shape, node))
         node.outputs = tuple(outputs)
         for value in outputs:
             self.graph.blobs[value.blob] = value
+            self.names.add(value.blob)
             self.available[value.blob] = value
         if node.layer.is_data:
             self.graph.inputs.extend(outputs)
@@ -283,8 +282,8 @@ class _GraphBuilder:
             self.errors.append(self.error(node, f"{what} one memory in Caffe", span, hint))
 
     def check_shapes_used(self) -> None:
+        tops = dict.fromkeys(value.blob for value in self.graph.inputs)
         for name in self.shapes:
-            tops = [value.blob for value in self.graph.inputs]
             if name not in tops and not self.errors:
                 hint = did_you_mean(name, tops) or f"the inputs are {', '.join(tops)}"
                 self.errors.append(NetError(f"a shape is given for {name!r}, no input", None, hint))
@@ -294,11 +293,3 @@ class _GraphBuilder:
     ) -> NetError:
         text = f"layer {node.name!r} ({node.type}): {message}"
         return NetError(text, span or node.span, hint)
-
-
-def _limit(fewest: int, most: int | None, field: str) -> str:
-    if most == fewest:
-        return f"it takes exactly {fewest} {field}{'' if fewest == 1 else 's'}"
-    if most is None:
-        return f"it takes at least {fewest} {field}{'' if fewest == 1 else 's'}"
-    return f"it takes {fewest} to {most} {field}s"

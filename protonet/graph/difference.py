@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from typing import Any
 
 from protonet.graph.cost import NetCost, costs
-from protonet.graph.graph import Graph, Node
+from protonet.graph.graph import Graph, Node, Value
 from protonet.layers.base import show
 from protonet.program import single
 
+# Pairs of layers up to which their best alignment is looked for, which takes the square of them.
+_ALIGNED = 250_000
 # What places a layer rather than says what it does, or is told in another way.
 _SKIPPED = frozenset(
     ("name", "type", "bottom", "top", "phase", "include", "exclude", "blobs", "loss_weight")
@@ -53,6 +56,8 @@ def differences(before: Graph, after: Graph) -> list[Change]:
         )
         if a != b
     ]
+    nodes = (*before.nodes, *after.nodes)
+    port = {value: index for node in nodes for index, value in enumerate(node.outputs)}
     for node in before.nodes:
         other = pairs.get(node)
         if other is None:
@@ -60,7 +65,7 @@ def differences(before: Graph, after: Graph) -> list[Change]:
             continue
         if other.name != node.name:
             found.append(Change("renamed", node.name, "name", node.name, other.name))
-        found += _changes(node, other, pairs)
+        found += _changes(node, other, pairs, port)
         if sizes[node] != sizes[other]:
             counts = f"{sizes[node]:,}", f"{sizes[other]:,}"
             found.append(Change("changed", node.name, "parameters", *counts))
@@ -76,26 +81,58 @@ def _paired(before: Sequence[Node], after: Sequence[Node]) -> dict[Node, Node]:
     taken = set(pairs.values())
     left = [node for node in before if node not in pairs]
     right = [node for node in after if node not in taken]
-    forms = [_form(node) for node in left], [_form(node) for node in right]
-    matcher = SequenceMatcher(None, forms[0], forms[1], autojunk=False)
-    for start, other, size in matcher.get_matching_blocks():
-        pairs.update(zip(left[start : start + size], right[other : other + size], strict=True))
+    _pair_by_form(left, right, pairs)
     _pair_by_name(before, after, pairs, typed=False)
     return pairs
+
+
+def _pair_by_form(left: Sequence[Node], right: Sequence[Node], pairs: dict[Node, Node]) -> None:
+    """Pair what does the same, in the same order: what both begin and end with, then the rest.
+
+    Of a rest too long for the best alignment, each takes the next of its form.
+    """
+    a, b = [_form(node) for node in left], [_form(node) for node in right]
+    start = _common(a, b)
+    end = _common(a[start:][::-1], b[start:][::-1])
+    pairs.update(zip(left[:start], right[:start], strict=True))
+    pairs.update(zip(left[len(a) - end :], right[len(b) - end :], strict=True))
+    inner, outer = a[start : len(a) - end], b[start : len(b) - end]
+    if len(inner) * len(outer) > _ALIGNED:
+        blocks = _next_of_form(inner, outer)
+    else:
+        blocks = SequenceMatcher(None, inner, outer, autojunk=False).get_matching_blocks()
+    for i, j, size in blocks:
+        i, j = i + start, j + start  # noqa: PLW2901 (places in the whole)
+        pairs.update(zip(left[i : i + size], right[j : j + size], strict=True))
+
+
+def _common(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """How many of the first elements are the same."""
+    return next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+
+
+def _next_of_form(a: Sequence[Any], b: Sequence[Any]) -> list[Match]:
+    waiting: dict[Any, deque[int]] = {}
+    for j, form in enumerate(b):
+        waiting.setdefault(form, deque()).append(j)
+    places = ((i, waiting.get(form)) for i, form in enumerate(a))
+    return [Match(i, queue.popleft(), 1) for i, queue in places if queue]
 
 
 def _pair_by_name(
     before: Sequence[Node], after: Sequence[Node], pairs: dict[Node, Node], *, typed: bool
 ) -> None:
     taken = set(pairs.values())
-    waiting: dict[tuple[str, str], list[Node]] = {}
+    waiting: dict[tuple[str, str], deque[Node]] = {}
     for node in after:
         if node not in taken:
-            waiting.setdefault((node.name, node.type if typed else ""), []).append(node)
+            waiting.setdefault((node.name, node.type if typed else ""), deque()).append(node)
     for node in before:
         same = waiting.get((node.name, node.type if typed else ""))
         if node not in pairs and same:
-            pairs[node] = same.pop(0)
+            pairs[node] = same.popleft()
 
 
 def _form(node: Node) -> tuple[str, ...]:
@@ -109,8 +146,10 @@ def _shapes(node: Node) -> tuple[str, ...]:
     return tuple(show(value.shape) for value in node.outputs)
 
 
-def _changes(node: Node, other: Node, pairs: Mapping[Node, Node]) -> Iterator[Change]:
-    """How a layer differs from its counterpart."""
+def _changes(
+    node: Node, other: Node, pairs: Mapping[Node, Node], port: Mapping[Value, int]
+) -> Iterator[Change]:
+    """How a layer differs from its counterpart; ``port`` is a value's place among the tops."""
     for what, old, new in (
         ("type", node.type, other.type),
         ("output", ", ".join(_shapes(node)), ", ".join(_shapes(other))),
@@ -119,8 +158,8 @@ def _changes(node: Node, other: Node, pairs: Mapping[Node, Node]) -> Iterator[Ch
     ):
         if old != new:
             yield Change("changed", node.name, what, old, new)
-    reads = [(pairs.get(v.producer), _port(v)) for v in node.inputs]
-    if reads != [(v.producer, _port(v)) for v in other.inputs]:
+    reads = [(pairs.get(v.producer), port[v]) for v in node.inputs]
+    if reads != [(v.producer, port[v]) for v in other.inputs]:
         yield Change("changed", node.name, "reads", _sources(node), _sources(other))
     old_fields, new_fields = _fields(node.layer.message), _fields(other.layer.message)
     for name in dict.fromkeys([*old_fields, *new_fields]):
@@ -128,10 +167,6 @@ def _changes(node: Node, other: Node, pairs: Mapping[Node, Node]) -> Iterator[Ch
         values = [side.get(name, (default, ""))[0] for side in (old_fields, new_fields)]
         if values[0] != values[1]:
             yield Change("changed", node.name, name, *values)
-
-
-def _port(value: Any) -> int:
-    return int(value.producer.outputs.index(value))
 
 
 def _numbers(values: Sequence[float]) -> str:

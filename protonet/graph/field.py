@@ -54,7 +54,8 @@ def _states(node: Node, states: dict[Value, _State]) -> list[_State]:
     before = [states.get(value) for value in node.inputs]
     reach = node.layer.reach(tuple(value.shape for value in node.inputs))
     if reach is None:
-        return [_without_window(node, value, before) for value in node.outputs]
+        seen, sizes = _union(before), {value.shape[2:] for value in node.inputs}
+        return [_without_window(node, value, seen, sizes) for value in node.outputs]
     if len(before) == len(node.outputs):
         return [_through(state, reach) for state in before]
     return [_through(before[0], reach)] * len(node.outputs)
@@ -67,10 +68,8 @@ def _pixel(shape: Shape) -> _State:
     return ReceptiveField((1,) * axes, (Fraction(1),) * axes, (0,) * axes)
 
 
-def _without_window(node: Node, value: Value, before: list[_State]) -> _State:
+def _without_window(node: Node, value: Value, seen: _State, sizes: set[Shape]) -> _State:
     """Element by element where the size stays; a vector out of an image has seen all of it."""
-    seen = _union(before)
-    sizes = [v.shape[2:] for v in node.inputs]
     if node.layer.is_alias() or not isinstance(seen, ReceptiveField) or value.shape[2:] in sizes:
         return seen
     return _whole(seen) if len(value.shape) <= 2 else _Unknown()

@@ -94,6 +94,8 @@ class Node:
 class Graph:
     """A net of one phase. ``blobs`` maps a blob's name to its last value.
 
+    ``unchecked`` are layers that a lenient build has passed over, each with the reason, and
+    ``below_unchecked`` is how many read what those make.
     ``definition`` is its NetParameter as Caffe would save it, without blobs.
     """
 
@@ -105,6 +107,8 @@ class Graph:
     blobs: dict[str, Value] = field(default_factory=dict)
     force_backward: bool = False
     definition: Any = None
+    unchecked: list[str] = field(default_factory=list)
+    below_unchecked: int = 0
 
     def __repr__(self) -> str:
         return f"<Graph {self.name!r} {self.phase}, {len(self.nodes)} layers>"

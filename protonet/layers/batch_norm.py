@@ -70,6 +70,8 @@ class BatchNormLayer(Layer):
         if len(x) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
         self.check_batch(x)
+        if not self.p.eps >= 0:
+            raise LayerError(f"eps must not be negative, it is {single(self.p.eps)}", "eps")
         pairs = zip(self.message.param, self.blobs(bottoms), strict=False)
         for index, (spec, blob) in enumerate(pairs):
             # NVIDIA's fork sets these to 0 itself.

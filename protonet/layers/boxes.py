@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from protonet.layers.base import LayerError
 from protonet.program import torch
 
 CODES = {1: "corner", 2: "center_size", 3: "corner_size"}
@@ -189,24 +186,3 @@ def anchor_boxes(
             x, y = (width * scale - 1) / 2, (height * scale - 1) / 2
             boxes.append((center - x, center - y, center + x, center + y))
     return boxes
-
-
-def options(p: Any, *names: str) -> dict[str, Any]:
-    """The values of a Python layer's param_str, a dict as YAML or Python writes it.
-
-    LayerError where it is none, or has a name that is not of these.
-    """
-    text = p.param_str.strip()
-    body = text if text.startswith("{") else "{" + ",".join(text.splitlines()) + "}"
-    try:
-        given = ast.literal_eval(body)
-    except (ValueError, SyntaxError):
-        given = None
-    if not isinstance(given, dict):
-        hint = f"write it as \"'{names[0]}': 16\""
-        raise LayerError(f"{text!r} holds no names with values", "param_str", hint=hint)
-    for name in given:
-        if name not in names:
-            what = f"it has no option {name!r}, it takes {' and '.join(names)}"
-            raise LayerError(what, "param_str")
-    return given

@@ -65,7 +65,7 @@ class InfogainLoss(Layer):
             hint = f"state source, or give a third bottom of 1x1x{classes}x{classes}"
             raise LayerError("it has no matrix", hint=hint)
         if not len(self.message.blobs):
-            raise ShapeUnknown(f"the file {self.p.source!r} is not read", "source")
+            raise ShapeUnknown(f"the file {self.p.source!r} is not there", "source")
         given = len(self.values())
         if given != classes**2:
             what = f"{classes} classes take a matrix of {classes**2} elements, the file has {given}"

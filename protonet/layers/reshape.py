@@ -79,4 +79,5 @@ class Reshape(Layer):
         kept = [x.shape[i] for i in range(start)]
         dims = [x.shape[start + i] if n == 0 else n for i, n in enumerate(self.p.shape.dim)]
         after = [x.shape[i] for i in range(end, len(b.bottoms[0]))]
-        return x.reshape(*kept, *dims, *after)
+        axes = [*kept, *dims, *after]
+        return x.reshape(*axes) if axes else x.reshape(())

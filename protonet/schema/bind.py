@@ -6,14 +6,19 @@ import re
 from functools import cache, lru_cache
 from typing import Any
 
-from google.protobuf import text_encoding, text_format
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor as Kind
 
 from protonet.diagnostics import NetError, did_you_mean
-from protonet.schema.pool import is_repeated, message
+from protonet.schema.forks import plugin_hint
+from protonet.schema.pool import is_repeated, is_required, message
 from protonet.text.tree import Block, Field, Scalar, Tree
 
-_UNICODE = re.compile(r"(?<!\\)((?:\\\\)*)\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
+_ESCAPE = re.compile(
+    rb"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL
+)
+_ESCAPES = dict(zip(b"abfnrtv\\'\"", b"\a\b\f\n\r\t\v\\'\"", strict=True))
+_RADIX = (b"x", b"u", b"U")
 _SIGNED = {Kind.TYPE_INT32: False, Kind.TYPE_INT64: True}
 _UNSIGNED = {Kind.TYPE_UINT32: False, Kind.TYPE_UINT64: True}
 _KINDS = {
@@ -42,6 +47,12 @@ def _fields(descriptor: Any) -> dict[str, tuple[Any, bool, bool]]:
         field.name: (field, is_repeated(field), field.message_type is not None)
         for field in descriptor.fields
     }
+
+
+@cache
+def _required(descriptor: Any) -> tuple[str, ...]:
+    """The fields without which Caffe does not read a message."""
+    return tuple(field.name for field in descriptor.fields if is_required(field))
 
 
 class _Binder:
@@ -115,18 +126,32 @@ class _Binder:
             self.fail(f"{field.name!r} takes {_wanted(field)}, not a block of fields", block)
             return
         if repeated:
-            self.items(getattr(target, field.name).add(), block.items)
+            self.complete(getattr(target, field.name).add(), block, field.name)
             return
         if target.HasField(field.name):
             self.fail(f"{field.name!r} is given twice", block, "put its fields into one block")
             return
         inner = getattr(target, field.name)
         inner.SetInParent()
-        self.items(inner, block.items)
+        self.complete(inner, block, field.name)
+
+    def complete(self, target: Any, block: Block, name: str) -> None:
+        """The fields of a block, of which none that is required may be missing."""
+        self.items(target, block.items)
+        for missing in _required(target.DESCRIPTOR):
+            if not target.HasField(missing):
+                stated = any(item.name == missing for item in block.items)
+                if not stated:  # else it is wrong, and told as such
+                    hint = f"Caffe reads no {name} without it"
+                    self.fail(f"{name!r} lacks the required field {missing!r}", block, hint)
 
     def unknown(self, target: Any, item: Field | Block) -> None:
         descriptor = target.DESCRIPTOR
         hint = did_you_mean(item.name, _fields(descriptor))
+        if hint is None and descriptor.name == "LayerParameter":
+            hint = plugin_hint(target.type)
+        elif hint is None:
+            hint = f"no Caffe that protonet knows has it in {descriptor.name}"
         self.fail(f"{descriptor.name} has no field {item.name!r}", item, hint)
 
     def wrong(self, field: Any, scalar: Scalar, item: Field) -> None:
@@ -180,9 +205,22 @@ def _value(field: Any, parts: tuple[str, ...]) -> Any:
 
 
 def _unescaped(text: str) -> bytes:
-    """The bytes of a string; runtimes before 5 do not know \\u and \\U, so these go first."""
-    if "\\" not in text:
-        return text.encode()
-    plain = _UNICODE.sub(lambda m: m[1] + chr(int(m[2][1:], 16)), text)
-    data: bytes = text_encoding.CUnescape(plain)
-    return data
+    """The bytes of a string. ValueError where an escape is none; one without meaning stays.
+
+    In one pass, where the runtime's own CUnescape takes the square of a run of backslashes.
+    """
+    data = text.encode()
+    return _ESCAPE.sub(_escape, data) if b"\\" in data else data
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    """One escape: a letter's, or the number of a byte or of a character."""
+    word: bytes = found[1]
+    if len(word) == 1 and word[0] in _ESCAPES:
+        return bytes((_ESCAPES[word[0]],))
+    if word[:1] in _RADIX and len(word) > 1:
+        number = int(word[1:], 16)
+        return bytes((number,)) if word[:1] == b"x" else chr(number).encode()
+    if word[:1] in _RADIX or word == b"N":
+        raise ValueError("an escape without its number")
+    return bytes((int(word, 8),)) if word.isdigit() and word < b"8" else found[0]

@@ -10,8 +10,10 @@ from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
 
 
-def attach_files(loaded: Loaded) -> None:
+def attach_files(loaded: Loaded, lenient: bool = False) -> None:
     """Read the matrix of each InfogainLoss that has none as a bottom into the layer's blobs.
+
+    With ``lenient`` a file that is not there is passed over.
 
     A path is taken from the working directory, as Caffe takes it, else from the definition's own.
     NetError where it can't be read. Source: InfogainLossLayer::LayerSetUp.
@@ -19,6 +21,8 @@ def attach_files(loaded: Loaded) -> None:
     for index, layer in enumerate(loaded.message.layer):
         source = layer.infogain_loss_param.source
         if layer.type != "InfogainLoss" or not source or len(layer.bottom) > 2:
+            continue
+        if lenient and not Path(found(source, loaded.folder)).exists():
             continue
         try:
             blob = _matrix(Path(found(source, loaded.folder)))

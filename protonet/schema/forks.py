@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,7 @@ IGNORED = {
         *_QUANTISED,
     ),
     "InnerProductParameter": _QUANTISED,
+    "LSTMParameter": ("paramq", "scale_in", "scale_out", "a_min", "a_max"),
     "LRNParameter": ("unit_test_mode", "unit_test_fuse_kernel"),
     "DropoutParameter": ("random_seed",),
     "AccuracyParameter": ("min_is_better",),
@@ -103,6 +105,13 @@ REFUSED = {
     "ParameterParameter": {"blob_filler": "a filler is not supported"},
     "MemoryDataParameter": dict.fromkeys(("transpose", "dim"), "this layout is not supported"),
 }
+
+
+def plugin_hint(layer_type: str) -> str:
+    """The way to a layer that neither Caffe nor a fork that protonet knows has."""
+    name = layer_type if re.fullmatch(r"[A-Z][A-Za-z0-9]*", layer_type) else "MyLayer"
+    write = f"`protonet layers --new {name}` writes its plugin, --plugin takes it"
+    return f"no Caffe that protonet knows has it; for a fork's layer {write}"
 
 
 def ignored(net: Any) -> Counter[str]:

@@ -10,9 +10,9 @@ from typing import Any
 from protonet.diagnostics import NetError, Source, Span
 from protonet.reading import reading
 from protonet.schema.bind import bind
+from protonet.schema.mistaken import parsed
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import SourceMap
-from protonet.text.parse import parse
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 _NETS = ("net", "train_net")
@@ -37,14 +37,14 @@ def load(source: str | os.PathLike[str] | Any, kind: str = "NetParameter") -> Lo
     """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""
     if hasattr(source, "DESCRIPTOR"):
         return _from_message(source, kind)
-    tree = parse(open_source(source))
+    tree = parsed(open_source(source))
     _refuse_other(tree, kind)
     return _bound(tree, kind)
 
 
 def load_any(path: str | os.PathLike[str]) -> Loaded:
     """Bind a file that holds a net or a solver."""
-    tree = parse(open_source(path))
+    tree = parsed(open_source(path))
     return _bound(tree, _kind(tree))
 
 
@@ -95,11 +95,20 @@ def open_source(source: str | os.PathLike[str]) -> Source:
         raise NetError(what)
     with reading(source, "can't be read", None):
         data = Path(source).read_bytes()
+    return _decoded(os.fspath(source), data)
+
+
+def _decoded(name: str, data: bytes) -> Source:
+    """A file's text; bytes of another encoding than UTF-8 stand for themselves, as in Caffe."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        where = Span(Source(name, ""), 0, 0)
+        raise NetError("this file is in UTF-16, which Caffe can't read", where, "save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
+        return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        text = data.decode("latin-1") if b"\0" not in data else data.decode("utf-8", "replace")
-    return Source(os.fspath(source), text)
+        if b"\0" in data:
+            return Source(name, data.decode("utf-8", "replace"))
+        return Source(name, data.decode("latin-1"), "latin-1")
 
 
 def is_text(source: str) -> bool:
@@ -119,6 +128,9 @@ def _from_message(source: Any, kind: str) -> Loaded:
     name = source.DESCRIPTOR.name
     if name != kind:
         raise NetError(f"the message is a {name}, not a {kind}")
+    missing = source.FindInitializationErrors()
+    if missing:
+        raise NetError(f"the message lacks the required field {missing[0]}")
     own = message(kind)
     own.ParseFromString(source.SerializeToString())
     return Loaded(own, SourceMap(None))

@@ -88,3 +88,9 @@ def is_repeated(field: Any) -> bool:
     """Whether a field descriptor is repeated, in every protobuf runtime from 4.25."""
     repeated = getattr(field, "is_repeated", None)
     return bool(field.label == field.LABEL_REPEATED if repeated is None else repeated)
+
+
+def is_required(field: Any) -> bool:
+    """Whether a field descriptor is required, in every protobuf runtime from 4.25."""
+    required = getattr(field, "is_required", None)
+    return bool(field.label == field.LABEL_REQUIRED if required is None else required)

@@ -21,7 +21,7 @@ class SourceMap:
     def __init__(self, tree: Tree | None, moves: Mapping[Path, Path] | None = None) -> None:
         self.tree = tree
         self.moves = dict(moves or {})
-        self._roots: dict[str, list[TreePlace]] = {}
+        self._known: dict[int, dict[str, list[TreePlace]]] = {}
 
     def span(self, path: Path) -> Span | None:
         """The place of a field, or of the nearest message around it; None without a text."""
@@ -38,7 +38,9 @@ class SourceMap:
 
     def moved(self, moves: Mapping[Path, Path]) -> SourceMap:
         """The map of a message whose parts stand elsewhere: {new prefix: old prefix}."""
-        return SourceMap(self.tree, {new: self._original(old) for new, old in moves.items()})
+        new = SourceMap(self.tree, {new: self._original(old) for new, old in moves.items()})
+        new._known = self._known  # one tree, whose blocks are known to both
+        return new
 
     def _original(self, path: Path) -> Path:
         for length in range(len(path), 0, -1):
@@ -54,38 +56,33 @@ class SourceMap:
     def _walk(self, path: Path) -> tuple[TreePlace | None, bool]:
         """The node that a path reaches, and whether it reaches all the way."""
         assert self.tree is not None
-        items, node, at = self.tree.items, None, 0
+        node: TreePlace | None = None
+        at = 0
         while at < len(path):
-            name = str(path[at])
-            index = path[at + 1] if at + 1 < len(path) and isinstance(path[at + 1], int) else 0
-            found = _nth(items, name, int(index)) if at else self._root(name, int(index))
+            numbered = at + 1 < len(path) and isinstance(path[at + 1], int)
+            found = self._nth(node, str(path[at]), int(path[at + 1]) if numbered else 0)
             if found is None:
                 return node, False
             node = found
-            at += 2 if at + 1 < len(path) and isinstance(path[at + 1], int) else 1
-            items = node.items if isinstance(node, Block) else []
+            at += 2 if numbered else 1
         return node, node is not None
 
-    def _root(self, name: str, index: int) -> TreePlace | None:
-        """A node at the top of the text, where a net may have thousands of layers."""
-        assert self.tree is not None
-        if not self._roots:
-            for item in self.tree.items:
-                self._roots.setdefault(item.name, []).extend(_places(item))
-        found = self._roots.get(name, [])
+    def _nth(self, node: TreePlace | None, name: str, index: int) -> TreePlace | None:
+        """A part of a block, or of the whole text; a net may have thousands of one name."""
+        found = self._parts(node).get(name, [])
         return found[index] if index < len(found) else None
+
+    def _parts(self, node: TreePlace | None) -> dict[str, list[TreePlace]]:
+        assert self.tree is not None
+        if node is not None and not isinstance(node, Block):
+            return {}
+        parts = self._known.get(id(node))
+        if parts is None:
+            parts = self._known[id(node)] = {}
+            for item in self.tree.items if node is None else node.items:
+                parts.setdefault(item.name, []).extend(_places(item))
+        return parts
 
 
 def _places(item: Field | Block) -> Sequence[TreePlace]:
     return item.values if isinstance(item, Field) and item.is_list else (item,)
-
-
-def _nth(items: list[Field | Block], name: str, index: int) -> TreePlace | None:
-    for item in items:
-        if item.name != name:
-            continue
-        values = _places(item)
-        if index < len(values):
-            return values[index]
-        index -= len(values)
-    return None

@@ -2,178 +2,197 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from protonet.diagnostics import NetError, raise_all
+from protonet.diagnostics import IgnoredFields, NetError
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
-from protonet.schema.upgrade_v0 import upgrade_v0_layer
+from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
+from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
 from protonet.schema.upgrade_v1 import upgrade_v1_layer
 
-_DATA_PARAMS = {
-    "Data": "data_param",
-    "ImageData": "image_data_param",
-    "WindowData": "window_data_param",
-}
-_TRANSFORMS = ("scale", "crop_size", "mirror")
+# What of a net has a place beside layers of the first form. Source: UpgradeV0Net.
+_V0_NET = ("name", "layers", "input", "input_dim", "force_backward")
 
 
-def upgrade(loaded: Loaded) -> Loaded:
+def upgrade(loaded: Loaded, keep_inputs: bool = True) -> Loaded:
     """A net as Caffe 1.0 writes it: V0 and V1 layers, legacy inputs, data and BatchNorm fields.
 
-    Raises NetError where a definition mixes the forms. Source: UpgradeNetAsNeeded.
+    An input without a shape stays, as an Input layer that can be given one, with ``keep_inputs``;
+    Caffe's tool drops it. What has no meaning is dropped as Caffe drops it, and named in an
+    IgnoredFields warning. Raises NetError where a definition mixes the forms. Source:
+    UpgradeNetAsNeeded.
     """
     if loaded.message.DESCRIPTOR.name != "NetParameter":
         return loaded
-    _refuse_mixture(loaded)
-    net = message("NetParameter")
-    moves: dict[Path, Path] = {}
-    net.CopyFrom(loaded.message)
-    del net.layers[:], net.layer[:]
-    _add_inputs(loaded, net, moves)
-    _add_layers(loaded, net, moves)
-    for layer in net.layer:
-        _upgrade_transform(layer)
-        _upgrade_batch_norm(layer)
-    _pass_statistics_size(net)
-    return replace(loaded, message=net, sourcemap=loaded.sourcemap.moved(moves))
+    return _Upgrade(loaded, keep_inputs).run()
 
 
-def _refuse_mixture(loaded: Loaded) -> None:
-    if len(loaded.message.layer) and len(loaded.message.layers):
-        raise NetError(
-            "the definition has both 'layer' and 'layers'",
-            loaded.sourcemap.span(("layers", 0)),
-            "'layers' is the old form of 'layer'; write all of them in one form",
-        )
+class _Upgrade:
+    """The net so far, where its parts stood, and what was dropped."""
 
+    def __init__(self, loaded: Loaded, keep_inputs: bool) -> None:
+        self.loaded, self.keep_inputs = loaded, keep_inputs
+        self.net: Any = message("NetParameter")
+        self.moves: dict[Path, Path] = {}
+        self.dropped: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
 
-def _add_inputs(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
-    """``input`` with ``input_shape`` or ``input_dim`` as one Input layer. UpgradeNetInput."""
-    names = list(net.input)
-    if not names:
-        return
-    shapes = [list(shape.dim) for shape in net.input_shape]
-    field = "input_shape"
-    if not shapes and len(net.input_dim):
-        field = "input_dim"
-        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
-    if shapes and (len(shapes) != len(names) or (field == "input_dim" and len(net.input_dim) % 4)):
-        given = f"{len(net.input_dim)} numbers" if field == "input_dim" else f"{len(shapes)}"
-        wanted = f"{4 * len(names)}" if field == "input_dim" else f"{len(names)}"
-        what = f"the net has {len(names)} inputs, but {field} is given {given}; it takes {wanted}"
-        raise NetError(what, loaded.sourcemap.span(("input", 0)))
-    del net.input[:], net.input_shape[:], net.input_dim[:]
-    # An input without a shape beside a layer that makes it: UpgradeNetInput passes over it.
-    layers = (*loaded.message.layer, *loaded.message.layers)
-    made = {top for layer in layers for top in layer.top}
-    kept = [index for index, name in enumerate(names) if shapes or name not in made]
-    if not kept:
-        return
-    layer = net.layer.add(name="input", type="Input", top=[names[index] for index in kept])
-    for shape in shapes:
-        layer.input_param.shape.add(dim=shape)
-    for place, index in enumerate(kept):
-        moves[("layer", 0, "top", place)] = ("input", index)
-    moves[("layer", 0)] = ("input", kept[0])
+    def run(self) -> Loaded:
+        source, net = self.loaded.message, self.net
+        self.refuse_mixture()
+        net.CopyFrom(source)
+        del net.layers[:], net.layer[:]
+        if any(layer.HasField("layer") for layer in source.layers):
+            self.clear_net()
+        old = self.v1_layers()
+        upgrade_transforms([layer for _, layer, _ in old])
+        self.add_inputs()
+        self.add_layers(old)
+        _upgrade_batch_norm(net)
+        _pass_statistics_size(net)
+        self.warn()
+        return replace(self.loaded, message=net, sourcemap=self.loaded.sourcemap.moved(self.moves))
 
+    def refuse_mixture(self) -> None:
+        source = self.loaded.message
+        if len(source.layer) and len(source.layers):
+            what = "the definition has both 'layer' and 'layers'"
+            self.fail(what, ("layers", 0), "'layers' is the old form of 'layer'")
+        first = [layer.HasField("layer") for layer in source.layers]
+        if any(first) and not all(first):
+            what = "the definition has 'layers' with and without a 'layer' inside"
+            self.fail(what, ("layers", first.index(False)), "the first is the older form")
 
-def _add_layers(loaded: Loaded, net: Any, moves: dict[Path, Path]) -> None:
-    source, first = loaded.message, len(net.layer)
-    for index, layer in enumerate(source.layer):
-        net.layer.add().CopyFrom(layer)
-        moves[("layer", first + index)] = ("layer", index)
-    errors = []
-    for index, layer in enumerate(source.layers):
-        path: Path = ("layers", index)
+    def fail(self, what: str, path: Path, hint: str | None = None) -> None:
+        more = "; write all of them in one form" if hint else ""
+        hint = f"{hint}{more}" if hint else None
+        raise NetError(what, self.loaded.sourcemap.span(path), hint)
+
+    def clear_net(self) -> None:
+        """Leave out what the first form of a net has not. Source: UpgradeV0Net."""
+        for field, _ in self.net.ListFields():
+            if field.name not in _V0_NET:
+                self.net.ClearField(field.name)
+                self.dropped[field.name] += 1
+
+    def v1_layers(self) -> list[tuple[int, Any, bool]]:
+        """The old layers in V1's form: their places in the file, and whether they were V0's."""
+        source = self.loaded.message
+        if not any(layer.HasField("layer") for layer in source.layers):
+            return [(index, _copied(layer), False) for index, layer in enumerate(source.layers)]
+        found = []
         try:
-            old, extra = upgrade_v0_layer(layer) if layer.HasField("layer") else (layer, {})
-            if old is None:
-                _merge_padding(source, index)
-                continue
-            number = len(net.layer)
-            new, moved = upgrade_v1_layer(old)
+            for index, layer in pad_readers(source.layers, source.input).items():
+                drop = self.dropper(layer)
+                try:
+                    found.append((index, upgrade_v0_layer(layer, drop), True))
+                except Misplaced as error:
+                    raise Misplaced(str(error), index, *error.field) from None
+        except Misplaced as error:
+            self.fail(str(error), ("layers", *error.field))
+        return found
+
+    def dropper(self, layer: Any) -> Any:
+        kind = layer.layer.type or "no type"
+        return lambda name: self.dropped.update([f"{name} of {kind}"])
+
+    def add_inputs(self) -> None:
+        """``input`` with ``input_shape`` or ``input_dim`` as one Input layer. UpgradeNetInput."""
+        net = self.net
+        names = list(net.input)
+        if not names:
+            return
+        shapes = self.input_shapes(names)
+        del net.input[:], net.input_shape[:], net.input_dim[:]
+        # An input without a shape beside a layer that makes it: UpgradeNetInput passes over it.
+        layers = (*self.loaded.message.layer, *self.loaded.message.layers)
+        made = {top for layer in layers for top in layer.top}
+        kept = [i for i, name in enumerate(names) if shapes or name not in made]
+        if not shapes and not self.keep_inputs:
+            self.dropped["input"] += len(names)
+            return
+        if not kept:
+            return
+        layer = net.layer.add(name="input", type="Input", top=[names[index] for index in kept])
+        for shape in shapes:
+            layer.input_param.shape.add().CopyFrom(shape)
+        for place, index in enumerate(kept):
+            self.moves[("layer", 0, "top", place)] = ("input", index)
+        self.moves[("layer", 0)] = ("input", kept[0])
+
+    def input_shapes(self, names: list[str]) -> list[Any]:
+        """A BlobShape for every input; none where no shape is stated. More are left over."""
+        net = self.net
+        shapes: list[Any] = [_copied_shape(shape.dim) for shape in net.input_shape]
+        field, wanted, given = "input_shape", len(names), len(shapes)
+        if not shapes and len(net.input_dim):
+            field, wanted, given = "input_dim", 4 * len(names), len(net.input_dim)
+            fours = (net.input_dim[i : i + 4] for i in range(0, given, 4))
+            shapes = [_copied_shape(four) for four in fours]
+        if shapes and given < wanted:
+            takes = f"{field} is given {given} times; it takes {wanted}"
+            self.fail(f"the net has {len(names)} inputs, but {takes}", ("input", 0))
+        self.dropped[field] += max(0, given - wanted)
+        return shapes[: len(names)]
+
+    def add_layers(self, old: list[tuple[int, Any, bool]]) -> None:
+        net, first = self.net, len(self.net.layer)
+        for index, layer in enumerate(self.loaded.message.layer):
+            net.layer.add().CopyFrom(layer)
+            self.moves[("layer", first + index)] = ("layer", index)
+            self.unread.update(unread_transforms(layer))
+        for number, (index, layer, is_v0) in enumerate(old, first):
+            try:
+                new, moved = upgrade_v1_layer(layer)
+            except ValueError as error:
+                self.fail(str(error), ("layers", index))
             net.layer.add().CopyFrom(new)
-        except ValueError as error:
-            errors.append(NetError(str(error), loaded.sourcemap.span(path)))
-            continue
-        moves[("layer", number)] = (*path, "layer") if extra else path
-        moves.update({("layer", number, *new): (*path, *old) for new, old in moved.items()})
-    raise_all(errors)
-    padded = _padded(source)
-    _check_padding(loaded, padded)
-    _apply_padding(padded, net)
+            path: Path = ("layers", index)
+            self.moves[("layer", number)] = (*path, "layer") if is_v0 else path
+            for field in ("bottom", "top") if is_v0 else ():
+                self.moves[("layer", number, field)] = (*path, field)
+            self.moves.update({("layer", number, *n): (*path, *o) for n, o in moved.items()})
+
+    def warn(self) -> None:
+        """Name what was dropped, in one warning, and what nobody reads in another."""
+        where = f"{self.loaded.source.name}: " if self.loaded.source else ""
+        for found, what in (
+            (self.dropped, "dropped, since it means nothing there to Caffe"),
+            (self.unread, "ignored, as Caffe reads it in transform_param only"),
+        ):
+            named = [f"{name} ({n} times)" if n > 1 else name for name, n in (+found).items()]
+            if named:
+                text = f"{where}{what}: {', '.join(named)}"
+                warnings.warn(text, IgnoredFields, stacklevel=4)
 
 
-def _merge_padding(source: Any, index: int) -> None:
-    """A V0 padding layer leaves no layer; _apply_padding gives its pad to who reads it."""
-    if len(source.layers[index].bottom) != 1 or len(source.layers[index].top) != 1:
-        raise ValueError("a padding layer takes one bottom and one top")
+def _copied_shape(dims: Any) -> Any:
+    made = message("BlobShape")
+    made.dim.extend(dims)
+    return made
 
 
-def _padded(source: Any) -> dict[str, tuple[str, int]]:
-    """The tops of V0 padding layers: the blob that each pads, and how far."""
-    return {
-        layer.top[0]: (layer.bottom[0], layer.layer.pad)
-        for layer in source.layers
-        if layer.HasField("layer") and layer.layer.type == "padding"
-    }
+def _copied(layer: Any) -> Any:
+    own = message("V1LayerParameter")
+    own.CopyFrom(layer)
+    return own
 
 
-def _check_padding(loaded: Loaded, padded: dict[str, tuple[str, int]]) -> None:
-    """NetError where another layer than a convolution or pooling, of one bottom, reads padding."""
-    for index, layer in enumerate(loaded.message.layers):
-        takes = layer.layer.type in ("conv", "pool") and len(layer.bottom) == 1
-        for number, bottom in enumerate(layer.bottom):
-            if bottom in padded and not takes:
-                what = f"layer {(layer.layer.name or layer.name)!r} reads the padding {bottom!r}"
-                where = loaded.sourcemap.span(("layers", index, "bottom", number))
-                hint = "only a conv or a pool layer with one bottom can"
-                raise NetError(what, where, hint)
-
-
-def _apply_padding(padded: dict[str, tuple[str, int]], net: Any) -> None:
-    """Give the pad of V0 padding layers to the convolution or pooling that reads it.
-
-    Source: UpgradeV0PaddingLayers.
-    """
-    for layer in net.layer:
-        for index, bottom in enumerate(layer.bottom):
-            if bottom in padded:
-                blob, pad = padded[bottom]
-                layer.bottom[index] = blob
-                if layer.type == "Convolution":
-                    layer.convolution_param.pad[:] = [pad]
-                elif layer.type == "Pooling":
-                    layer.pooling_param.pad = pad
-
-
-def _upgrade_transform(layer: Any) -> None:
-    """Move scale, mean_file, crop_size and mirror to transform_param.
-
-    Source: UpgradeNetDataTransformation.
-    """
-    name = _DATA_PARAMS.get(layer.type)
-    if name is None:
-        return
-    old = getattr(layer, name)
-    for field in (*_TRANSFORMS, "mean_file"):
-        if old.HasField(field):
-            setattr(layer.transform_param, field, getattr(old, field))
-            old.ClearField(field)
-
-
-def _upgrade_batch_norm(layer: Any) -> None:
+def _upgrade_batch_norm(net: Any) -> None:
     """Clear three ParamSpecs of a BatchNorm, from when its statistics had them.
 
     Source: UpgradeNetBatchNorm.
     """
-    if layer.type == "BatchNorm" and len(layer.param) == 3:
-        for spec in layer.param:
-            spec.lr_mult = 0.0
-            spec.decay_mult = 0.0
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            for spec in layer.param:
+                spec.lr_mult = 0.0
+                spec.decay_mult = 0.0
 
 
 def _pass_statistics_size(net: Any) -> None:

@@ -77,7 +77,7 @@ class _Writer:
     def comment(self) -> str:
         start, end = self.comments[self.next]
         self.next += 1
-        return self.text[start:end].rstrip()
+        return self.text[start:end].rstrip(" \t\r\f\v")
 
     def has_comment(self, end: int) -> bool:
         return self.next < len(self.comments) and self.comments[self.next][0] < end

@@ -12,40 +12,35 @@ from threading import Lock
 from typing import Any
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedInput
 
-from protonet.diagnostics import NetError, Source, Span
+from protonet.diagnostics import Source
+from protonet.text.explain import DEEPEST, explained, nesting, refuse_binary
 from protonet.text.tree import Block, Field, Scalar, Tree
 
-_DEEPEST = 100
 _ONE_AT_A_TIME = Lock()
-_BRACKETS = re.compile(r"#[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[{}<>]")
 _FIELD = re.compile(
-    r"([A-Za-z_]\w*)\s*:\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;,#}>]+)"
+    r"([A-Za-z_]\w*)\s*:\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;,#}>]+)",
+    re.ASCII,
 )
-_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
 def parse(source: Source) -> Tree:
     """Parse a text in protobuf's text format. NetError at the first place that is no such text."""
     text = source.text
-    found = _UNPRINTABLE.search(text)
-    if found and found.start() not in _comment_offsets(text):
-        where = Span(source, found.start(), found.start() + 1)
-        hint = "is it a .caffemodel, or another binary file?"
-        raise NetError("this is no text: it holds bytes that no prototxt has", where, hint)
+    refuse_binary(source)
     parser, comments = _parser()
     with _ONE_AT_A_TIME, _no_collection():
         comments.clear()
         try:
             items: Any = parser.parse(text)
         except _Unmatched:
-            raise _nesting(source) from None
+            raise nesting(source) from None
         except UnexpectedInput as error:
-            raise _explained(source, error) from None
+            raise explained(source, error) from None
         tree = Tree(source, items, list(comments))
-    if _is_deeper(items, _DEEPEST):
-        raise _nesting(source)
+    if _is_deeper(items, DEEPEST):
+        raise nesting(source)
     return tree
 
 
@@ -73,15 +68,6 @@ def _is_deeper(items: list[Any], levels: int) -> bool:
         if inner and (levels == 0 or any(_is_deeper(b.items, levels - 1) for b in inner)):
             return True
     return False
-
-
-def _comment_offsets(text: str) -> range | set[int]:
-    """Offsets inside comments, where any byte may stand."""
-    offsets: set[int] = set()
-    for found in _BRACKETS.finditer(text):
-        if found.group()[0] in "#\"'":
-            offsets.update(range(found.start(), found.end()))
-    return offsets
 
 
 @cache
@@ -199,87 +185,3 @@ def _fields(run: str, offset: int, start: int = 0) -> list[Field]:
         scalar = Scalar((value,), offset + begin, offset + end)
         fields.append(Field(name, (scalar,), False, offset + found.start(), offset + end))
     return fields
-
-
-def _nesting(source: Source) -> NetError:
-    """The first bracket that another kind closes, or that is deeper than protobuf allows."""
-    opened: list[re.Match[str]] = []
-    for found in _BRACKETS.finditer(source.text):
-        bracket = found.group()
-        if bracket in "{<":
-            opened.append(found)
-            if len(opened) > _DEEPEST:
-                where = Span(source, *found.span())
-                return NetError(f"blocks are nested deeper than {_DEEPEST}", where)
-        elif bracket in "}>":
-            start = opened.pop()
-            if start.group() + bracket not in ("{}", "<>"):
-                where = Span(source, *found.span())
-                line = source.position(start.start())[0]
-                what = f"{bracket!r} closes the {start.group()!r} of line {line}"
-                return NetError(what, where, "use brackets of one kind")
-    raise AssertionError("the brackets are in order")
-
-
-def _explained(source: Source, error: UnexpectedInput) -> NetError:
-    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
-        return _unexpected(source, error.token)
-    if isinstance(error, UnexpectedCharacters):
-        return _odd_character(source, error.pos_in_stream or 0)
-    assert isinstance(error, UnexpectedEOF | UnexpectedToken)
-    return _ended(source)
-
-
-def _ended(source: Source) -> NetError:
-    """The text ends too early: name the block that was left open."""
-    opened: list[re.Match[str]] = []
-    for found in _BRACKETS.finditer(source.text):
-        if found.group() in "{<":
-            opened.append(found)
-        elif found.group() in "}>" and opened:
-            opened.pop()
-    if not opened:
-        end = len(source.text.rstrip())
-        return NetError("the text ends where a value should stand", Span(source, end - 1, end))
-    brace = opened[-1]
-    header = re.search(r"[A-Za-z_]\w*\s*:?\s*$", source.text[: brace.start()])
-    start = header.start() if header else brace.start()
-    name = header.group().rstrip(": \t\r\n") if header else "block"
-    what = f"the {name!r} block is never closed"
-    return NetError(what, Span(source, start, brace.end()), "a '}' is missing")
-
-
-def _unexpected(source: Source, token: Token) -> NetError:
-    assert token.start_pos is not None
-    assert token.end_pos is not None
-    word = token.splitlines()[0].rstrip()
-    where = Span(source, token.start_pos, token.start_pos + len(word))
-    word = word if len(word) <= 40 else f"{word[:40]}..."
-    if token.type == "CLOSE":
-        return NetError(f"{str(word)!r} closes nothing that is open", where, "take it out")
-    before = re.search(r"[A-Za-z_]\w*\s*\Z", source.text[: token.start_pos])
-    if before and token.type in ("BARE", "STRING"):
-        name = before.group().strip()
-        start = Span(source, before.start(), token.end_pos)
-        hint = f"write {name}: {word}"
-        return NetError(f"a ':' is missing between {name!r} and its value", start, hint)
-    if token.type in ("BARE", "STRING"):
-        after = re.match(r"\s*(\S)", source.text[token.end_pos :])
-        if token.type == "BARE" and after and after.group(1) not in "{<}>":
-            hint = f"write {word}: and its value"
-            return NetError(f"a ':' is missing after {str(word)!r}", where, hint)
-        return NetError(f"a field should stand here, not {str(word)!r}", where, "name: value")
-    return NetError(f"{str(word)!r} should not stand here", where)
-
-
-def _odd_character(source: Source, start: int) -> NetError:
-    character = source.text[start]
-    where = Span(source, start, start + 1)
-    if character in "\"'":
-        line_end = source.text.find("\n", start)
-        end = len(source.text) if line_end < 0 else line_end
-        return NetError("the string is not closed on its line", Span(source, start, end))
-    if character == "[":
-        what = "extension and Any names in brackets are no part of Caffe's files"
-        return NetError(what, where)
-    return NetError(f"the character {character!r} should not stand here", where)

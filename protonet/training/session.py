@@ -100,13 +100,16 @@ def opened(
     **options: Any,
 ) -> Iterator[Run]:
     """A run that stands before its first iteration: ``loop.step`` does one, ``solve`` all."""
-    asks_cpu = made.solver.HasField("solver_mode") and made.solver.solver_mode == _CPU
+    stated = made.solver.HasField("solver_mode")  # its default is GPU, which asks for nothing
+    asks_cpu = stated and made.solver.solver_mode == _CPU
     kind = device_kind(device, asks_cpu=asks_cpu)
     if kind == "cpu":
         keep_memory()
     # torchrun passes on a Ctrl-C that each process has from the terminal already.
     with Signals(effects, echo=_ECHO if is_joined() else 0.0) as signals, joined(kind) as group:
         writes = _log(log, board, group)
+        if kind == "cpu" and device == "auto" and stated and not asks_cpu:
+            writes.said("solver_mode is GPU, but torch sees no GPU here: the CPU trains")
         try:
             with ExitStack() as stack:
                 with told_once():

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from protonet.training.lists import Rates, add_scaled, laid_out_as, local_ratio, scale
 from protonet.training.reading import Reading
-
-Rates = float | list[float]
 
 
 class CaffeOptimizer(torch.optim.Optimizer):
@@ -111,8 +110,8 @@ class CaffeOptimizer(torch.optim.Optimizer):
         norm = torch.stack(torch._foreach_norm(every)).norm()
         self._norm = Reading(norm)
         if norm.device.type == "cuda":  # which does not wait to be asked whether to scale
-            scale = (self.clip_gradients / norm).clamp(max=1.0).nan_to_num(nan=1.0)
-            torch._foreach_mul_(every, scale)
+            factor = (self.clip_gradients / norm).clamp(max=1.0).nan_to_num(nan=1.0)
+            torch._foreach_mul_(every, factor)
         elif self.clipped is not None:
             torch._foreach_mul_(every, self.clipped[1])
 
@@ -122,43 +121,13 @@ class CaffeOptimizer(torch.optim.Optimizer):
         if not mult or not (group["larc"] or group["local_lr_auto"]):
             return float(lr * mult)
         norms = [torch.stack(torch._foreach_norm(x)).tolist() for x in (group["params"], grads)]
-        rates = [_ratio(group, w, g) for w, g in zip(*norms, strict=True)]
+        rates = [local_ratio(group, w, g) for w, g in zip(*norms, strict=True)]
         if group["larc"] and group["larc_policy"] == "clip":
             return [min(lr, rate) for rate in rates]
         return [lr * rate for rate in rates]
 
     def _history(self, group: dict[str, Any], name: str) -> list[Tensor]:
         return [self.state[parameter][name] for parameter in group["params"]]
-
-
-def _laid_out_as(weight: Tensor, values: Tensor) -> Tensor:
-    """The values in the strides of their weight: one trip through memory takes all side by side.
-
-    A net that went to channels-last has other strides than what was made for it before.
-    """
-    return values if values.stride() == weight.stride() else torch.empty_like(weight).copy_(values)
-
-
-def _ratio(group: dict[str, Any], weight: float, grad: float) -> float:
-    if not (weight > 0 and grad > 0):
-        return 1.0
-    if group["larc"]:
-        return float(group["larc_eta"] * weight / grad)
-    return float(group["local_gw_ratio"] * weight / (grad + group["weight_decay"] * weight))
-
-
-def _add_scaled(to: list[Tensor], values: list[Tensor], rate: Rates) -> None:
-    if isinstance(rate, list):
-        torch._foreach_add_(to, torch._foreach_mul(values, rate))
-    else:
-        torch._foreach_add_(to, values, alpha=rate)
-
-
-def _scale(values: list[Tensor], rate: Rates) -> None:
-    if isinstance(rate, list):
-        torch._foreach_mul_(values, rate)
-    else:
-        torch._foreach_mul_(values, rate)
 
 
 class SGD(CaffeOptimizer):
@@ -175,10 +144,10 @@ class SGD(CaffeOptimizer):
         weights, rate = group["params"], float(group["lr"] * group["lr_mult"])
         for weight in weights:
             state = self.state[weight]
-            state["history"] = _laid_out_as(weight, state["history"])
+            state["history"] = laid_out_as(weight, state["history"])
         torch._fused_sgd_(
             weights,
-            [torch.zeros_like(p) if p.grad is None else _laid_out_as(p, p.grad) for p in weights],
+            [torch.zeros_like(p) if p.grad is None else laid_out_as(p, p.grad) for p in weights],
             self._history(group, "history"),
             weight_decay=group["weight_decay"] * group["decay_mult"],
             momentum=group["momentum"],
@@ -199,7 +168,7 @@ class SGD(CaffeOptimizer):
     def update(self, group: dict[str, Any], rate: Rates, grads: list[Tensor]) -> list[Tensor]:
         history = self._history(group, "history")
         torch._foreach_mul_(history, group["momentum"])
-        _add_scaled(history, grads, rate)
+        add_scaled(history, grads, rate)
         return history
 
 
@@ -248,7 +217,7 @@ def _divided(
     roots = torch._foreach_sqrt(squares)
     torch._foreach_add_(roots, group["delta"])
     updates = list(torch._foreach_div(grads, roots))
-    _scale(updates, rate)
+    scale(updates, rate)
     return updates
 
 
@@ -275,7 +244,7 @@ class AdaDelta(CaffeOptimizer):
         torch._foreach_mul_(ratios, grads)
         torch._foreach_mul_(steps, momentum)
         torch._foreach_addcmul_(steps, ratios, ratios, value=1 - momentum)
-        _scale(ratios, rate)
+        scale(ratios, rate)
         return ratios
 
 

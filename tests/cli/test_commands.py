@@ -221,8 +221,10 @@ def test_interrupted(tmp_path):
     # Whoever starts the tests in the background has them ignore Ctrl-C, and so would the command.
     heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **heeding) as running:
-        time.sleep(1.5)
-        running.send_signal(signal.SIGINT)
+        with pipe.open("w"):  # opens when the command reads
+            time.sleep(0.1)
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.1)
         try:
             _, stderr = running.communicate(timeout=30)
         finally:

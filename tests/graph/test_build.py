@@ -11,7 +11,8 @@ import torch
 
 import protonet
 from protonet import NetError, NetErrors
-from protonet.api import check, graph, read
+from protonet.api import graph, read
+from protonet.checking import check
 from protonet.diagnostics import SameNames
 from protonet.graph.meant import lacking
 

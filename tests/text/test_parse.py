@@ -121,7 +121,7 @@ def test_refused_as_google_refuses_it(text):
     ("text", "line", "column", "words"),
     [
         ("name: 'a'\nlayer {\n  name 'b'\n}", 3, 3, "':' is missing"),
-        ("layer {\n  name: 'a", 2, 9, "string is not closed"),
+        ("layer {\n  name: 'a", 2, 9, "the string 'a of 'name' is not closed"),
         ("name: 'a'\nlayer {\n  top: 'a'\n", 2, 1, "'layer' block is never closed"),
         ("layer {\n  name: 'a'\n}\n}", 4, 1, "closes nothing"),
         ("layer {\n  top: 'a'\n>", 3, 1, "'>' closes the '{' of line 1"),

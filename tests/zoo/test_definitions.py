@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from protonet.api import check_any, graph, read
+from protonet.api import graph, read
+from protonet.checking import check_any
 from protonet.graph.cost import costs
 from protonet.zoo.catalogue import ENTRIES, TEXTS, figures, files, folder
 from protonet.zoo.entry import net_text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, options, shifted_anchors
+from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
+from protonet.layers.param_str import NUMBER, SIZES, WHOLE, options
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -51,18 +54,16 @@ class AnchorTarget(Layer):
         height, width = scores[2:]
         return (1, 1, anchors * height, width), *((1, 4 * anchors, height, width),) * 3
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """The values of param_str."""
-        given = options(self.p, "feat_stride", "scales", "allowed_border")
+        given = options(self.p, feat_stride=WHOLE, scales=SIZES, allowed_border=NUMBER)
         if "feat_stride" not in given:
             raise LayerError("param_str states no 'feat_stride'", "param_str")
         return given
 
     def anchors(self) -> list[tuple[float, ...]]:
         """The anchors around the first place."""
-        scales = self.options().get("scales", (8, 16, 32))
-        assert isinstance(scales, list | tuple)
-        return anchor_boxes(scales)
+        return anchor_boxes(self.options().get("scales", (8, 16, 32)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, box_deltas, shifted_anchors, thin_out):

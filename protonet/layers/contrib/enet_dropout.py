@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.boxes import options
+from protonet.layers.param_str import SCALAR, options
 from protonet.program import Builder, Expr, nn
 
 
@@ -37,9 +37,13 @@ class EnetDropout(Layer):
         ),
     )
 
+    def options(self) -> dict[str, str | float]:
+        """The values of param_str."""
+        return options(self.p, phase=SCALAR, p=SCALAR)
+
     def share(self) -> float:
         """The share that is zeroed, p."""
-        given = options(self.p, "phase", "p").get("p")
+        given = self.options().get("p")
         try:
             share = float(str(given))
         except ValueError:
@@ -58,6 +62,6 @@ class EnetDropout(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         share = self.share()
-        if options(self.p, "phase", "p").get("phase") == "TRAIN":
+        if self.options().get("phase") == "TRAIN":
             return b.module(nn.Dropout2d, share)(x)
         return x * (1 / (1 - share))

@@ -13,8 +13,9 @@ class PriorBox(Layer):
     """Lay boxes of several sizes and aspect ratios around each place of a feature map.
 
     A map (n, c, h, w) and the image (n, c', h', w'), to (1, 2, h * w * boxes * 4): the corners in
-    units of the image, and their variances. Sizes count as whole pixels, as SSD has them.
-    Source: SSD's PriorBoxLayer.
+    units of the image, and their variances. Sizes count as whole pixels, as SSD has them. With
+    fixed_size and density a box stands not once but on a grid around each place, cut at the image.
+    Source: SSD's PriorBoxLayer; the dense boxes are those of FaceBoxes' forks.
     """
 
     param = "prior_box_param"
@@ -35,7 +36,10 @@ class PriorBox(Layer):
             if len(x) != 4:
                 what = f"it takes 4 axes (n, c, h, w), not {len(x)}"
                 raise LayerError(what, "bottom", index)
-        self.check_sizes()
+        if any(map(self.has, ("fixed_size", "fixed_ratio", "density"))):
+            self.check_density()
+        else:
+            self.check_sizes()
         self.check_step()
         if len(self.p.variance) not in (0, 1, 4):
             what = f"variance is given once or 4 times, not {len(self.p.variance)}"
@@ -43,7 +47,8 @@ class PriorBox(Layer):
         if any(v <= 0 for v in self.p.variance):
             raise LayerError("variance must be positive", "variance")
         height, width = bottoms[0][2:]
-        return ((1, 2, height * width * len(self.sizes()) * 4),)
+        boxes = len(self.dense_sizes() if self.p.fixed_size else self.sizes())
+        return ((1, 2, height * width * boxes * 4),)
 
     def check_sizes(self) -> None:
         """LayerError where the sizes are not positive, or do not go in pairs."""
@@ -61,10 +66,36 @@ class PriorBox(Layer):
             if high <= low:
                 what = f"max_size {number(high)} must be greater than min_size {number(low)}"
                 raise LayerError(what, "max_size", index)
-        for index, ratio in enumerate(self.p.aspect_ratio):
-            if ratio <= 0:
-                what = f"aspect_ratio must be positive, not {number(ratio)}"
-                raise LayerError(what, "aspect_ratio", index)
+        self.check_each("aspect_ratio")
+
+    def check_each(self, field: str, least: float = 0) -> None:
+        """LayerError at a number that is not positive, or below the least."""
+        for index, value in enumerate(getattr(self.p, field)):
+            if value <= 0 or value < least:
+                wanted = f"at least {least}" if least else "positive"
+                raise LayerError(f"{field} must be {wanted}, not {number(value)}", field, index)
+
+    def check_density(self) -> None:
+        """LayerError where dense boxes are stated in part, or in a way the forks do not count."""
+        for field in ("min_size", "max_size"):
+            if self.has(field):
+                raise LayerError(f"it takes {field} or fixed_size, not both", field)
+        sizes, densities, ratios = self.p.fixed_size, self.p.density, self.p.fixed_ratio
+        if not sizes:
+            stated = "density" if densities else "fixed_ratio"
+            raise LayerError(f"{stated} is given without fixed_size", stated)
+        if len(densities) != len(sizes):
+            what = f"{len(sizes)} fixed_size take as many density, not {len(densities)}"
+            raise LayerError(what, "density" if densities else "fixed_size")
+        self.check_each("fixed_size", 1)
+        self.check_each("density", 1)
+        self.check_each("fixed_ratio")
+        self.check_each("aspect_ratio")
+        if ratios and len(self.p.aspect_ratio):
+            raise LayerError("it takes fixed_ratio or aspect_ratio, not both", "fixed_ratio")
+        if len(ratios) > 1:
+            what = f"it takes one fixed_ratio, not {len(ratios)}, whose boxes no fork counts right"
+            raise LayerError(what, "fixed_ratio", 1)
 
     def check_step(self) -> None:
         """LayerError where sizes or steps are stated for one axis, or in both ways."""
@@ -100,6 +131,21 @@ class PriorBox(Layer):
             boxes += [(size * root, size / root) for root in roots]
         return [(number(width), number(height)) for width, height in boxes]
 
+    def dense_sizes(self) -> list[tuple[float, float, float, float]]:
+        """(width, height) of the boxes around one place, and how far right and below it each is."""
+        boxes: list[tuple[float, float, float, float]] = []
+        for fixed, density in zip(map(single, self.p.fixed_size), self.p.density, strict=True):
+            places = range(int(density))
+            step = int(fixed / int(density))
+            start = step / 2 - int(fixed) // 2
+            for ratio in map(single, self.p.fixed_ratio) if self.p.fixed_ratio else self.ratios():
+                root = math.sqrt(ratio)
+                plain = ratio == 1 and not self.p.fixed_ratio
+                size = (int(fixed),) * 2 if plain else (fixed * root, fixed / root)
+                around = [(start + i * step, start + j * step) for j in places for i in places]
+                boxes += [(number(size[0]), number(size[1]), *place) for place in around]
+        return boxes
+
     def pair(self, whole: str, high: str, wide: str) -> tuple[float, float] | None:
         """A field for both axes, or one for each, as (height, width); None where not stated."""
         if self.has(whole):
@@ -110,15 +156,18 @@ class PriorBox(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         variance = [single(v) for v in self.p.variance] or [0.1]
+        dense = self.dense_sizes() if self.p.fixed_size else []
+        shifts = {"shifts": [box[2:] for box in dense]} if dense else {}
         return b.call(
             prior_boxes,
             *bottoms,
-            self.sizes(),
+            [box[:2] for box in dense] or self.sizes(),
             variance * (4 // len(variance)),
             image_size=self.pair("img_size", "img_h", "img_w"),
             step=self.pair("step", "step_h", "step_w"),
             offset=single(self.p.offset),
             clip=self.p.clip,
+            **shifts,
         )
 
 
@@ -131,8 +180,12 @@ def prior_boxes(
     step: tuple[float, float] | None = None,
     offset: float = 0.5,
     clip: bool = False,
+    shifts: list[tuple[float, float]] | None = None,
 ) -> torch.Tensor:
-    """Boxes of these sizes, (width, height), around each place of a map: (1, 2, n)."""
+    """Boxes of these sizes, (width, height), around each place of a map: (1, 2, n).
+
+    With ``shifts``, (right, down), they stand beside the place, and are cut at the image.
+    """
     height, width = x.shape[2:]
     high, wide = image_size or image.shape[2:]
     down, right = step or (high / height, wide / width)
@@ -140,9 +193,13 @@ def prior_boxes(
     center_x = (torch.arange(width, device=x.device).to(x.dtype) + offset) * right
     y, x = torch.meshgrid(center_y, center_x, indexing="ij")
     center = torch.stack([x, y], 2)[:, :, None]
+    if shifts:
+        center = center + center.new_tensor(shifts)
     half = center.new_tensor(sizes) / 2
     corners = torch.cat([center - half, center + half], 3)
     corners = (corners / corners.new_tensor([wide, high, wide, high])).view(-1, 4)
+    if shifts:
+        corners = torch.cat([corners[:, :2].clamp(min=0), corners[:, 2:].clamp(max=1)], 1)
     if clip:
         corners = corners.clamp(0, 1)
     spread = corners.new_tensor(variance).expand_as(corners)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.boxes import box_deltas, box_iou, options
+from protonet.layers.boxes import box_deltas, box_iou
+from protonet.layers.param_str import WHOLE, options
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -44,8 +45,8 @@ class ProposalTarget(Layer):
     @property
     def classes(self) -> int:
         """How many classes param_str states."""
-        given = options(self.p, "num_classes").get("num_classes")
-        if not isinstance(given, int) or given < 2:
+        given: int = options(self.p, num_classes=WHOLE).get("num_classes", 0)
+        if given < 2:
             raise LayerError("param_str states no 'num_classes' of at least 2", "param_str")
         return given
 

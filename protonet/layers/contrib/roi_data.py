@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.boxes import options
+from protonet.layers.param_str import WHOLE, options
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
@@ -32,8 +32,8 @@ class RoIData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        classes = options(self.p, "num_classes").get("num_classes")
-        if not isinstance(classes, int):
+        classes = options(self.p, num_classes=WHOLE).get("num_classes")
+        if classes is None:
             raise LayerError("param_str states no 'num_classes'", "param_str")
         tops = len(self.message.top)
         if tops == 3:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import (
     anchor_boxes,
     apply_deltas,
     box_iou,
     nms,
-    options,
     shifted_anchors,
 )
+from protonet.layers.param_str import SIZES, WHOLE, options
 from protonet.program import Builder, Expr, F, torch
 
 
@@ -54,18 +56,16 @@ class RpnProposal(Layer):
             raise LayerError("it takes sizes (n, 3): height, width and scale", "bottom", 2)
         return ((1, 5), (1, 1))[: len(self.message.top)]
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """The values of param_str."""
-        given = options(self.p, "feat_stride", "scales")
+        given = options(self.p, feat_stride=WHOLE, scales=SIZES)
         if "feat_stride" not in given:
             raise LayerError("param_str states no 'feat_stride'", "param_str")
         return given
 
     def anchors(self) -> list[tuple[float, ...]]:
         """The anchors around the first place."""
-        scales = self.options().get("scales", (8, 16, 32))
-        assert isinstance(scales, list | tuple)
-        return anchor_boxes(scales)
+        return anchor_boxes(self.options().get("scales", (8, 16, 32)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         for helper in (box_iou, nms, apply_deltas, shifted_anchors):

@@ -1,0 +1,31 @@
+"""What a layer has above and below it: how many blobs, and of which shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protonet.layers import Layer, LayerError
+from protonet.shape import Shape
+
+
+def limit(fewest: int, most: int | None, field: str) -> str:
+    """How many bottoms or tops a layer takes, in words."""
+    if most == fewest:
+        return f"it takes exactly {fewest} {field}{'' if fewest == 1 else 's'}"
+    if most is None:
+        return f"it takes at least {fewest} {field}{'' if fewest == 1 else 's'}"
+    return f"it takes {fewest} to {most} {field}s"
+
+
+def data_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
+    """The shapes of a data layer's tops, of which some are given; what is not follows the batch."""
+    tops = list(layer.message.top)
+    given = {top: shapes[top] for top in tops if top in shapes}
+    batch = next(iter(given.values()))[:1]
+    try:
+        inferred: dict[str, Shape] = dict(zip(tops, layer.infer(), strict=True))
+    except LayerError:
+        inferred = dict.fromkeys(tops, batch)
+    if tops[0] in given:
+        inferred = {top: batch + shape[1:] for top, shape in inferred.items()}
+    return tuple(given.get(top, inferred[top]) for top in tops)

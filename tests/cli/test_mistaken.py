@@ -1,0 +1,179 @@
+"""What people give by mistake: told as what it is, with the way out, and nothing lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import protonet
+from protonet.cli import group
+from protonet.data.image_list import read_list
+from protonet.diagnostics import NetError
+
+INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 8, 8] } } }\n'
+
+
+def run(*arguments):
+    result = CliRunner().invoke(group, list(map(str, arguments)))
+    if result.exception and not isinstance(result.exception, SystemExit | NetError):
+        raise result.exception
+    text = result.stdout + result.stderr
+    return text + str(result.exception) if isinstance(result.exception, NetError) else text
+
+
+# A comment in GBK ends in a byte that is a blank in Latin-1, and in a backslash elsewhere.
+GBK = "# \u6570\u636e\u5c42 \u8fd9".encode("gbk") + b"\xa0\n" + "# \u8a9e\u5f0c\\\n".encode("gbk")
+
+
+def test_comments_of_another_encoding_keep_their_bytes(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_bytes(GBK + b"layer{name:'x'}\n")
+    printed = CliRunner().invoke(group, ["fmt", str(path)]).stdout_bytes
+    assert printed == GBK + b"layer {\n  name: 'x'\n}\n"
+    assert "rewritten" in run("fmt", "--write", path)
+    assert path.read_bytes() == printed
+    assert CliRunner().invoke(group, ["fmt", "--check", str(path)]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (f"// a comment\n{INPUT}", "comments begin with #"),
+        (f"/* a comment */\n{INPUT}", "comments begin with #"),
+        ("name: \u201cnet\u201d", 'write straight quotes: "'),
+        ("name: \u2018net\u2019", "write straight quotes: '"),
+        ("name\uff1a 'net'", "write a plain colon: :"),
+        ("name:\u3000'net'", "write a plain blank"),
+        ("input_dim: \u22121", "write a plain minus: -"),
+        ('name: "net\nlayer { }', "the string \"net of 'name' is not closed on its line"),
+        ('name: "C:\\net\\"\nlayer { }', "is escaped by the backslash before it"),
+        ("item {\n  name: 'cat'\n  label: 1\n}\nitem { }", "this file is a label map, not a net"),
+        ("VOC/a.jpg VOC/a.xml\nVOC/b.jpg VOC/b.xml\n", "this file is a list of files, not a net"),
+        ("\nimages/0.png 3\nimages/1.png 4\n", "this file is a list of files, not a net"),
+        ("version https://git-lfs.github.com/spec/v1\n", "this file is a Git LFS pointer"),
+        ("<!DOCTYPE html>\n<html>", "this file is an HTML page"),
+        ('layer { type: "ImResize" imresize_param { factor: 8 } }', "--new ImResize` writes"),
+        ('layer { name: "s" type: "HardSwish" }', "--new HardSwish` writes its plugin"),
+        ("layer { relu_param { colour: 8 } }", "no Caffe that protonet knows has it in ReLUParam"),
+    ],
+)
+def test_a_net_that_is_none_is_told_why(tmp_path, text, words):
+    path = tmp_path / "net.prototxt"
+    path.write_bytes(text.encode())
+    assert words in run("check", path)
+
+
+def test_utf_16_is_told(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_bytes(INPUT.encode("utf-16"))
+    assert "save it as UTF-8" in run("check", path)
+
+
+def listed(tmp_path, text):
+    path = tmp_path / "list.txt"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_a_list_may_begin_with_a_mark(tmp_path):
+    assert read_list(listed(tmp_path, "\ufeffa b.png 1\n"))[0].name == "a b.png"
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("a.png 2.883333", "the label 2.883333 is no whole number"),
+        ("a.png 2.883333", "HDF5Data takes several labels and real ones"),
+        ("a.png .5", "the label .5 is no whole number"),
+        ("a.png 1 0 1", "several numbers behind its file"),
+        ("sub\\a.png 1", "the name has backslashes: write / between folders"),
+        ("b.png 1", "--skip-broken leaves such images out"),
+    ],
+)
+def test_a_list_that_is_none_is_told_why(tmp_path, line, words):
+    said = run("data", "images", tmp_path, listed(tmp_path, f"{line}\n"), "-o", tmp_path / "db")
+    assert words in said
+    assert "skip-broken" in words or "skip-broken" not in said
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "ImageData" top: "a" top: "b" image_data_param { batch_size: 1 '
+        f'source: "{tmp_path}/list.txt" root_folder: "{tmp_path}/" }} }}'
+    )
+    if "skip-broken" not in words:
+        with pytest.raises(NetError) as caught:
+            protonet.batches(net, phase="TRAIN")
+        assert words in str(caught.value)
+
+
+TWO = (
+    'layer { name: "d" type: "HDF5Data" top: "a" top: "b" '
+    'hdf5_data_param { source: "files.txt" batch_size: 2 } }\n'
+    'layer { name: "e" type: "EuclideanLoss" bottom: "a" bottom: "b" top: "e" }\n'
+)
+
+
+def test_check_names_what_it_could_not_look_at(tmp_path):
+    net = tmp_path / "net.prototxt"
+    net.write_text(TWO)
+    said = run("check", net)
+    assert ": fine" in said
+    assert "not checked: 'd' (HDF5Data): the shape of 'a' is not known" in said
+    assert "not checked: what reads them: 1 layer in TRAIN" in said
+
+
+def test_check_looks_at_the_data_that_are_there(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["a"] = np.zeros((4, 3), np.float32)
+        file["b"] = np.zeros((4, 2), np.float32)
+    (tmp_path / "files.txt").write_text(f"{tmp_path}/d.h5\n")
+    net = tmp_path / "net.prototxt"
+    net.write_text(TWO)
+    said = run("check", net)
+    assert "layer 'e' (EuclideanLoss)" in said
+    assert "not checked" not in said
+
+
+def test_check_names_a_matrix_that_is_not_there(tmp_path):
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'input: "f" input_shape { dim: [4, 3] } input: "l" input_shape { dim: 4 }\n'
+        'layer { name: "loss" type: "InfogainLoss" bottom: "f" bottom: "l" top: "x" '
+        'infogain_loss_param { source: "nix.binaryproto" } }'
+    )
+    said = run("check", net)
+    assert "not checked: 'loss' (InfogainLoss): the file 'nix.binaryproto' is not there" in said
+
+
+@pytest.mark.parametrize(
+    "suffix, words",
+    [(".onnx", "torch.onnx.export"), (".pth", "torch.save"), (".foo", ".safetensors")],
+)
+def test_convert_names_who_writes_another_kind(tmp_path, suffix, words):
+    net = tmp_path / "net.prototxt"
+    net.write_text(INPUT)
+    said = run("convert", "x.caffemodel", "--prototxt", net, "-o", tmp_path / f"o{suffix}")
+    assert words in said
+
+
+def test_training_says_which_device_trains(tmp_path, monkeypatch, capsys):
+    import torch
+
+    from protonet.training.session import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "d" type: "DummyData" top: "a" top: "b" dummy_data_param { '
+        "shape { dim: [2, 3] } } }\n"
+        'layer { name: "i" type: "InnerProduct" bottom: "a" top: "i" '
+        "inner_product_param { num_output: 3 } }\n"
+        'layer { name: "e" type: "EuclideanLoss" bottom: "i" bottom: "b" top: "e" }\n'
+    )
+    solver = 'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 1 snapshot_prefix: "s" '
+    for mode, said in (("GPU", True), ("CPU", False)):
+        (tmp_path / "solver.prototxt").write_text(f"{solver} solver_mode: {mode}\n")
+        train("solver.prototxt", log="caffe")
+        output = "".join(capsys.readouterr())
+        assert ("torch sees no GPU here: the CPU trains" in output) is said
