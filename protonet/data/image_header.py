@@ -28,6 +28,14 @@ def claimed_size(data: bytes) -> tuple[int, int] | None:
         return None
 
 
+def longest_claim(data: bytes) -> int:
+    """How many bytes more than there are a chunk of a PNG claims; a decoder takes memory for it."""
+    at, end = 8, len(data)
+    while data.startswith(b"\x89PNG") and at + 4 <= end:
+        at += unpack_from(">I", data, at)[0] + 12
+    return max(0, at - end)
+
+
 def _png(data: bytes) -> tuple[int, int]:
     width, height = unpack_from(">II", data, 16)
     return height, width

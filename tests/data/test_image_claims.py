@@ -88,6 +88,10 @@ def test_a_tightly_packed_image_that_is_real_is_decoded():
     data = cv2.imencode(".png", blank, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
     assert blank.size / len(data) > 500
     assert (decode(data, None) == blank).all()
+    blank = np.full((5000, 6000), 255, np.uint8)
+    one_bit = cv2.imencode(".png", blank, [cv2.IMWRITE_PNG_BILEVEL, 1])[1].tobytes()
+    assert blank.size / len(one_bit) > 1500
+    assert (decode(one_bit, None) == 255).all()
     rows = zlib.compress(b"\0" + b"\7" * 9 + b"\0" + b"\7" * 9)
     assert (decode(png(2, 9, rows), None) == 7).all()
 
@@ -153,3 +157,12 @@ def test_a_broken_image_is_one_error_and_no_line_of_opencv_s(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: the image a.gif (line 1 of the list) can't be taken: ")
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_chunk_that_claims_half_a_gigabyte_is_refused():
+    """OpenCV would fill that memory before it looks; found by fuzzing."""
+    data = bytearray(encoded(".png"))
+    data[data.index(b"IDAT") - 4] = 0x20
+    with pytest.raises(ValueError, match=r"a part of it claims 5\d\d,\d\d\d,\d\d\d bytes more"):
+        decode(bytes(data), None)
+    assert decode(encoded(".png"), None).shape == (37, 53, 3)
