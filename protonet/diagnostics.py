@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from protonet.plain import plain
+
 _WIDEST_LINE = 160
 _LONGEST_WORD = 60
 _FOR_ALL = re.compile("_par?a?ms?$")  # what every name of a layer's message ends in
@@ -73,7 +75,7 @@ class Span:
 
     def __str__(self) -> str:
         line, column = self.source.position(self.start)
-        return f"{self.source.name}:{line}:{column}"
+        return f"{plain(self.source.name)}:{line}:{column}"
 
     def excerpt(self) -> str:
         """The line at fault with carets below it; a very long line is cut around the place."""
@@ -105,11 +107,11 @@ class NetError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.span}: " if self.span else ""
-        lines = [f"{place}error: {self.message}"]
+        lines = [f"{place}error: {plain(self.message)}"]
         if self.span and self.span.source.text:
             lines.append(self.span.excerpt())
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {plain(self.hint)}")
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[type[NetError], tuple[object, ...]]:

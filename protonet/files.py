@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that takes no file lets none be taken away either
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -56,6 +58,20 @@ def replacing_together(paths: Sequence[str | os.PathLike[str]]) -> Iterator[list
         for path, temporary in zip(reversed(paths), last_first, strict=True):
             _sync_file(temporary, path)
         Path(os.path.realpath(paths[-1])).unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike[str], stem: str, before: float) -> None:
+    """Remove what a killed process left half written for files whose names match ``stem``.
+
+    ``stem`` is a regular expression. What was touched after the time ``before`` stays: another
+    process may be writing it.
+    """
+    left = re.compile(rf"\.(?:{stem})\.[0-9a-f]{{8}}(?:\.\w+)?")
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            with suppress(OSError):
+                if left.fullmatch(entry.name) and entry.stat().st_mtime < before:
+                    os.unlink(entry)
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes | memoryview) -> None:

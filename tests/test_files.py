@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from protonet.files import replacing, write_whole
+from protonet.files import remove_leftovers, replacing, write_whole
 
 
 def test_text_and_bytes_arrive_as_they_are(tmp_path):
@@ -76,3 +76,34 @@ def test_other_errors_keep_their_own_name(tmp_path):
 def test_a_device_is_written_itself():
     write_whole("/dev/null", "text")
     assert not os.path.isfile("/dev/null")
+
+
+def test_a_folder_that_takes_no_file_is_named_with_the_file(tmp_path, monkeypatch):
+    """As a file system mounted to be read only, where taking away what is not there fails, too."""
+
+    def refuse(*_args, **_options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "somewhere")
+
+    target = str(tmp_path / "x.py")
+    monkeypatch.setattr(os, "open", lambda path, *_more: refuse_open(path))
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+
+    def refuse_open(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    with pytest.raises(OSError, match="Read-only") as caught:
+        write_whole(target, "")
+    assert caught.value.filename == target
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    left = [".net_iter_5.0a1b2c3d.caffemodel", ".net_iter_7.solverstate.0a1b2c3d.h5"]
+    kept = [".net_iter_5.0a1b2c3.caffemodel", ".other_iter_5.0a1b2c3d.caffemodel", "net_iter_5.x"]
+    fresh = ".net_iter_9.ffffffff.json"
+    for name in (*left, *kept, fresh):
+        (tmp_path / name).touch()
+    for name in (*left, *kept):
+        os.utime(tmp_path / name, (1000, 1000))
+    remove_leftovers(tmp_path, r"net_iter_\d+[.\w]*", 2000)
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, fresh])
+    remove_leftovers(tmp_path / "nowhere", "net", 2000)

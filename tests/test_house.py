@@ -16,12 +16,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A package imports only what stands before it; the two on one step know nothing of each other.
 ORDER = {
+    "plain": -1,
     "diagnostics": 0,
     "arrays": 0,
     "shape": 0,
     "device": 1,
     "selection": 1,
     "files": 0,
+    "reading": 1,
     "text": 1,
     "schema": 2,
     "program": 3,

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
+from protonet.plain import plain
 
 _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
@@ -85,7 +86,7 @@ def _warn_once(
     """A warning as a line of its own, the first time that it is given."""
     if issubclass(category, NetWarning):
         if str(message) not in _WARNED:
-            print(f"warning: {message}", file=sys.stderr)
+            print(f"warning: {plain(str(message))}", file=sys.stderr)
         _WARNED.add(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, lineno), end="", file=sys.stderr)
@@ -107,6 +108,7 @@ def _take_signals() -> None:
 def main() -> None:
     """Run the command; a user's mistake is one clear error and exit code 1."""
     _take_signals()
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what it can't decode is an error of ours
     warnings.simplefilter("always", NetWarning)
     warnings.showwarning = _warn_once  # type: ignore[assignment]
     try:
@@ -130,8 +132,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
-        print(f"{name}error: {error.strerror or error}", file=sys.stderr)
+        name = f"{plain(str(error.filename))}: " if error.filename else ""
+        print(f"{name}error: {error.strerror or plain(str(error))}", file=sys.stderr)
         code = 1
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):

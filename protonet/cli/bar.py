@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from protonet.plain import plain
+
 
 @contextmanager
 def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar of ``total`` steps; what it gives counts one on."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=total)
+        task = progress.add_task(escape(plain(title)), total=total)
         yield lambda: progress.advance(task)

@@ -11,6 +11,7 @@ from protonet.checking import check_any
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import NetError
 from protonet.graph.meant import lacking
+from protonet.plain import plain
 from protonet.schema.load import load_any
 from protonet.schema.upgrade import upgrade
 
@@ -44,9 +45,9 @@ def command(files: tuple[str, ...], style: str, phase: str | None) -> None:
             problems, note = _more(file, phase)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
-            click.echo(f"{file}: fine{note}")
+            click.echo(plain(f"{file}: fine{note}"))
             for what in unchecked:
-                click.echo(f"  not checked: {what}")
+                click.echo(plain(f"  not checked: {what}"))
     if style == "json":
         click.echo(json.dumps([_row(file, problem) for file, problem in found], indent=2))
     else:

@@ -11,6 +11,7 @@ from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
+from protonet.plain import plain
 from protonet.program.source import source
 from protonet.selection import Selection
 
@@ -87,7 +88,7 @@ def _run(made: Lowered, device: str, batch: int | None, load: Any) -> None:
     found = timed_pass(made, device, batch, load)
     for blob, value in found.blobs.items():
         shown = show(tuple(value.shape)) if value.dim() else f"{value.item():.6g}"
-        click.echo(f"{blob}: {shown}")
+        click.echo(f"{plain(blob)}: {shown}")
     milliseconds = f"{found.milliseconds:.2f} ms"
     click.echo(f"forward: {milliseconds} (median of {PASSES}, {found.where})")
 

@@ -10,6 +10,7 @@ import click
 from protonet.cli.options import net_options
 from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError, raise_all
+from protonet.plain import plain
 from protonet.selection import Selection
 
 _MEANS = (".npy", ".binaryproto")
@@ -53,7 +54,7 @@ def command(
         write_mean(output, read_mean(weights))
     else:
         _convert(weights, prototxt, output, strict, replace(selection, faithful=faithful))
-    click.echo(output, err=True)
+    click.echo(plain(output), err=True)
 
 
 def _convert(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from protonet.diagnostics import NetError
+from protonet.plain import plain
 
 if TYPE_CHECKING:
     from protonet.data.image_files import Size
@@ -56,7 +57,7 @@ def _write(
 
     shown = tracked(records, output.name, total)
     count = write_database(output, shown, backend, force)
-    click.echo(f"{output}: {count:,} records")
+    click.echo(plain(f"{output}: {count:,} records"))
 
 
 @command.command()
@@ -155,7 +156,7 @@ def images(
         chosen.shuffle(options["seed"])
     _write(output, len(chosen.entries), chosen.records(), backend, force)
     for message in chosen.broken:
-        click.echo(f"left out: {message}", err=True)
+        click.echo(plain(f"left out: {message}"), err=True)
 
 
 def _wanted_size(options: dict[str, Any]) -> Size:
@@ -191,7 +192,7 @@ def mean(database: Path, output: Path | None, pca: bool) -> None:
     if output:
         write_mean(output, found.image)
         shape = "x".join(str(n) for n in found.image.shape)
-        click.echo(f"{output}: the mean of {found.count:,} images, {shape}", err=True)
+        click.echo(plain(f"{output}: the mean of {found.count:,} images, {shape}"), err=True)
     for value in found.channels:
         click.echo(f"mean_value: {value:.6g}")
     if found.components:
@@ -234,7 +235,7 @@ def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
     finally:
         reader.close()
     for line in described(database, backend, found):
-        click.echo(line)
+        click.echo(plain(line))
     if sheet:
         _draw(database, backend, sheet, count)
 
@@ -255,4 +256,4 @@ def _draw(database: Path, backend: str, sheet: Path, count: int) -> None:
         raise NetError(f"{database} has an image that can't be drawn: {error}") from None
     finally:
         reader.close()
-    click.echo(f"{sheet}: the first {len(values):,} images", err=True)
+    click.echo(plain(f"{sheet}: the first {len(values):,} images"), err=True)

@@ -11,6 +11,7 @@ import click
 from protonet.cli.options import both_nets_options
 from protonet.graph import Graph
 from protonet.graph.difference import Change, differences
+from protonet.plain import plain
 from protonet.selection import Selection
 
 
@@ -57,6 +58,7 @@ def _graph(path: str, selection: Selection) -> Graph:
     return api.graph_of(loaded, selection)
 
 
+_LONGEST = 120
 _SIGNS = {"removed": "-", "added": "+", "renamed": "=", "changed": "~", "total": "~"}
 
 
@@ -64,7 +66,7 @@ def _lines(rows: Sequence[tuple[Change, str]]) -> Iterator[str]:
     """A line a change: its sign, the layer, what differs, before and after."""
     for change, only in rows:
         where = f"  ({only} only)" if only else ""
-        layer, old, new = (_plain(t) for t in (change.layer, change.before, change.after))
+        layer, old, new = (plain(t, _LONGEST) for t in (change.layer, change.before, change.after))
         if change.kind in ("removed", "added"):
             yield f"{_SIGNS[change.kind]} {layer} ({old or new}){where}"
         elif change.kind == "renamed":
@@ -72,9 +74,4 @@ def _lines(rows: Sequence[tuple[Change, str]]) -> Iterator[str]:
         else:
             head = "total" if change.kind == "total" else layer or "net"
             told = f"{old or 'none'} -> {new or 'none'}"
-            yield f"{_SIGNS[change.kind]} {head}: {change.what} {told}{where}"
-
-
-def _plain(text: str) -> str:
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return shown if len(shown) <= 120 else f"{shown[:119]}…"
+            yield f"{_SIGNS[change.kind]} {head}: {plain(change.what)} {told}{where}"

@@ -9,6 +9,7 @@ import click
 from protonet.cli.options import plugin_option
 from protonet.diagnostics import raise_all
 from protonet.files import write_whole
+from protonet.plain import plain
 from protonet.schema.load import Loaded, load_any
 from protonet.text.format import format_text
 from protonet.text.parse import parse
@@ -31,10 +32,10 @@ def command(files: tuple[str, ...], only_check: bool, in_place: bool) -> None:
         differs = text != Path(file).read_bytes()
         changed += differs
         if only_check and differs:
-            click.echo(f"{file}: would be rewritten")
+            click.echo(plain(f"{file}: would be rewritten"))
         elif in_place and differs:
             write_whole(file, text)
-            click.echo(f"{file}: rewritten", err=True)
+            click.echo(plain(f"{file}: rewritten"), err=True)
         elif not only_check and not in_place:
             click.echo(text, nl=False)
     raise click.exceptions.Exit(1 if only_check and changed else 0)

@@ -13,6 +13,7 @@ from protonet.cli.table import HEADS, aligned, row, totals
 from protonet.graph.cost import LayerCost, NetCost
 from protonet.graph.field import ReceptiveField
 from protonet.layers.base import show
+from protonet.plain import plain
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:@])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -86,9 +87,9 @@ def _field(field: ReceptiveField) -> dict[str, Any]:
 
 
 def as_csv(cost: NetCost) -> str:
-    """A line a layer; a name that a spreadsheet would run gets an apostrophe before it."""
+    """A line a layer, texts in quotes; one that a spreadsheet would run has an apostrophe first."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(_CSV_HEADS)
     for layer in cost.layers:
         field = layer.field
@@ -99,12 +100,13 @@ def as_csv(cost: NetCost) -> str:
         shapes = " ".join(show(v.shape) for v in layer.node.outputs)
         numbers = (layer.parameters, layer.statistics, layer.multiply_adds)
         memory = (layer.forward, layer.training)
-        cells = (_text(layer.node.name), layer.node.type, shapes, *numbers, *memory, *seen)
+        cells = (_text(layer.node.name), _text(layer.node.type), shapes, *numbers, *memory, *seen)
         writer.writerow(cells + ("",) * (len(_CSV_HEADS) - len(cells)))
     return text.getvalue().rstrip("\n")
 
 
 def _text(cell: str) -> str:
+    cell = plain(cell)
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
 
 

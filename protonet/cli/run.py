@@ -9,6 +9,8 @@ import click
 
 from protonet.cli.options import device_option, net_options
 from protonet.diagnostics import NetError
+from protonet.plain import plain
+from protonet.reading import reading
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def command(net: str, images: tuple[str, ...], selection: Selection, **options: 
         _write(options["out"], values)
         count = f"{len(paths)} image{'s' if len(paths) != 1 else ''}"
         what = f"{blob} of {count}, {'x'.join(map(str, values.shape))}"
-        click.echo(f"{options['out']}: {what}", err=True)
+        click.echo(plain(f"{options['out']}: {what}"), err=True)
         return
     labels = _labels(options["labels"], values)
     for path, scores in zip(paths, values, strict=True):
@@ -139,10 +141,8 @@ def _labels(path: str | None, values: Array) -> list[str]:
     """The classes' names. NetError where there are not as many as classes."""
     if path is None:
         return []
-    try:
+    with reading(path, "can't be read", None):
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise NetError(f"{path} can't be read: {(error.strerror or str(error)).lower()}") from None
     labels = text.splitlines()
     classes = values[0].size
     if len(labels) != classes:
@@ -155,14 +155,14 @@ def _answer(name: str, blob: str, scores: Array, labels: list[str], top: int) ->
     if scores.size != max(scores.shape, default=1):
         shape = "x".join(map(str, scores.shape))
         low, high, mean = scores.min(), scores.max(), scores.mean()
-        return f"{name}\n  {blob} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
+        return f"{plain(name)}\n  {plain(blob)} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
     flat = scores.reshape(-1)
     order = (-flat).argsort(kind="stable")[:top]
     numbers = [f"{flat[i]:.4f}" if 0 <= flat[i] <= 1 else f"{flat[i]:.6g}" for i in order]
     wide, places = max(map(len, numbers)), max(len(str(i)) for i in order)
-    rows = [f"class {i:>{places}}" if not labels else labels[i] for i in order]
+    rows = [f"class {i:>{places}}" if not labels else plain(labels[i]) for i in order]
     lines = [f"  {n:>{wide}}  {row}" for n, row in zip(numbers, rows, strict=True)]
-    return "\n".join([name, *lines])
+    return "\n".join([plain(name), *lines])
 
 
 def _write(path: str, values: Array) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from protonet.graph import Graph
 from protonet.graph.cost import LayerCost, NetCost, costs
 from protonet.layers.base import show
+from protonet.plain import plain
 
 HEADS = (
     "layer",
@@ -18,6 +19,7 @@ HEADS = (
     "training",
     "field",
 )
+LONGEST = 48
 _TEXT_COLUMNS = 3
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -35,8 +37,8 @@ def aligned(cost: NetCost) -> str:
 def row(layer: LayerCost) -> tuple[str, ...]:
     """The cells of one layer, as people read them."""
     return (
-        plain(layer.node.name),
-        layer.node.type,
+        plain(layer.node.name, LONGEST),
+        plain(layer.node.type, LONGEST),
         ", ".join(show(v.shape) for v in layer.node.outputs),
         _number(layer.parameters),
         _number(layer.multiply_adds),
@@ -64,18 +66,13 @@ def size(number: int) -> str:
     return f"{amount if 'e' not in amount else number // 1000**power} {_UNITS[power]}"
 
 
-def plain(name: str) -> str:
-    """A name on one line, cut where it is very long."""
-    shown = "".join(c if c.isprintable() else " " for c in name)
-    return shown if len(shown) <= 48 else f"{shown[:47]}…"
-
-
 def _number(n: int) -> str:
     return f"{n:,}" if n else ""
 
 
 def in_columns(rows: Sequence[tuple[str, ...]], texts: int = _TEXT_COLUMNS) -> str:
     """Aligned text with a rule below the heads and above the totals, numbers to the right."""
+    rows = [tuple(plain(cell) for cell in cells) for cells in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for cells in rows:

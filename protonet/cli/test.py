@@ -8,6 +8,7 @@ import click
 
 from protonet.cli.options import allow_python_option, device_option, plugin_option
 from protonet.cli.weighted import tell
+from protonet.plain import plain
 
 
 @click.command()
@@ -60,7 +61,7 @@ def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
     def each(number: int, found: list[Score]) -> None:
         advance()
         for score in found if batches else ():
-            click.echo(f"Batch {number}, {score.blob} = {score.value:g}")
+            click.echo(f"Batch {number}, {plain(score.blob)} = {score.value:g}")
 
     tested = evaluate(made, iterations, each=each)
     assert tested is not None
@@ -68,4 +69,4 @@ def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
         click.echo(f"Loss: {tested.loss:g}")
     for score in tested.scores:
         part = f" (* {score.weight:g} = {score.weight * score.value:g} loss)"
-        click.echo(f"{score.blob} = {score.value:g}{part if score.weight else ''}")
+        click.echo(f"{plain(score.blob)} = {score.value:g}{part if score.weight else ''}")

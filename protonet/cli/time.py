@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from protonet.cli.options import device_option, net_options
+from protonet.cli.table import LONGEST
+from protonet.plain import plain
 from protonet.selection import Selection
 
 
@@ -61,6 +63,7 @@ def _timed(path: str, device: Any, selection: Selection, iterations: int) -> Any
 
 def _table(table: list[list[str]]) -> None:
     """Columns, names to the left and numbers to the right."""
+    table = [[plain(cell, LONGEST) for cell in row] for row in table]
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     for row in table:
         cells = [

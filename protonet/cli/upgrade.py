@@ -10,6 +10,8 @@ import click
 
 from protonet.diagnostics import NetError, raise_all
 from protonet.files import write_whole
+from protonet.plain import plain
+from protonet.reading import reading
 from protonet.schema.sniff import foreign, kind_of
 
 
@@ -38,16 +40,14 @@ def command(file: str, output: str | None) -> None:
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
-    click.echo(f"upgraded: {found}" if found else f"{file} is in today's form already", err=True)
+    told = f"upgraded: {found}" if found else f"{file} is in today's form already"
+    click.echo(plain(told), err=True)
 
 
 def _head(file: str) -> bytes:
     """The first bytes of a file, which tell a text from a binary file."""
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(4096)
-    except OSError as error:
-        raise NetError(f"{file} can't be read: {(error.strerror or str(error)).lower()}") from None
+    with reading(file, "can't be read", None), Path(file).open("rb") as opened:
+        return opened.read(4096)
 
 
 def _upgraded_text(file: str) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from protonet.cli.options import is_one_file
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.lowering import Lowered
+from protonet.plain import plain
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def tell(matched: Match) -> None:
     loaded = len({layer.name for layer in matched.layers if layer.blobs})
     click.echo(f"weights for {loaded} layer{'s' if loaded != 1 else ''}", err=True)
     if matched.passed_over:
-        click.echo(f"passed over, only in the file: {listed(matched.passed_over)}", err=True)
+        click.echo(f"passed over, only in the file: {plain(listed(matched.passed_over))}", err=True)
     if matched.missing:
-        names = listed(matched.missing)
+        names = plain(listed(matched.missing))
         click.echo(f"warning: not in the file, keep their fillers: {names}", err=True)
 
 
@@ -84,4 +85,4 @@ def write_with_weights(made: Lowered, output: str, path: Path, load: Loader) -> 
     with replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
         save_state(net, path, matched.layers)
-    click.echo(f"{output}, {path}", err=True)
+    click.echo(plain(f"{output}, {path}"), err=True)

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options
-from protonet.cli.table import in_columns, plain, size
+from protonet.cli.table import LONGEST, in_columns, size
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
+from protonet.plain import plain
 from protonet.selection import Selection
 
 _HEADS = ("layer", "type", "blob", "shape", "precision", "in the net", "numbers", "size")
@@ -112,7 +113,8 @@ def _table(report: dict[str, Any]) -> str:
     rows = [row for layer in report["layers"] if layer["blobs"] for row in _rows(layer)]
     for layer in report.get("missing", ()):
         shapes = ", ".join(show(tuple(shape)) for shape in layer["wanted"])
-        rows.append((plain(layer["name"]), "", "", "", "", f"not in the file: {shapes}", "", ""))
+        lacking = f"not in the file: {shapes}"
+        rows.append((plain(layer["name"], LONGEST), "", "", "", "", lacking, "", ""))
     blobs = [blob for layer in report["layers"] for blob in layer["blobs"] if blob]
     having = sum(bool(layer["blobs"]) for layer in report["layers"])
     numbers, taken = sum(b["numbers"] for b in blobs), sum(b["bytes"] for b in blobs)
@@ -121,18 +123,19 @@ def _table(report: dict[str, Any]) -> str:
     table = [_HEADS, *rows]
     if not compared:
         table = [(*row[:5], *row[6:]) for row in table]
-    title = f"{report['path']}: {report['format']}"
-    title += f", net {plain(report['name'])!r}" if report["name"] else ""
+    title = f"{plain(report['path'])}: {report['format']}"
+    title += f", net {plain(report['name'], LONGEST)!r}" if report["name"] else ""
     return f"{title}\n\n{in_columns(table, 6 if compared else 5)}"
 
 
 def _rows(layer: dict[str, Any]) -> list[tuple[str, ...]]:
     """A line for each blob; the layer's name is in the first."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    own = (plain(layer["name"], LONGEST), plain(layer["type"], LONGEST))
     names = layer.get("names") or [str(index) for index in range(len(layer["blobs"]))]
     for index, blob in enumerate(layer["blobs"]):
-        first = (plain(layer["name"]), layer["type"]) if index == 0 else ("", "")
-        head = (*first, plain(names[index]))
+        first = own if index == 0 else ("", "")
+        head = (*first, plain(names[index], LONGEST))
         if blob is None:
             rows.append((*head, "another layer's", "", "", "", ""))
             continue

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from protonet.arrays import Array
-from protonet.data.image_files import Size, content, decode, resized
+from protonet.data.image_decode import decode
+from protonet.data.image_files import Size, content, resized
 from protonet.diagnostics import NetError
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")

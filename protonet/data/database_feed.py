@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from protonet.data.buffers import new_array
-from protonet.data.databases import Record, open_reader
+from protonet.data.databases import open_reader
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.position import Position
 from protonet.data.random import Mark
+from protonet.data.records import Record
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
@@ -55,11 +56,8 @@ class DatabaseFeed(Feed):
         self._transform = Transform(definition, seeds)
         self._color = True if parameter.force_encoded_color else self._transform.color
         path = definition.readable(parameter.source, "data_param", "source")
-        try:
+        with definition.placing("data_param", "source"):
             self._reader = open_reader(path, ("leveldb", "lmdb")[parameter.backend])
-        except NetError as error:
-            place = ("data_param", "source")
-            raise definition.error(error.message, *place, hint=error.hint) from None
         self._offset = 0
         try:
             self._skip_at_random(seeds)
@@ -76,7 +74,7 @@ class DatabaseFeed(Feed):
         if self._reader.count is not None and skip >= self._reader.count:
             what = f"rand_skip would skip {skip} records of {self._reader.count}"
             raise self.definition.error(what, "data_param", "rand_skip")
-        self._reader.take(skip)
+        self._reader.take(skip, slice(0))
 
     def _infer(self) -> None:
         """Shapes from the first record, as DataTransformer::InferBlobShape."""
@@ -109,7 +107,9 @@ class DatabaseFeed(Feed):
         others = (definition.rank - self._offset) % world
         count = others + (self._batch - 1) * world + 1
         self._offset += count
-        return self._reader.take(count)[others::world], self._transform.draw(self._batch)
+        with definition.placing("data_param", "source"):
+            records = self._reader.take(count, slice(others, None, world))
+        return records, self._transform.draw(self._batch)
 
     def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:
         records, draws = planned

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from protonet.data.extras import need
+from protonet.data.image_decode import Image, decode
+from protonet.reading import taking
 from protonet.schema.pool import Message, message, message_class
 
 Bytes = bytes | memoryview
-Image = NDArray[Any]
 _NO_FLOATS = np.empty(0, np.float32)
 
 
@@ -30,10 +29,8 @@ class Datum(NamedTuple):
 
 def parse_datum(record: Bytes) -> Datum:
     """The fields of a serialized Datum. ValueError where the record is none."""
-    try:
+    with taking("it is no Datum message, or it is cut off"):
         given = message_class("Datum").FromString(record)
-    except DecodeError:
-        raise ValueError("it is no Datum message, or it is cut off") from None
     return Datum(
         given.channels,
         given.height,
@@ -64,14 +61,7 @@ def pixels(datum: Datum, color: bool | None) -> Image:
 
 def decoded(data: bytes, color: bool | None) -> Image:
     """An encoded image as (channels, height, width), uint8, BGR where it is of colour."""
-    cv2 = need("cv2", "an encoded image")
-    flags = {None: cv2.IMREAD_UNCHANGED, True: cv2.IMREAD_COLOR, False: cv2.IMREAD_GRAYSCALE}
-    try:
-        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags[color])
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("OpenCV can't decode its image")
+    image = decode(data, color)
     if image.dtype != np.uint8:
         raise ValueError(f"its image has values of {image.dtype}, and Caffe takes only 8 bits")
     return planes(image)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protonet.data.extras import NotHere
 from protonet.data.random import Random
 from protonet.diagnostics import NetError, Span
 from protonet.schema.lookup import found
@@ -47,6 +49,17 @@ class Definition:
         text = f"layer {self.layer.name!r} ({self.layer.type}): {message}"
         return NetError(text, self.where(*field), hint)
 
+    @contextmanager
+    def placing(self, *field: str | int, of: str = "") -> Iterator[None]:
+        """Give a NetError of the block that knows no place this field's; it is ``of`` a part."""
+        try:
+            yield
+        except NetError as error:
+            if error.span is not None or error.message.startswith("layer "):
+                raise
+            what = f"{of}: {error.message}" if of else error.message
+            raise self.error(what, *field, hint=error.hint) from None
+
     def path(self, name: str, *folders: Path) -> Path:
         """A file's path: from the working directory, the net's folder, or the others given.
 
@@ -59,12 +72,13 @@ class Definition:
         if not name:
             raise self.error(f"it has no {field[-1]}", *field[:-1], hint=f"give {field[-1]}")
         path = self.path(name)
-        if path.exists():
+        if os.path.exists(path):
             return path
         looked = f"looked in {os.getcwd()}"
         if self.folder:
             looked += f" and in {os.path.abspath(self.folder)}"
-        raise self.error(f"there is no file or folder {name!r}", *field, hint=looked)
+        error = self.error(f"there is no file or folder {name!r}", *field, hint=looked)
+        raise NotHere(error.message, error.span, error.hint)
 
     def batch_size(self, message: Message, parameter: str) -> int:
         """The size of its batches. NetError where it is 0."""

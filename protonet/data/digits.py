@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
-import zlib
+import sys
 from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 from protonet.data.datum import datum_of
 from protonet.data.writing import KeyedRecord
 from protonet.diagnostics import NetError
+from protonet.reading import reading
 
 _IMAGES, _LABELS = 2051, 2049
 _GZIP = b"\x1f\x8b"
+_PIECE = 1 << 20
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 _Bytes = NDArray[np.uint8]
 
@@ -41,28 +45,38 @@ def mnist_records(images: Path, labels: Path) -> tuple[int, Iterator[KeyedRecord
 
 def _idx(path: Path, magic: int, axes: int) -> _Bytes:
     """The array of an IDX file: a magic number, the sizes, and bytes."""
-    data = _content(path)
-    kind = "images" if magic == _IMAGES else "labels"
-    given = int.from_bytes(data[:4], "big")
-    if given != magic:
-        what = f"{os.fspath(path)} is no IDX file of {kind}: it begins with {given}, not {magic}"
-        raise NetError(what, None, "images come first, then labels")
-    header = 4 + 4 * axes
-    sizes = [int.from_bytes(data[i : i + 4], "big") for i in range(4, header, 4)]
-    wanted = header + int(np.prod(sizes))
-    if len(data) != wanted:
-        what = f"{os.fspath(path)} has {len(data)} bytes; {sizes[0]} {kind} take {wanted}"
-        raise NetError(what, None, "it is not whole: get it again")
-    return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
+    kind, header = "images" if magic == _IMAGES else "labels", 4 + 4 * axes
+    with reading(path, "is no whole gzip file"), _opened(path) as file:
+        head = file.read(header)
+        numbers = [int.from_bytes(head[i : i + 4], "big") for i in range(0, header, 4)]
+        given, sizes = numbers[0], numbers[1:]
+        if given != magic or len(head) < header:
+            what = f"{os.fspath(path)} is no IDX file of {kind}: "
+            what += f"it begins with {given}, not {magic}"
+            raise NetError(what, None, "images come first, then labels")
+        wanted = math.prod(sizes)
+        data = _read(file, wanted + 1)
+        if len(data) != wanted:
+            more = " or more" if len(data) > wanted else ""
+            what = f"{os.fspath(path)} has {header + len(data)} bytes{more}; "
+            what += f"{sizes[0]} {kind} take {header + wanted}"
+            raise NetError(what, None, "it is not whole: get it again")
+        return np.frombuffer(data, np.uint8).reshape(sizes)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data.startswith(_GZIP) else data
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetError(f"{os.fspath(path)} can't be read: {reason.lower()}") from None
+def _opened(path: Path) -> BufferedIOBase:
+    """A file to read, unpacked on the way where it is gzipped."""
+    with path.open("rb") as file:
+        is_packed = file.read(2) == _GZIP
+    return gzip.open(path, "rb") if is_packed else path.open("rb")
+
+
+def _read(file: BufferedIOBase, most: int) -> bytes:
+    """What a file has, in pieces up to so many bytes: memory for no more than there is."""
+    data = bytearray()
+    while len(data) < most and (piece := file.read(min(_PIECE, most - len(data)))):
+        data += piece
+    return bytes(data)
 
 
 def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[KeyedRecord]]:
@@ -85,7 +99,8 @@ def cifar_records(files: Sequence[Path], pad: int = 0) -> tuple[int, Iterator[Ke
 
 
 def _cifar(path: Path) -> _Bytes:
-    data = np.frombuffer(_content(path), np.uint8)
+    with reading(path, "is no whole gzip file"), _opened(path) as file:
+        data = np.frombuffer(_read(file, sys.maxsize), np.uint8)
     if not data.size or data.size % _CIFAR_RECORD or data[::_CIFAR_RECORD].max() > 9:
         what = f"{os.fspath(path)} is no batch of CIFAR-10's binary version"
         hint = f"such a file holds {_CIFAR_RECORD} bytes an image, the first its class, 0 to 9"

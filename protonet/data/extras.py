@@ -7,6 +7,11 @@ from typing import Any
 
 from protonet.diagnostics import NetError
 
+
+class NotHere(NetError):
+    """What data are read from, or by, is not on this machine; nothing is wrong with it."""
+
+
 _PACKAGES = {"cv2": "opencv-python-headless"}
 
 
@@ -17,4 +22,4 @@ def need(module: str, what: str) -> Any:
     except ImportError as error:
         package = _PACKAGES.get(module, module)
         message = f"{what} needs the package {package}, which can't be imported ({error})"
-        raise NetError(message, None, 'pip install "protonet[data]"') from None
+        raise NotHere(message, None, 'pip install "protonet[data]"') from None

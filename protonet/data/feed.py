@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition
 from protonet.data.position import Position
+from protonet.diagnostics import NetError
+from protonet.reading import reading
 from protonet.shape import Shape
 
 Batch = dict[str, NDArray[np.float32]]
@@ -69,14 +71,11 @@ class Feed:
         NetError where the state is another layer's, or the data has changed.
         """
         name = self.definition.layer.name
-        if (state.get("type"), state.get("layer")) != (self.type, name):
-            given = f"the {state.get('type')} layer {state.get('layer')!r}"
-            raise self.definition.error(f"the saved position is that of {given}")
-        try:
+        with self.definition.placing(), reading("the saved position", "can't be taken up", None):
+            if (state["type"], state["layer"]) != (self.type, name):
+                given = f"the {state['type']} layer {state['layer']!r}"
+                raise NetError(f"the saved position is that of {given}")
             self.go_to(state)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            what = f"the saved position can't be taken up: {error}"
-            raise self.definition.error(what) from None
 
     def close(self) -> None:
         """Let go of files; the feed gives nothing more."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
-from protonet.data.extras import need
 from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.data.order import Order, OrderMark
 from protonet.data.position import Position
+from protonet.reading import reading
 
+_UNWRITTEN = 1 << 24
+_SHOWN = 8
 Rows = dict[str, NDArray[np.float32]]
 
 
@@ -56,12 +57,10 @@ class HDF5Feed(Feed):
     def _listed(self, name: str) -> list[str]:
         """The files that the source lists, one a line."""
         path = self.definition.readable(name, "hdf5_data_param", "source")
-        try:
+        hint = "source names a text file with the path of one HDF5 file a line"
+        place = self.definition.placing("hdf5_data_param", "source")
+        with place, reading(path, "is no list of HDF5 files", hint):
             names = path.read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError):
-            what = f"{name!r} is no list of HDF5 files"
-            hint = "source names a text file with the path of one HDF5 file a line"
-            raise self.definition.error(what, "hdf5_data_param", "source", hint=hint) from None
         if not names:
             what = f"the list {name!r} names no HDF5 file"
             raise self.definition.error(what, "hdf5_data_param", "source")
@@ -70,30 +69,32 @@ class HDF5Feed(Feed):
 
     def _load(self, index: int) -> None:
         """Read one file whole, as HDF5DataLayer::LoadHDF5FileData."""
-        h5py, name = need("h5py", "an HDF5Data layer"), self._names[index]
-        try:
-            with h5py.File(self.definition.path(name, self._list.parent), "r") as file:
+        name = self._names[index]
+        with self.definition.placing(
+            "hdf5_data_param", "source", of=f"line {index + 1} of the list"
+        ):
+            file = open_hdf5(self.definition.path(name, self._list.parent), "an HDF5Data layer")
+            try:
                 rows = {top: self._read(file, name, top) for top in self.definition.tops}
-        except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            what = f"the HDF5 file {name!r} (line {index + 1} of the list) can't be read: {reason}"
-            raise self.definition.error(what, "hdf5_data_param", "source") from None
+            finally:
+                file.close()
         self._check(name, rows)
         self._data = rows
         self._count = len(next(iter(rows.values())))
 
-    def _read(self, file: Any, name: str, top: str) -> NDArray[np.float32]:
-        if top not in file or not hasattr(file[top], "shape"):
+    def _read(self, file: Hdf5, name: str, top: str) -> NDArray[np.float32]:
+        kept = file.find(file.root, top)
+        if not file.is_array(kept):
             index = self.definition.tops.index(top)
-            hint = f"the file has {', '.join(file) or 'none'}"
+            hint = f"the file has {', '.join(file.names(file.root)[:_SHOWN]) or 'none'}"
             what = f"the HDF5 file {name!r} has no data set {top!r}"
             raise self.definition.error(what, "top", index, hint=hint)
-        kept = file[top]
-        if not kept.shape or kept.dtype.kind not in "fiu":
-            shown = f"shape {kept.shape}, type {kept.dtype}"
-            what = f"the data set {top!r} of {name!r} holds no rows of numbers ({shown})"
+        values = file.read(f"the data set {top!r}", kept, unwritten=_UNWRITTEN)
+        if not values.ndim:
+            what = f"the data set {top!r} of {name!r} holds one number, no rows"
             raise self.definition.error(what, "hdf5_data_param", "source")
-        return np.asarray(kept[()], dtype=np.float32)
+        with np.errstate(over="ignore"):  # doubles too large are infinite, as HDF5 itself converts
+            return np.asarray(values, dtype=np.float32)
 
     def _check(self, name: str, rows: Rows) -> None:
         """NetError where tops disagree on the number of rows, or files on the shape of one."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from protonet.data.buffers import new_array
-from protonet.data.datum import Image, planes
+from protonet.data.datum import planes
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
 from protonet.data.image_list import ListedImage, missing_hint, read_list
 from protonet.data.order import Order, OrderMark
@@ -69,13 +70,8 @@ class ImageFeed(Feed):
 
     def _listed(self) -> list[ListedImage]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")
-        try:
+        with self.definition.placing("image_data_param", "source"):
             return read_list(path)
-        except NetError as error:
-            if error.span is not None:
-                raise
-            place = ("image_data_param", "source")
-            raise self.definition.error(error.message, *place, hint=error.hint) from None
 
     def _skip_at_random(self, seeds: Seeds) -> None:
         if not self._p.rand_skip:

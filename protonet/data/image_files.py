@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from protonet.data.datum import Image
 from protonet.data.extras import need
+from protonet.data.image_decode import MOST_PIXELS, Image, decode
+from protonet.reading import reason, taking
 
 
 @dataclass(frozen=True)
@@ -44,20 +43,7 @@ def content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError((error.strerror or str(error)).lower()) from None
-
-
-def decode(data: bytes, color: bool) -> Image:
-    """Decode an image file in colour or gray, as OpenCV's imread. ValueError where it is none."""
-    cv2 = need("cv2", "an image file")
-    flag = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
-    try:
-        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise ValueError("OpenCV can't decode it" if data else "the file is empty")
-    return image
+        raise ValueError(reason(error)) from None
 
 
 def resized(image: Image, size: Size) -> Image:
@@ -68,8 +54,11 @@ def resized(image: Image, size: Size) -> Image:
         scale = size.short_side / min(height, width)
         wanted = (_side(height, scale), _side(width, scale))
     if wanted != (height, width):
+        if wanted[0] * wanted[1] > MOST_PIXELS:
+            raise ValueError(f"it is {height}x{width}, and would become {wanted[0]}x{wanted[1]}")
         cv2: Any = need("cv2", "an image file")
-        image = cv2.resize(image, (wanted[1], wanted[0]))
+        with taking(f"OpenCV can't resize {height}x{width} to {wanted[0]}x{wanted[1]}"):
+            image = cv2.resize(image, (wanted[1], wanted[0]))
     if not size.center:
         return image
     top, left = (wanted[0] - size.center) // 2, (wanted[1] - size.center) // 2

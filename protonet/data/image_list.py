@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from protonet.diagnostics import NetError, Source, Span
+from protonet.reading import reading
+
+_LARGEST = 1 << 31
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _SEVERAL = re.compile(r"\s[-+]?[\d.]+$")
@@ -28,22 +31,17 @@ def read_list(path: Path) -> list[ListedImage]:
     NetError at the line that has no whole number as its label, or where there is none.
     Source: ImageDataLayer::DataLayerSetUp, which takes such a label as 0.
     """
-    try:
+    with reading(path):
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise NetError(f"{os.fspath(path)} can't be read: {reason}") from None
     entries = []
     for number, line in enumerate(text.split("\n"), 1):
         name, _, label = line.strip().replace("\t", " ").rpartition(" ")
         if not label:
             continue
-        try:
-            entries.append(ListedImage(name.strip(), int(label), number))
-        except ValueError:
-            name = ""
-        if not name:
+        whole = int(label) if re.fullmatch(r"[-+]?[0-9]{1,10}", label) else _LARGEST
+        if not name.strip() or abs(whole) >= _LARGEST:
             raise _no_label(path, text, number)
+        entries.append(ListedImage(name.strip(), whole, number))
     if not entries:
         raise NetError(f"the list {os.fspath(path)} is empty", None, "it takes `FILE LABEL` a line")
     return entries

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from protonet.data.cores import available_cores
-from protonet.data.datum import Image, datum_of, planes
-from protonet.data.extras import need
-from protonet.data.image_files import Size, content, decode, resized, suffix
+from protonet.data.datum import datum_of, planes
+from protonet.data.image_decode import decode, encode
+from protonet.data.image_files import Size, content, resized, suffix
 from protonet.data.image_list import ListedImage, missing_hint
 from protonet.data.ordered import in_order
 from protonet.data.random import Random
@@ -90,7 +90,7 @@ class ImageSet:
         if self.encode and not kind:
             raise ValueError("its name does not tell its kind; give --encode-type")
         if self.encode and self.size.keeps and _same(kind, suffix(entry.name)):
-            image = _as_it_is(data)
+            image = decode(data, None)
             if image.ndim == (3 if self.color else 2) and image.shape[2:] in ((), (3,)):
                 record = message("Datum")
                 record.data, record.label, record.encoded = data, entry.label, True
@@ -99,31 +99,13 @@ class ImageSet:
         record = datum_of(planes(image), entry.label)
         record.encoded = self.encode
         if self.encode:
-            record.data = _encoded(image, kind)
+            record.data = encode(image, f".{kind}")
         return record, planes(image).shape
 
 
 def _check_key(key: bytes) -> None:
     if len(key) > _LONGEST_KEY:
         raise ValueError(f"its key would have more than {_LONGEST_KEY} bytes")
-
-
-def _as_it_is(data: bytes) -> Image:
-    cv2 = need("cv2", "an image file")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    return np.zeros((0, 0, 0, 0)) if image is None else image
-
-
-def _encoded(image: Image, kind: str) -> bytes:
-    """An image in a file's form, with OpenCV's own settings. Source: EncodeCVMatToDatum."""
-    cv2 = need("cv2", "an image file")
-    try:
-        fine, data = cv2.imencode(f".{kind}", image)
-    except cv2.error:
-        fine = False
-    if not fine:
-        raise ValueError(f"OpenCV can't encode an image as {kind!r}; png and jpg are kinds")
-    return bytes(data.tobytes())
 
 
 def _same(kind: str, other: str) -> bool:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.definition import Definition
-from protonet.diagnostics import NetError
 from protonet.schema.blobs import read_binaryproto
 
 
@@ -17,12 +16,8 @@ def read_mean(definition: Definition) -> NDArray[np.float32]:
     """
     name = definition.layer.transform_param.mean_file
     place = ("transform_param", "mean_file")
-    try:
+    with definition.placing(*place):
         blob = read_binaryproto(definition.readable(name, *place))
-    except NetError as error:
-        if error.span is not None or error.message.startswith("layer "):
-            raise
-        raise definition.error(error.message, *place, hint=error.hint) from None
     mean = np.asarray(blob, np.float32)
     shape = tuple(mean.shape)
     if mean.ndim not in (3, 4) or (mean.ndim == 4 and shape[0] != 1):

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.cores import available_cores
-from protonet.data.databases import Reader, Record
-from protonet.data.datum import Image, parse_datum, pixels
+from protonet.data.datum import parse_datum, pixels
+from protonet.data.image_decode import Image
 from protonet.data.ordered import in_order
+from protonet.data.records import Reader, Record
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.schema.pool import message

@@ -102,4 +102,6 @@ class MemoryFeed(Feed):
     def go_to(self, state: Position) -> None:
         if int(state["count"]) != len(self._labels):
             raise ValueError(f"it was among {state['count']} items, here are {len(self._labels)}")
+        if int(state["position"]) not in range(0, max(1, len(self._labels)), self._batch):
+            raise ValueError(f"it was at the item {state['position']}, where no batch begins")
         self._position = int(state["position"])

@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from protonet.data.definition import Definition, Where, fresh_seed
+from protonet.data.extras import NotHere
 from protonet.data.feed import FEEDS, Feed
 from protonet.data.memory_feed import MemoryFeed
 from protonet.diagnostics import NetError, did_you_mean
@@ -94,13 +95,13 @@ def open_feeds(
 def data_shapes(loaded: Loaded, phase: str, index: int) -> dict[str, Shape]:
     """The shapes of the first batch of the layer at a place of a selected net.
 
-    None where its data can't be read, or it is no data layer.
+    None where its data are not here, or it is no data layer. NetError where they are damaged.
     """
     if loaded.message.layer[index].type not in FEEDS:
         return {}
     try:
         feed = _open_nth(loaded, index, phase, 0, 0, 1)
-    except (NetError, OSError):
+    except NotHere:
         return {}
     feed.close()
     return feed.shapes

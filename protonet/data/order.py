@@ -74,8 +74,18 @@ class Order:
             raise ValueError(f"it was among {state['count']} items, and there are {self.count}")
         if ("items" in state) != (self._random is not None):
             raise ValueError("shuffle has been switched since")
-        self.position = int(state["position"])
+        if not 0 <= int(state["position"]) < self.count:
+            raise ValueError(f"it was at the item {state['position']} of {self.count}")
         if self._random is not None:
-            packed = zlib.decompress(base64.b64decode(state["items"]))
-            self._items = np.frombuffer(packed, dtype="<i8").astype(np.int64)
+            self._items = self._unpacked(state["items"])
             self._random.back_to(Mark.of(state["random"]))
+        self.position = int(state["position"])
+
+    def _unpacked(self, items: str) -> NDArray[np.int64]:
+        """The order that a state holds. ValueError where it is not one of all the items."""
+        size = 8 * self.count
+        data = zlib.decompressobj().decompress(base64.b64decode(items), size + 1)
+        found = np.frombuffer(data[: len(data) // 8 * 8], "<i8").astype(np.int64)
+        if len(data) != size or not np.array_equal(np.sort(found), np.arange(self.count)):
+            raise ValueError(f"its order is not one of {self.count} items")
+        return found

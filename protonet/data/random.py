@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from protonet.data.position import Position
 
+WORDS = 624
 _RANGE = 1 << 32
 
 
@@ -62,8 +63,10 @@ class Random:
         return Mark(state["state"]["key"].tobytes(), int(state["state"]["pos"]))
 
     def back_to(self, mark: Mark) -> None:
-        """Go on from a mark."""
+        """Go on from a mark. ValueError where it is none; numpy would read anywhere."""
         key = np.frombuffer(mark.key, dtype=np.uint32)
+        if not 0 <= mark.position <= len(key) == WORDS:
+            raise ValueError(f"its random numbers stand at {mark.position} of {len(key)} words")
         self._twister.set_state(("MT19937", key, mark.position, 0, 0.0))
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from protonet.data.datum import Datum, Image, pixels
+from protonet.data.datum import Datum, pixels
 from protonet.data.extras import need
+from protonet.data.image_decode import Image, encode
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
@@ -38,12 +39,11 @@ def write_sheet(path: Path, datums: Sequence[Datum]) -> None:
         at = (left, top + _CELL + _CAPTION - 4)
         cv2.putText(paper, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)
     try:
-        fine, data = cv2.imencode(path.suffix, paper)
-    except cv2.error:
-        fine = False
-    if not fine:
-        raise NetError(f"{path} has no kind of image that can be written", None, "call it .png")
-    write_whole(path, data.tobytes())
+        data = encode(paper, path.suffix)
+    except ValueError:
+        what = f"{path} has no kind of image that can be written"
+        raise NetError(what, None, "call it .png") from None
+    write_whole(path, data)
 
 
 def _thumbnail(cv2: Any, image: Image) -> NDArray[np.uint8]:

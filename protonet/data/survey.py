@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from protonet.data.databases import Record
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.mean_image import broken
+from protonet.data.records import Record
 
 _KINDS = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"BM", "bmp"), (b"RIFF", "webp"))
 _DECODED = 1000

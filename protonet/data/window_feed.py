@@ -78,11 +78,8 @@ class WindowFeed(Feed):
 
     def _read_file(self) -> WindowFile:
         path = self.definition.readable(self._p.source, "window_data_param", "source")
-        try:
+        with self.definition.placing("window_data_param", "source"):
             found = read_windows(path, self._p.fg_threshold, self._p.bg_threshold)
-        except NetError as error:
-            where = ("window_data_param", "source")
-            raise self.definition.error(error.message, *where, hint=error.hint) from None
         for kind, windows, wanted in (
             ("object", found.objects, self._objects),
             ("background", found.background, self._batch - self._objects),

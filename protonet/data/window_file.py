@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.diagnostics import NetError
+from protonet.reading import reading
 
 _LABEL, _OVERLAP, _X1, _Y1, _X2, _Y2 = range(6)
+_MOST_WINDOWS, _LARGEST = 1 << 31, 1 << 31
 _Numbers = NDArray[np.float64]
 
 
@@ -62,7 +65,7 @@ def read_windows(path: Path, object_from: float, background_below: float) -> Win
     images: dict[int, str] = {}
     objects: list[NDArray[np.int64]] = []
     background: list[NDArray[np.int64]] = []
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+    with reading(path), path.open(encoding="utf-8", errors="surrogateescape") as file:
         words = chain.from_iterable(line.split() for line in file)
         for mark in words:
             index = _header(words, mark, images, path)
@@ -83,7 +86,7 @@ def read_windows(path: Path, object_from: float, background_below: float) -> Win
 def _header(words: Iterator[str], mark: str, images: dict[int, str], path: Path) -> int:
     """Read an image's index and path."""
     given = [mark, *islice(words, 2)]
-    if len(given) < 3 or mark != "#" or not given[1].isdigit():
+    if len(given) < 3 or mark != "#" or not re.fullmatch("[0-9]{1,9}", given[1]):
         what = f"image {len(images)} of {os.fspath(path)} begins with {' '.join(given)!r}"
         raise NetError(what, None, "it takes `# index`, then the image's path")
     images[int(given[1])] = given[2]
@@ -93,6 +96,8 @@ def _header(words: Iterator[str], mark: str, images: dict[int, str], path: Path)
 def _rows(words: Iterator[str], image: str, path: Path) -> _Numbers:
     """Read an image's sizes and its windows, (n, 6)."""
     sizes = _numbers(list(islice(words, 4)), 4, image, path)
+    if not 0 <= sizes[3] <= _MOST_WINDOWS:
+        raise NetError(f"{image!r} in {os.fspath(path)} has {sizes[3]:g} windows")
     count = int(sizes[3])
     rows = _numbers(list(islice(words, 6 * count)), 6 * count, image, path).reshape(count, 6)
     whole = np.delete(rows, _OVERLAP, axis=1)
@@ -102,12 +107,12 @@ def _rows(words: Iterator[str], image: str, path: Path) -> _Numbers:
 
 
 def _numbers(given: list[str], wanted: int, image: str, path: Path) -> _Numbers:
-    try:
+    with reading(path, f"has windows of {image!r} that are no numbers", None):
         numbers = np.array(given, dtype=np.float64)
-    except ValueError as error:
-        raise NetError(f"the windows of {image!r} in {os.fspath(path)}: {error}") from None
     if len(numbers) != wanted:
         raise NetError(f"{os.fspath(path)} ends within the windows of {image!r}")
+    if not (np.abs(numbers) < _LARGEST).all():
+        raise NetError(f"the windows of {image!r} in {os.fspath(path)} have a number out of range")
     return numbers
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protonet.drawing.kinds import kind
-from protonet.drawing.words import plain, summary
+from protonet.drawing.words import summary
 from protonet.graph import Graph, Node, Value
 from protonet.graph.graph import Param
+from protonet.plain import plain
 
 
 @dataclass(eq=False, repr=False)

@@ -25,9 +25,10 @@ from protonet.drawing.figure import (
     turned,
 )
 from protonet.drawing.layout import Layout, Link
-from protonet.drawing.words import amount, merged, merged_names, plain, sizes, summary, width
+from protonet.drawing.words import amount, merged, merged_names, sizes, summary, width
 from protonet.graph import Graph, Value
 from protonet.graph.cost import costs
+from protonet.plain import plain
 
 MARGIN, TOP = 18.0, 58.0
 _LEAST_GAP, _LABEL_GAP = 24.0, 34.0

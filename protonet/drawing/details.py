@@ -7,9 +7,10 @@ from typing import Any
 
 from protonet.diagnostics import Source, Span
 from protonet.drawing.box import Box
-from protonet.drawing.words import plain, sizes
+from protonet.drawing.words import sizes
 from protonet.graph import Graph, Node
 from protonet.graph.cost import LayerCost, costs
+from protonet.plain import plain
 from protonet.schema.unbind import to_text
 from protonet.text.parse import parse
 from protonet.text.tree import Block, Field

@@ -12,8 +12,9 @@ from protonet.drawing.box import Box, fold
 from protonet.drawing.compose import Style
 from protonet.drawing.kinds import KINDS
 from protonet.drawing.layout import Layout, Link, Point
-from protonet.drawing.words import merged, merged_names, plain, sizes
+from protonet.drawing.words import merged, merged_names, sizes
 from protonet.graph import Graph
+from protonet.plain import plain
 
 _INCH = 72.0
 

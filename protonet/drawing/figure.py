@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from protonet.drawing.box import Box
 from protonet.drawing.layout import Layout, Link, Point
-from protonet.drawing.words import plain, sizes, width
+from protonet.drawing.words import sizes, width
+from protonet.plain import plain
 
 TITLE, SUBTITLE, STRIP, LABEL, BADGE = 12.5, 11.0, 10.0, 10.0, 15.0  # sizes of letters
 PAD, STRIP_HEIGHT = 12.0, 17.0

@@ -19,7 +19,8 @@ from protonet.drawing.figure import (
 )
 from protonet.drawing.kinds import KINDS
 from protonet.drawing.layout import Point
-from protonet.drawing.words import plain, sizes
+from protonet.drawing.words import sizes
+from protonet.plain import plain
 
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from protonet.graph import Node
+from protonet.plain import plain
 from protonet.shape import Shape
 
 # Advance widths of Helvetica, in thousandths of the size, for the characters from 32 to 126.
@@ -33,12 +34,6 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text is; letters that Helvetica lacks are taken as wide as they may be."""
     total = sum(_ADVANCE.get(c, 600 if ord(c) < 0x1100 else _WIDE) for c in text)
     return total * size / 1000 * (1.07 if bold else 1.0)
-
-
-def plain(text: str, longest: int) -> str:
-    """A name from a file on one line: nothing that a reader could not see, and not too long."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def sizes(shape: Shape, *, batch: bool = False) -> str:

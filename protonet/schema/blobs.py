@@ -18,6 +18,7 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.reading import reading
 from protonet.schema.pool import message_class
 from protonet.schema.wire import (
     BYTES,
@@ -79,17 +80,14 @@ def open_content(path: str | os.PathLike[str]) -> Content:
     NetError where it can't be read.
     """
     name = os.fspath(path)
-    try:
+    with reading(name, "can't be read", None):
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         content = Content(name, b"", handle)
         file = FileIO(handle, closefd=False)
         if not os.fstat(handle).st_size:  # a pipe has no size, and no map
             return Content(name, file.readall())
         content.view = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetError(f"{name} can't be read: {reason.lower()}") from None
-    return content
+        return content
 
 
 class _Run(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from protonet.diagnostics import NetError, Source, Span
+from protonet.reading import reading
 from protonet.schema.bind import bind
 from protonet.schema.mistaken import parsed
 from protonet.schema.pool import Message, message
@@ -95,12 +96,8 @@ def open_source(source: str | os.PathLike[str] | Source) -> Source:
     if not isinstance(source, str | os.PathLike):
         what = f"a source is a path, a text or a message, not {type(source).__name__}"
         raise NetError(what)
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NetError(f"{os.fspath(source)} can't be read: {reason.lower()}") from None
+    with reading(source, "can't be read", None):
+        data = Path(source).read_bytes()
     return _decoded(os.fspath(source), data)
 
 

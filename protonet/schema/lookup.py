@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 
 def found(name: str, *folders: str | os.PathLike[str]) -> str:
@@ -11,7 +10,7 @@ def found(name: str, *folders: str | os.PathLike[str]) -> str:
 
     ``folders`` are the definition's own and others; a path that is nowhere is given as it stands.
     """
-    if Path(name).exists():
+    if os.path.exists(name):  # false of a name too long to be one, of which Path raises
         return name
     near = (os.path.join(folder, name) for folder in folders)
-    return next((path for path in near if Path(path).exists()), name)
+    return next((path for path in near if os.path.exists(path)), name)

@@ -6,14 +6,16 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.reading import reading, taking
 
-_NUMBER = r"([-+]?(?:[\d.]+(?:[eE][-+]?\d+)?|nan|inf))"
-_ITERATION = re.compile(r"Iteration (\d+)")
+_NUMBER = r"([-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|inf))"
+_ITERATION = re.compile(r"Iteration (\d{1,18})")
 _LOSS = re.compile(rf"Iteration \d+.*, loss = {_NUMBER}")
 _RATE = re.compile(rf"\blr = {_NUMBER}")
 _OUTPUT = re.compile(rf"(Train|Test) net output #\d+: (\S+) = {_NUMBER}( \(\*)?")
@@ -42,12 +44,8 @@ def read_log(path: str | os.PathLike[str]) -> Curves:
 
     NetError where the file can't be read or holds no point.
     """
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise NetError(f"{os.fspath(path)} can't be read: {reason}") from None
+    with reading(path), open(path, encoding="utf-8", errors="replace") as file:
+        lines = file.read().splitlines()
     curves = Curves()
     is_json = next((line for line in lines if line.strip()), "").startswith("{")
     if is_json:
@@ -80,20 +78,21 @@ def _read_caffe(lines: Sequence[str], curves: Curves) -> None:
 
 def _read_json(lines: Sequence[str], curves: Curves) -> None:
     for line in lines:
-        try:
-            event: dict[str, Any] = json.loads(line)
-        except ValueError:
-            continue
-        iteration = int(event.get("iteration", 0))
-        if event.get("event") == "rate":
-            curves.rate.append((iteration, event["lr"]))
-        if event.get("event") == "train":
-            curves.add("training loss", iteration, event["loss"], is_loss=True)
-        if event.get("event") in ("train", "test"):
-            number = f" {event['net']}" if event.get("net") else ""
-            for name, value in event["outputs"].items():
-                is_loss = name in event.get("losses", ())
-                curves.add(f"{event['event']}{number} {name}", iteration, value, is_loss)
+        with suppress(ValueError), taking("it is no line of a log"):
+            _read_event(json.loads(line), curves)
+
+
+def _read_event(event: dict[str, Any], curves: Curves) -> None:
+    iteration = int(event.get("iteration", 0))
+    if event.get("event") == "rate":
+        curves.rate.append((iteration, float(event["lr"])))
+    if event.get("event") == "train":
+        curves.add("training loss", iteration, float(event["loss"]), is_loss=True)
+    if event.get("event") in ("train", "test"):
+        number = f" {event['net']}" if event.get("net") else ""
+        for name, value in event["outputs"].items():
+            is_loss = name in event.get("losses", ())
+            curves.add(f"{event['event']}{number} {name}", iteration, float(value), is_loss)
 
 
 def draw(logs: Mapping[str, Curves], path: str | os.PathLike[str]) -> None:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from protonet.diagnostics import NetError
 from protonet.files import FULL
+from protonet.plain import plain
 from protonet.training.evaluate import Score
 
 
@@ -105,8 +106,7 @@ class CaffeLog(Log):
         self.stream = stream
 
     def said(self, text: str) -> None:
-        for line in text.split("\n"):
-            self._line(line)
+        self._line(text)
 
     def started(self, name: str, policy: str, first: int, last: int) -> None:
         self._line(f"Solving {name}")
@@ -145,7 +145,7 @@ class CaffeLog(Log):
         day = time.strftime("%m%d %H:%M:%S", time.localtime(now))
         micros = int(now % 1 * 1e6)
         prefix = f"I{day}.{micros:06d} {os.getpid():5d} solver.py:1]"
-        _write(self.stream, f"{prefix} {text}\n")
+        _write(self.stream, f"{prefix} {plain(text)}\n")
 
 
 class JsonLog(Log):
@@ -223,7 +223,7 @@ class BoardLog(Log):
         self.writer.close()  # type: ignore[no-untyped-call,unused-ignore]
 
     def _add(self, name: str, value: float, iteration: int) -> None:
-        self.writer.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call,unused-ignore]
+        self.writer.add_scalar(plain(name), value, iteration)  # type: ignore[no-untyped-call,unused-ignore]
 
 
 def _outputs(scores: Sequence[Score]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from protonet.api import read
@@ -147,7 +146,7 @@ class _Reader:
 
     def file(self, name: str, path: FieldPath, phase: str) -> NetPlan:
         path_found = found(name, self.folder)
-        if not Path(path_found).is_file():
+        if not os.path.isfile(path_found):
             what = f"the net {name!r} is not there"
             hint = "Caffe takes the path from the working directory; the solver's folder is tried"
             raise NetError(what, self.map.span(path), hint)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from protonet.plain import plain
 from protonet.training.evaluate import Score
 from protonet.training.log import Log
 
@@ -22,10 +23,10 @@ class ProgressLog(Log):
         self.quiet = quiet
         self.console = console or Console(stderr=True)
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(),
             console=self.console,
         )
@@ -38,7 +39,7 @@ class ProgressLog(Log):
         self._print(text)
 
     def started(self, name: str, policy: str, first: int, last: int) -> None:
-        self.progress.update(self.task, description=name, total=last, completed=first)
+        self.progress.update(self.task, description=plain(name), total=last, completed=first)
         self.progress.start_task(self.task)
         self.progress.start()
         self.shown = self.counted = time.monotonic()
@@ -69,4 +70,4 @@ class ProgressLog(Log):
 
     def _print(self, text: str) -> None:
         if not self.quiet:
-            self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.progress.console.print(plain(text), markup=False, highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ import torch
 
 from protonet.arrays import Array
 from protonet.data.position import Position
+from protonet.data.random import WORDS
 
 _SEEDS = 2**32
 
@@ -51,10 +52,12 @@ def random_state(device: torch.device) -> Position:
 
 
 def restore_random(state: Mapping[str, Any], device: torch.device) -> None:
-    """Go on where ``random_state`` was taken."""
+    """Go on where ``random_state`` was taken. ValueError and others where it is none."""
     torch.set_rng_state(_decoded(state["torch"]))
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
+    if not 0 <= int(state["numpy"][2]) <= WORDS:  # numpy would read anywhere
+        raise ValueError(f"numpy's random numbers stand at {state['numpy'][2]} of {WORDS}")
     np.random.set_state(tuple(state["numpy"]))  # noqa: NPY002
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(_decoded(state["cuda"]), device)

@@ -199,13 +199,13 @@ def _resume(run: Run, path: str) -> None:
     run.progress.iteration, run.progress.current_step = state.iteration, state.current_step
     run.last_snapshot = path
     run.log.said(f"Restoring previous solver status from {path}")
-    if position is None or len(position["ranks"]) != run.group.size:
+    if position is None or len(position.ranks) != run.group.size:
         run.log.said("There is no position of the data beside it: it starts at the first record")
         return
-    run.losses = deque(position["losses"])
-    run.progress.minimum_loss = position["minimum_loss"]
-    run.progress.last_event = position["last_event"]
-    restore_position(position["ranks"][run.group.rank], run.net, run.tests)
+    run.losses = deque(position.losses)
+    run.progress.minimum_loss = position.minimum_loss
+    run.progress.last_event = position.last_event
+    restore_position(position, run.group.rank, run.net, run.tests)
 
 
 def _result(run: Run) -> Trained:

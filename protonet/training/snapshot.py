@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.data.position import Position
 from protonet.diagnostics import NetError
-from protonet.files import replacing_together, write_whole
+from protonet.files import remove_leftovers, replacing_together, write_whole
+from protonet.reading import reading
 from protonet.schema.lookup import found
 from protonet.schema.pool import message
 from protonet.training.nets import Net
@@ -30,6 +34,9 @@ from protonet.weights.mapping import dump_blobs
 from protonet.weights.solver_state import SolverState, read_solver_state, write_solver_state
 
 _BINARYPROTO = 1
+_BEGUN = time.time()
+_OF_A_RANK = ("train", "tests", "random")
+_REMOVE = "remove it: the data will start at its first record"
 
 
 def names(plan: Plan, iteration: int) -> tuple[str, str, str]:
@@ -56,6 +63,7 @@ def write_snapshot(
         "ranks": list(positions),
         **more,
     }
+    _remove_leftovers(plan)
     with replacing_together(paths) as (model, place, kept):
         write(model, _definition(net), dump_blobs(net.module), diffs)
         write_whole(place, json.dumps(position) + "\n")
@@ -63,21 +71,41 @@ def write_snapshot(
     return paths[-1]
 
 
-def read_snapshot(path: str) -> tuple[SolverState, Position | None]:
+def _remove_leftovers(plan: Plan) -> None:
+    """Take away what was half written of earlier snapshots when their run was killed."""
+    stem = rf"{re.escape(os.path.basename(plan.prefix))}_iter_\d+[.\w]*"
+    remove_leftovers(os.path.dirname(plan.prefix) or ".", stem, _BEGUN)
+
+
+@dataclass(frozen=True)
+class SavedPosition:
+    """Where the processes of a run stood in their data, and what else a solver state leaves out."""
+
+    path: str
+    ranks: Sequence[Mapping[str, Any]]
+    losses: Sequence[float]
+    minimum_loss: float
+    last_event: int
+
+
+def read_snapshot(path: str) -> tuple[SolverState, SavedPosition | None]:
     """A solver state, and the position beside it where there is one that belongs to it."""
     state = read_solver_state(path)
     stem = path.removesuffix(".h5").removesuffix(".solverstate")
     beside = Path(f"{stem}.position.json")
     if not beside.is_file():
         return state, None
-    try:
-        position: Position = json.loads(beside.read_text(encoding="utf-8"))
-        same = position["iteration"] == state.iteration
-        same = same and position["history_crc32"] == fingerprint(state.history)
-    except (ValueError, KeyError, TypeError):
-        hint = "remove it: the data will start at its first record"
-        raise NetError(f"{beside} is no position that a snapshot left", None, hint) from None
-    return state, position if same else None
+    with reading(beside, "is no position that a snapshot left", _REMOVE):
+        saved: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        same = saved["iteration"] == state.iteration
+        if not same or saved["history_crc32"] != fingerprint(state.history):
+            return state, None
+        ranks = [
+            {key: rank[key] for key in ("train", "tests", "random")} for rank in saved["ranks"]
+        ]
+        losses = [float(loss) for loss in saved["losses"]]
+        best, event = float(saved["minimum_loss"]), int(saved["last_event"])
+        return state, SavedPosition(str(beside), ranks, losses, best, event)
 
 
 def _definition(net: Net) -> Any:
@@ -118,9 +146,14 @@ def position(net: Net, tests: Sequence[Net]) -> Position:
     }
 
 
-def restore_position(saved: Mapping[str, Any], net: Net, tests: Sequence[Net]) -> None:
-    """Go on in the data, and with the random numbers, where ``position`` was taken."""
-    net.restore_data(saved["train"])
-    for test, one in zip(tests, saved["tests"], strict=False):
-        test.restore_data(one)
-    restore_random(saved["random"], net.device)
+def restore_position(saved: SavedPosition, rank: int, net: Net, tests: Sequence[Net]) -> None:
+    """Go on in the data, and with the random numbers, where ``position`` was taken.
+
+    NetError where it is another net's, or is damaged.
+    """
+    own = saved.ranks[rank]
+    with reading(saved.path, "can't be taken up", _REMOVE):
+        net.restore_data(own["train"])
+        for test, one in zip(tests, own["tests"], strict=False):
+            test.restore_data(one)
+        restore_random(own["random"], net.device)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.files import replacing
 from protonet.layers import REGISTRY
+from protonet.reading import reading
 from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import Message, message, message_class
 from protonet.schema.sniff import foreign
@@ -165,11 +165,9 @@ def definition(net: StoredNet) -> Message:
 
     NetError where the schema can't read it: a fork's own fields under numbers of another's.
     """
-    try:
+    hint = "name the net's .prototxt; the weights can be read"
+    with reading(net.path, "has layers whose fields are those of an unknown fork", hint):
         return message_class("NetParameter").FromString(net.skeleton)
-    except DecodeError:
-        what = f"{net.path}: the layers' fields are those of an unknown fork"
-        raise NetError(what, None, "name the net's .prototxt; the weights can be read") from None
 
 
 def write_caffemodel(

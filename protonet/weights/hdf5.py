@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -12,17 +13,17 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.data.extras import need
+from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
+from protonet.reading import reading
 from protonet.schema.pool import Message
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
 _MOST_BLOBS = 1000
+_LONGEST_INDEX = 9
 _DEEPEST = 32
-# No filter of HDF5's packs tighter: deflate's limit is 1032.
-_MOST_PACKED = 1100
-_SLACK = 1 << 16
 
 
 def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
@@ -31,82 +32,68 @@ def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
     A blob that another layer shares is None where Caffe left it out.
     Source: Net::CopyTrainedLayersFromHDF5.
     """
-    name = os.fspath(path)
-    library = need("h5py", "an HDF5 file")
-    try:
-        file = library.File(path, "r")
-        data = file.get("data")
-        if not isinstance(data, library.Group):
-            hint = "Caffe's .caffemodel.h5 has the group 'data' with a group for each layer"
-            raise NetError(f"{name} is HDF5, but not Caffe's weights", None, hint)
-        diffs = file.get("diff")
-        diffs = diffs if isinstance(diffs, library.Group) else None
+    file = open_hdf5(path, "an HDF5 file")
+    data, diffs = file.find(file.root, "data"), file.find(file.root, "diff")
+    if not file.is_group(data):
+        hint = "Caffe's .caffemodel.h5 has the group 'data' with a group for each layer"
+        raise NetError(f"{file.path} is HDF5, but not Caffe's weights", None, hint)
+    diffs = diffs if file.is_group(diffs) else None
+    with reading(file.path):
         layers = [
-            StoredLayer(layer, "", _blobs(name, layer, group, diffs))
-            for layer, group in _groups(library, data, "", {data})
+            StoredLayer(layer, "", _blobs(file, layer, group, diffs))
+            for layer, group in _groups(file, data, "", {data})
         ]
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise _damaged(name, error) from None
-    return StoredNet(name, "hdf5", layers)
+    return StoredNet(file.path, "hdf5", layers)
 
 
-def _damaged(name: str, error: Exception) -> NetError:
-    reason = " ".join(str(error).strip("'\"").split())
-    return NetError(f"{name} is damaged: {reason[:200]}", None, "copy or download it again")
-
-
-def _groups(library: Any, group: Any, prefix: str, seen: set[Any]) -> Iterator[tuple[str, Any]]:
+def _groups(file: Hdf5, group: Any, prefix: str, seen: set[Any]) -> Iterator[tuple[str, Any]]:
     """Each layer's group; a name with slashes is groups within groups."""
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), library.HardLink):
+    for name in file.names(group):
+        if not isinstance(group.get(name, getlink=True), file.library.HardLink):
             continue
         inner = group[name]
-        if not isinstance(inner, library.Group) or inner in seen:
+        if not file.is_group(inner) or inner in seen:
             continue
         seen.add(inner)
-        within = any(isinstance(inner.get(n), library.Group) for n in inner)
-        if not within or _indices(inner):
+        within = any(file.is_group(_hard(file, inner, n)) for n in file.names(inner))
+        if not within or _indices(file, inner):
             yield prefix + name, inner
         if within and prefix.count("/") < _DEEPEST:
-            yield from _groups(library, inner, f"{prefix}{name}/", seen)
+            yield from _groups(file, inner, f"{prefix}{name}/", seen)
 
 
-def _blobs(path: str, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
+def _hard(file: Hdf5, group: Any, name: str) -> Any:
+    """What a group itself holds under a name; None for a link to elsewhere."""
+    link = group.get(name, getlink=True)
+    return group[name] if isinstance(link, file.library.HardLink) else None
+
+
+def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
     """The blobs of a layer by their index. NetError where one is no plain array of floats."""
-    indices = _indices(group)
+    indices = _indices(file, group)
     blobs: list[BlobLike | None] = [None] * (max(indices, default=-1) + 1)
     if len(blobs) > _MOST_BLOBS:
-        raise NetError(f"{path}: layer {layer!r} has a blob {len(blobs) - 1}; that is no layer")
+        what = f"layer {layer!r} has a blob {len(blobs) - 1}; that is no layer"
+        raise NetError(f"{file.path}: {what}")
     for index in indices:
-        what = f"{path}: layer {layer!r}, blob {index}"
-        diff = diffs.get(f"{layer}/{index}") if diffs is not None else None
-        lazy_diff = _lazy(what, diff) if hasattr(diff, "dtype") else None
-        blobs[index] = _lazy(what, group[str(index)], lazy_diff)
+        what = f"layer {layer!r}, blob {index}"
+        diff = file.find(diffs, f"{layer}/{index}") if diffs is not None else None
+        lazy_diff = _lazy(file, f"the gradient of {what}", diff) if file.is_array(diff) else None
+        blobs[index] = _lazy(file, what, group[str(index)], lazy_diff)
     return blobs
 
 
-def _indices(group: Any) -> list[int]:
-    return [int(n) for n in group if n.isdecimal() and hasattr(group.get(n), "dtype")]
+def _indices(file: Hdf5, group: Any) -> list[int]:
+    names = [n for n in file.names(group) if n.isascii() and n.isdecimal()]
+    own = [n for n in names if str(int(n[:_LONGEST_INDEX])) == n]
+    return [int(n) for n in own if file.is_array(_hard(file, group, n))]
 
 
-def _lazy(what: str, dataset: Any, diff: LazyBlob | None = None) -> LazyBlob:
+def _lazy(file: Hdf5, what: str, dataset: Any, diff: LazyBlob | None = None) -> LazyBlob:
     """A dataset as a blob; it keeps its file open."""
-    dtype, shape = dataset.dtype, dataset.shape
-    if dtype.kind != "f" or shape is None:
-        raise NetError(f"{what} holds {dtype}, not floats")
-    file, held = dataset.file, dataset.id.get_storage_size()
-    if dataset.size * dtype.itemsize > held * _MOST_PACKED + _SLACK or (dataset.size and not held):
-        count = f"{dataset.size:,} elements, but only {held:,} bytes are there"
-        raise NetError(f"{what} claims {count}")
-
-    def read() -> Array:
-        try:
-            values: Array = dataset[()]
-        except (OSError, RuntimeError) as error:
-            raise _damaged(file.filename, error) from None
-        return np.asarray(values)
-
-    return LazyBlob(tuple(shape), dtype.newbyteorder("="), read, diff)
+    file.check(what, dataset, "f")
+    shape, dtype = tuple(dataset.shape), dataset.dtype.newbyteorder("=")
+    return LazyBlob(shape, dtype, partial(file.read, what, dataset, "f"), diff)
 
 
 def write_hdf5(

@@ -9,6 +9,7 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.reading import reading
 from protonet.schema.blobs import open_content, read_binaryproto, write_binaryproto
 from protonet.schema.sniff import kind_of
 
@@ -21,14 +22,11 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
     content = open_content(path)
     if kind_of(bytes(content.view[:64])) != "npy":
         return read_binaryproto(path)
-    try:
+    with reading(content.name):
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # noqa: BLE001 (numpy's reader raises what its parts raise)
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise NetError(f"{content.name} is damaged: {reason}") from None
-    if mapped.dtype.kind not in "fiu":
-        raise NetError(f"{content.name} holds {mapped.dtype}, no numbers")
-    return np.array(mapped)
+        if mapped.dtype.kind not in "fiu":
+            raise NetError(f"{content.name} holds {mapped.dtype}, no numbers")
+        return np.array(mapped)
 
 
 def write_mean(path: str | os.PathLike[str], mean: Array) -> None:

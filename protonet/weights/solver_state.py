@@ -11,6 +11,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.data.extras import need
+from protonet.data.hdf5_file import Hdf5, open_hdf5
 from protonet.diagnostics import NetError
 from protonet.files import replacing, write_whole
 from protonet.schema.blobs import blob_bytes, open_content, stored_blob
@@ -78,21 +79,23 @@ def write_solver_state(path: str | os.PathLike[str], state: SolverState) -> None
 
 
 def _read_hdf5(name: str) -> SolverState:
-    library = need("h5py", "an HDF5 snapshot")
+    file = open_hdf5(name, "an HDF5 snapshot")
     try:
-        with library.File(name, "r") as file:
-            history = file["history"]
-            blobs = [np.asarray(history[str(i)]) for i in range(len(history))]
-            learned = file["learned_net"][()] if "learned_net" in file else b""
-            return SolverState(
-                int(np.ravel(file["iter"][()])[0]),
-                learned.decode() if isinstance(learned, bytes) else str(learned),
-                blobs,
-                int(np.ravel(file["current_step"][()])[0]),
-            )
-    except (OSError, KeyError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).partition(" (")[0].strip("'\"")
-        raise NetError(f"{name} is no solver state: {reason.lower()}") from None
+        history = file.find(file.root, "history")
+        if not file.is_group(history):
+            raise NetError(f"{name} is no solver state: it has no group 'history'")
+        blobs = [_history_blob(file, history, index) for index in range(len(file.names(history)))]
+        step = file.number("current_step")
+        return SolverState(file.number("iter"), file.text("learned_net"), blobs, step)
+    finally:
+        file.close()
+
+
+def _history_blob(file: Hdf5, history: Any, index: int) -> Array:
+    found = file.find(history, str(index))
+    if not file.is_array(found):
+        raise NetError(f"{file.path} is no solver state: its history has no blob {index}")
+    return file.read(f"blob {index} of the history", found, "f")
 
 
 def _hdf5(state: SolverState) -> memoryview:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BufferedReader, FileIO
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.layers.blob import BlobLayout
 from protonet.lowering import Lowered
+from protonet.reading import reading
 from protonet.runtime.place import Place, Places, places
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
@@ -20,6 +22,7 @@ from protonet.weights.stored import LazyBlob, StoredLayer, StoredNet
 
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")
+_SLACK = 1 << 20  # what was expanded before it was saved holds one element for many
 _DTYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "f4"}
 
 
@@ -43,40 +46,35 @@ class State:
 
 def read_safetensors(path: str | os.PathLike[str]) -> State:
     """The tensors of a .safetensors file. NetError where it is damaged."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     name = os.fspath(path)
-    try:
+    with reading(name):
         file: Any = safe_open(name, framework="numpy")
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        hint = "copy or download it again"
-        raise NetError(f"{name} is damaged: {_plain(error)}", None, hint) from None
+        known = {key: (s.get_shape(), s.get_dtype()) for key, s in slices.items()}
     tensors = {
-        key: LazyBlob(tuple(s.get_shape()), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
-        for key, s in slices.items()
-        if (kind := s.get_dtype()) in _DTYPES
+        key: LazyBlob(tuple(shape), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
+        for key, (shape, kind) in known.items()
+        if kind in _DTYPES
     }
     return State(name, "safetensors", tensors, metadata)
 
 
 def _reader(file: Any, path: str, key: str, kind: str) -> Callable[[], Array]:
     def read() -> Array:
-        if kind != "BF16":  # which numpy has not
-            values: Array = file.get_tensor(key)
-            return values
-        from safetensors import safe_open
+        with reading(path, f"is damaged at the tensor {key!r}"):
+            if kind != "BF16":  # which numpy has not
+                values: Array = file.get_tensor(key)
+                return values
+            from safetensors import safe_open
 
-        with safe_open(path, framework="pt") as again:
-            widened: Array = again.get_tensor(key).float().numpy()
-        return widened
+            with safe_open(path, framework="pt") as again:
+                widened: Array = again.get_tensor(key).float().numpy()
+            return widened
 
     return read
-
-
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def read_pt(path: str | os.PathLike[str]) -> State:
@@ -85,7 +83,13 @@ def read_pt(path: str | os.PathLike[str]) -> State:
     Nothing is executed: what would need code is a NetError.
     """
     name = os.fspath(path)
-    return State(name, "pt", {k: _tensor(v) for k, v in _state_dict(name, _loaded(name)).items()})
+    tensors = _state_dict(name, _loaded(name))
+    for key, tensor in tensors.items():
+        held = tensor.untyped_storage().nbytes()
+        if tensor.numel() * tensor.element_size() > held + _SLACK:
+            claimed = f"claims {tensor.numel():,} elements, but only {held:,} bytes are there"
+            raise NetError(f"{name}: the tensor {key!r} {claimed}")
+    return State(name, "pt", {key: _tensor(tensor) for key, tensor in tensors.items()})
 
 
 def _loaded(name: str) -> Any:
@@ -95,19 +99,27 @@ def _loaded(name: str) -> Any:
 
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            mapped = zipfile.is_zipfile(name)
-            return torch.load(name, map_location="cpu", weights_only=True, mmap=mapped or None)
-    except pickle.UnpicklingError:
-        what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
-        hint = "save the state alone: torch.save(net.state_dict(), path)"
-        raise NetError(what, None, hint) from None
-    except Exception as error:  # noqa: BLE001 (torch.load raises what its parts raise)
-        hint = "copy or save it again"
-        what = f"{name} is damaged, or not what torch.save writes: {_plain(error)}"
-        raise NetError(what, None, hint) from None
+    with reading(name, "is damaged, or not what torch.save writes"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mapped = zipfile.is_zipfile(name)
+        try:
+            if mapped:
+                return torch.load(name, map_location="cpu", weights_only=True, mmap=True)
+            with _Bounded(FileIO(name)) as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            what = f"{name} holds more than tensors, or is damaged; nothing in it is executed"
+            hint = "save the state alone: torch.save(net.state_dict(), path)"
+            raise NetError(what, None, hint) from None
+
+
+class _Bounded(BufferedReader):
+    """A file of which no more is asked than there is: memory is taken for what is asked."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """So many bytes, or those that are left."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _state_dict(name: str, loaded: Any) -> dict[str, Any]:

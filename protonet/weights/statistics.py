@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.layers.blob import BlobLayout
+from protonet.reading import taking
 from protonet.runtime.place import Place, Places, divided
 from protonet.weights.stored import BlobLike, StoredLayer
 
@@ -46,16 +46,21 @@ def _text(blob: Array) -> list[Any]:
 
 def unpacked(text: str) -> dict[str, list[Array]]:
     """Caffe's own statistics by layer; empty where the text is not one of ours."""
-    try:
-        return {
-            layer: [
-                np.frombuffer(base64.b64decode(data), np.dtype(dtype)).reshape(shape)
-                for dtype, shape, data in blobs
-            ]
-            for layer, blobs in json.loads(text).items()
-        }
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+    if not text:
         return {}
+    try:
+        with taking("these are no statistics"):
+            kept = json.loads(text).items()
+            return {layer: [_blob(*blob) for blob in blobs] for layer, blobs in kept}
+    except ValueError:
+        return {}
+
+
+def _blob(dtype: str, shape: Sequence[int], data: str) -> Array:
+    kind = np.dtype(dtype)
+    if kind.kind != "f":
+        raise ValueError(f"{dtype} is no kind of floats")
+    return np.frombuffer(base64.b64decode(data), kind).reshape(shape)
 
 
 def agree(own: Sequence[Array], places: Sequence[Place], folded: Sequence[Array]) -> bool:

@@ -148,5 +148,5 @@ def test_exit_codes_and_words(tmp_path):
     other = CliRunner().invoke(command, [str(a), str(b)])
     assert other.exit_code == 1
     assert "~ conv1: convolution_param.num_output 20 -> 24\n" in other.output
-    assert "= conv2 is now called <b>\ufffd\n" in other.output
+    assert "= conv2 is now called <b>\\u202e\n" in other.output
     assert "~ total: parameters 431,080 -> " in other.output

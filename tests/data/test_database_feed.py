@@ -105,17 +105,16 @@ def test_a_position_of_another_database_is_refused(feed_of):
         hdf5.restore(state)
 
 
-def test_train_and_test_share_one_environment(feed_of):
+def test_train_and_test_read_one_database(feed_of):
     one, other = feed_of(data_layer()), feed_of(data_layer())
     one.close()
     assert labels(other, 1) == [[0, 2, 4]]
-    other.close()
-    lmdb.open("raw_lmdb", readonly=True, lock=False).close()
 
 
 def test_open_elsewhere(feed_of):
+    """liblmdb takes a database once in a process; it is not asked."""
     with lmdb.open("raw_lmdb", readonly=True, lock=False):
-        refused(feed_of, "open elsewhere in this process", source="raw_lmdb")
+        assert labels(feed_of(data_layer()), 1) == [[0, 2, 4]]
 
 
 def test_a_read_only_folder(feed_of):
@@ -188,7 +187,7 @@ def test_a_database_cut_off_while_it_is_read(feed_of):
         (b"\xff" * 12, "it is no Datum message"),
         (datum()[:-3], "it is no Datum message, or it is cut off"),
         (datum(data=b"abc"), "it states 1x2x2 = 4 values, and has 3"),
-        (datum(data=b"abc", encoded=True), "OpenCV can't decode its image"),
+        (datum(data=b"abc", encoded=True), "OpenCV can't decode it"),
         (datum(shape=(1, 3, 3)), "it gives 1x3x3, and the batch holds 1x2x2"),
         (datum(None), "it has no label"),
         (b"", "it states 0x0x0"),
@@ -225,3 +224,12 @@ def test_datums_parse_as_protobuf_parses_them(packed):
         )
         assert bytes(got.data) == reference.data
         np.testing.assert_array_equal(got.floats, np.array(reference.float_data, np.float32))
+
+
+def test_errors_of_leveldb_name_the_database_and_not_the_folder_of_links(feed_of):
+    manifest = next(Path("raw_leveldb").glob("MANIFEST*"))
+    manifest.rename("raw_leveldb/MANIFEST-000099")
+    refused(feed_of, "raw_leveldb is a LevelDB", source="raw_leveldb", backend="LEVELDB")
+    with pytest.raises(NetError) as caught:
+        feed_of(data_layer("raw_leveldb", backend="LEVELDB"))
+    assert "protonet-leveldb-" not in caught.value.message

@@ -102,7 +102,7 @@ def test_cifar_in_a_frame(tmp_path):
         (lambda p: (p / "images").write_bytes((p / "images").read_bytes()[:-1]), "take 24076"),
         (lambda p: write_idx(p / "labels", 2049, np.zeros(3, np.uint8)), "belong together"),
         (lambda p: (p / "images").unlink(), "no such file"),
-        (lambda p: (p / "images").write_bytes(b"\x1f\x8bnonsense"), "can't be read"),
+        (lambda p: (p / "images").write_bytes(b"\x1f\x8bnonsense"), "no whole gzip file"),
         (lambda p: (p / "db").mkdir(), "exists already"),
     ],
 )

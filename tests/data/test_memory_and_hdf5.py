@@ -127,12 +127,15 @@ def with_y(values):
         (without_y, "'b.h5' has no data set 'y'"),
         (lambda: with_y(np.zeros(2)), "they have x 3, y 2"),
         (lambda: with_y(np.zeros((3, 7))), "the shape (7,) in 'b.h5', but () in the file before"),
-        (lambda: with_y(np.array([b"a", b"b", b"c"])), "holds no rows of numbers"),
+        (lambda: with_y(np.array([b"a", b"b", b"c"])), "the data set 'y' holds |S1, no numbers"),
         (
             lambda: Path("b.h5").unlink(),
-            "(line 2 of the list) can't be read: no such file or directory",
+            "line 2 of the list: b.h5 can't be read: no such file or directory",
         ),
-        (lambda: Path("b.h5").write_text("no"), "'b.h5' (line 2 of the list) can't be read"),
+        (
+            lambda: Path("b.h5").write_text("no"),
+            "b.h5 is damaged, or no HDF5 file",
+        ),
         (lambda: Path("list.txt").write_text(" \n"), "names no HDF5 file"),
         (lambda: Path("list.txt").write_bytes(b"\x89HDF\xff"), "is no list of HDF5 files"),
         (lambda: Path("list.txt").unlink(), "no file or folder 'list.txt'"),

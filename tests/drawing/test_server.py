@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import http.client
 import json
 import os
@@ -187,3 +189,56 @@ def test_ctrl_c_ends_it_quietly(tmp_path):
         started.send_signal(signal.SIGINT)
         assert started.stderr.read().strip() in ("", "protonet: interrupted")
         assert started.wait(30) in (0, 130)
+
+
+def request_slowly(server, sent):
+    """A connection on which a request has begun."""
+    made = socket.create_connection(("127.0.0.1", server.server_port), 10)
+    made.sendall(sent)
+    return made
+
+
+def test_slow_and_many_clients_keep_nobody_out(served, monkeypatch):
+    """What has no whole request is ended in time; one connection too many is closed at once."""
+    server, _ = served
+    monkeypatch.setattr("protonet.drawing.server._LONGEST", 2.0)
+    token = server.token.encode()
+    post = b"POST /%s/check HTTP/1.1\r\nHost: %s\r\nX-Protonet: 1\r\nContent-Length: 99\r\n\r\n{"
+    begun = [b"", b"GET /", post % (token, server.host.encode())]
+    waiting = [request_slowly(server, begun[i % 3]) for i in range(32)]
+    time.sleep(0.2)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        ask(server, "GET", f"/{server.token}/")
+    for _ in range(30):
+        time.sleep(0.1)
+        for one in waiting[1::3]:  # a drop now and then does not help
+            with contextlib.suppress(OSError):
+                one.sendall(b"a")
+    assert ask(server, "GET", f"/{server.token}/")[0].status == 200
+    for one in waiting:
+        one.settimeout(5)
+        assert b"200" not in one.recv(100)
+        one.close()
+    assert not server._arriving
+
+
+def test_without_descriptors_it_waits_and_goes_on(served, monkeypatch):
+    """As under RLIMIT_NOFILE: the connection stays in the queue, and is not asked for in a ring."""
+    server, _ = served
+    calls, accept = [], server.socket.accept
+
+    class Full:
+        def __getattr__(self, name):
+            return getattr(whole, name)
+
+        def accept(self):
+            calls.append(time.monotonic())
+            if len(calls) < 5:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return accept()
+
+    whole = server.socket
+    monkeypatch.setattr(server, "socket", Full())
+    assert ask(server, "GET", f"/{server.token}/")[0].status == 200
+    assert len(calls) == 5
+    assert calls[-1] - calls[0] > 0.3

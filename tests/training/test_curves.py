@@ -78,3 +78,17 @@ def test_what_is_no_log(tmp_path):
         draw({"a": read_log(tmp_path / "caffe.log")}, tmp_path / "loss.xyz")
     assert raised.value.hint == "the suffixes are .png, .svg, .pdf, .jpg"
     assert not (tmp_path / "loss.xyz").exists()
+
+
+def test_lines_that_are_damaged_are_passed_over(tmp_path):
+    (tmp_path / "a.log").write_text(
+        '{"event": "rate", "iteration": 0, "lr": 0.1}\n{"event": "train"}\n[1]\n'
+        '{"event": "rate", "iteration": "x", "lr": 1}\n{"event": "rate", "lr": [1]}\n'
+        '{"event": "test", "outputs": 3}\n' + "[" * 100_000 + "\n"
+    )
+    assert read_log(tmp_path / "a.log").rate == [(0, 0.1)]
+    digits = "9" * 5000
+    (tmp_path / "b.log").write_text(
+        f"Iteration {digits}, loss = 1.2.3\nIteration 7, loss = ..\nIteration 8, loss = 0.25\n"
+    )
+    assert read_log(tmp_path / "b.log").losses["training loss"][-1] == (8, 0.25)

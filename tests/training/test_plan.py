@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import protonet
 from protonet.diagnostics import NetError
 from protonet.training.plan import check_prefix, net_plan, plan
 
@@ -159,3 +160,24 @@ def test_an_interval_at_which_nothing_is_tested_is_said(more, said):
     Path("solver.prototxt").write_text(GOOD + more)
     notices = [line for line in plan("solver.prototxt").notices if "no net is tested" in line]
     assert bool(notices) == said
+
+
+def test_a_name_too_long_for_a_file_is_an_error_at_its_place(tmp_path):
+    """Of a solver's net, of a layer's source, of a file of a list: ENAMETOOLONG has no place."""
+    long = "x" * 3000
+    with pytest.raises(NetError, match=r"the net 'x+' is not there") as caught:
+        plan(f'net: "{long}"\nbase_lr: 0.1 lr_policy: "fixed" max_iter: 1')
+    assert caught.value.span.line == 1
+    layer = 'layer {{ name: "d" type: "{}" top: "data" top: "label" {} {{ source: "{}" {} }} }}'
+    (tmp_path / "list.txt").write_text(long)
+    for kind, field, source, more in (
+        ("Data", "data_param", long, "batch_size: 1"),
+        ("Data", "data_param", long, "batch_size: 1 backend: LMDB"),
+        ("HDF5Data", "hdf5_data_param", long, "batch_size: 1"),
+        ("HDF5Data", "hdf5_data_param", str(tmp_path / "list.txt"), "batch_size: 1"),
+        ("ImageData", "image_data_param", long, "batch_size: 1"),
+    ):
+        net = layer.format(kind, field, source, more)
+        with pytest.raises(NetError) as caught:
+            protonet.batches(net, phase="TRAIN").__enter__()
+        assert caught.value.span is not None

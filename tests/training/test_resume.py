@@ -90,8 +90,53 @@ def test_a_position_of_another_run_is_left_alone(folder):
     said = Said()
     protonet.train("solver.prototxt", snapshot="tiny_iter_2.solverstate", log=said)
     assert any("starts at the first record" in line for line in said.lines)
-    Path("tiny_iter_2.position.json").write_text("{}")
-    with pytest.raises(NetError, match="no position that a snapshot left"):
+
+
+def test_a_snapshot_removes_what_a_killed_one_left(folder):
+    solved.write(folder, "max_iter: 2\nsnapshot: 2\n")
+    names = [".tiny_iter_1.0a1b2c3d.caffemodel", ".tiny_iter_1.position.0a1b2c3d.json"]
+    for name in (*names, ".other_iter_1.0a1b2c3d.caffemodel"):
+        Path(name).touch()
+        os.utime(name, (1000, 1000))
+    protonet.train("solver.prototxt", log="none")
+    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert hidden == [".other_iter_1.0a1b2c3d.caffemodel"]
+
+
+def put(position, kind, index, value):
+    position["ranks"][0]["random"][kind][index] = value
+
+
+WRONG_POSITIONS = {
+    "ranks a number": lambda p: p.update(ranks=10**30),
+    "ranks of numbers": lambda p: p.update(ranks=[1]),
+    "losses of text": lambda p: p.update(losses=["x"]),
+    "no event": lambda p: p.pop("last_event"),
+    "a huge event": lambda p: p.update(last_event=1e999),
+    "no random numbers": lambda p: p["ranks"][0].update(random=None),
+    "a place past numpy's words": lambda p: p["ranks"][0]["random"]["numpy"].__setitem__(
+        2, -(10**7)
+    ),
+    "a place past Python's": lambda p: p["ranks"][0]["random"]["python"][1].__setitem__(624, 10**9),
+    "torch's state cut": lambda p: p["ranks"][0]["random"].update(torch="AAAA"),
+    "data a number": lambda p: p["ranks"][0].update(train=7),
+    "data of another layer": lambda p: p["ranks"][0]["train"][0].update(layer="other"),
+    "an order too long": lambda p: p["ranks"][0]["train"][0]["rows"].update(position=10**9),
+    "too few feeds": lambda p: p["ranks"][0].update(train=[]),
+    "nested too deep": lambda _: "[" * 100_000,
+    "no JSON": lambda _: "{",
+}
+
+
+@pytest.mark.parametrize("spoil", WRONG_POSITIONS.values(), ids=WRONG_POSITIONS)
+def test_a_position_that_is_damaged_is_one_error(folder, spoil):
+    solved.write(folder, "max_iter: 2\nsnapshot: 2\n")
+    protonet.train("solver.prototxt", log="none")
+    file = Path("tiny_iter_2.position.json")
+    position = json.loads(file.read_text())
+    text = spoil(position)
+    file.write_text(text if isinstance(text, str) else json.dumps(position))
+    with pytest.raises(NetError, match=r"tiny_iter_2\.position\.json|'data' .*saved position"):
         protonet.train("solver.prototxt", snapshot="tiny_iter_2.solverstate", log="none")
 
 

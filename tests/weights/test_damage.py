@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -75,3 +76,16 @@ def test_means_of_both_kinds(tmp_path):
     np.testing.assert_array_equal(read_mean(tmp_path / "a.npy"), mean)
     write_mean(tmp_path / "a.binaryproto", mean)
     np.testing.assert_array_equal(read_mean(tmp_path / "a.binaryproto"), mean)
+
+
+def test_an_old_pt_that_claims_a_giant_takes_no_memory_for_it(net, tmp_path):
+    """Python's reader takes what it is asked for at once; found by fuzzing under a limit."""
+    path = tmp_path / "old.pt"
+    data = bytearray(written(net, path))
+    at = data.index(b"X")  # a text of 4 bytes of length, as the first of them is
+    data[at + 1 : at + 5] = b"\xff\xff\xff\x7f"
+    path.write_bytes(data)
+    tracemalloc.start()
+    assert "old.pt" in refusal(net, path).message
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()

@@ -119,7 +119,7 @@ def around(path):
     "write, problem",
     [
         (other, "is HDF5, but not Caffe's weights"),
-        (integers, "layer 'f', blob 0 holds int32, not floats"),
+        (integers, "layer 'f', blob 0 holds int32, no floats"),
         (only_claimed, "claims 1,099,511,627,776 elements, but only 0 bytes are there"),
         (many, "has a blob 99999999"),
     ],
