@@ -52,6 +52,8 @@ def messages(draw, name, depth=3):
 
 def fill(draw, made, depth):
     fields = [f for f in made.DESCRIPTOR.fields if depth or f.message_type is None]
+    if not fields:  # it holds messages alone
+        return
     chosen = draw(st.lists(st.sampled_from(fields), max_size=4, unique_by=lambda f: f.name))
     for field in chosen:
         for _ in range(draw(st.integers(1, 2)) if is_repeated(field) else 1):
