@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from protonet.layers.base import Layer, LayerError, Reach, Shape, canonical_axis, show
+from protonet.layers.base import MOST, Layer, LayerError, Reach, Shape, canonical_axis, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.forks import CONVOLUTION, WAYS
 from protonet.layers.many_axes import ConvNd, convolve, spread
@@ -51,10 +51,11 @@ def convolution_numbers(p: Message) -> tuple[str, ...]:
 
 
 def positive(sizes: Shape, p: Message, *fields: str) -> None:
-    """LayerError at the one of these fields that is stated, where a size is not positive."""
-    if any(n < 1 for n in sizes):
+    """LayerError at the one of these fields that is stated, unless a size is 1 to 2147483647."""
+    if any(not 1 <= n <= MOST for n in sizes):
         stated = [f for f in fields if any(d.name == f for d, _ in p.ListFields())]
-        what = f"{fields[0]} must be positive, not {show(sizes)}"
+        limit = "positive" if any(n < 1 for n in sizes) else f"at most {MOST}"
+        what = f"{fields[0]} must be {limit}, not {show(sizes)}"
         raise LayerError(what, (stated or fields)[0])
 
 

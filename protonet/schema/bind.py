@@ -17,8 +17,11 @@ from protonet.text.tree import Block, Field, Scalar, Tree
 _ESCAPE = re.compile(
     rb"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.)", re.DOTALL
 )
-_ESCAPES = dict(zip(b"abfnrtv\\'\"", b"\a\b\f\n\r\t\v\\'\"", strict=True))
+_ESCAPES = dict(zip(b"abfnrtv\\'\"?", b"\a\b\f\n\r\t\v\\'\"?", strict=True))
 _RADIX = (b"x", b"u", b"U")
+# What protobuf's own reader takes for a number or a word, and Python's int for more than that.
+_PLAIN = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\.?[0-9][0-9.eE+-]*[fF]?|[A-Za-z_][A-Za-z_0-9]*)")
+_OCTAL = re.compile(r"0[0-7]+")
 _SIGNED = {Kind.TYPE_INT32: False, Kind.TYPE_INT64: True}
 _UNSIGNED = {Kind.TYPE_UINT32: False, Kind.TYPE_UINT64: True}
 _KINDS = {
@@ -191,7 +194,14 @@ def _value(field: Any, parts: tuple[str, ...]) -> Any:
         return data.decode("utf-8") if kind == Kind.TYPE_STRING else data
     if quoted:
         raise ValueError
-    text = parts[0]
+    return _number_or_word(field, parts[0])
+
+
+def _number_or_word(field: Any, text: str) -> Any:
+    """The value of a scalar without quotes. ValueError or ParseError as above."""
+    kind = field.type
+    if not _PLAIN.fullmatch(text):
+        raise ValueError
     if kind in _SIGNED:
         return text_format.ParseInteger(text, is_signed=True, is_long=_SIGNED[kind])
     if kind in _UNSIGNED:
@@ -199,13 +209,17 @@ def _value(field: Any, parts: tuple[str, ...]) -> Any:
     if kind in (Kind.TYPE_FLOAT, Kind.TYPE_DOUBLE):
         # Runtimes before 5 know the suffix only as f.
         return text_format.ParseFloat(f"{text[:-1]}f" if text[-1] == "F" else text)
+    if _OCTAL.fullmatch(text):
+        text = str(int(text, 8))
     if kind == Kind.TYPE_BOOL:
         return text_format.ParseBool(text)
+    if text.lstrip("-").isdigit():
+        text_format.ParseInteger(text, is_signed=True, is_long=False)
     return text_format.ParseEnum(field, text)
 
 
 def _unescaped(text: str) -> bytes:
-    """The bytes of a string. ValueError where an escape is none; one without meaning stays.
+    """The bytes of a string. ValueError where an escape is none, as to protobuf's C++ reader.
 
     In one pass, where the runtime's own CUnescape takes the square of a run of backslashes.
     """
@@ -221,6 +235,6 @@ def _escape(found: re.Match[bytes]) -> bytes:
     if word[:1] in _RADIX and len(word) > 1:
         number = int(word[1:], 16)
         return bytes((number,)) if word[:1] == b"x" else chr(number).encode()
-    if word[:1] in _RADIX or word == b"N":
-        raise ValueError("an escape without its number")
-    return bytes((int(word, 8),)) if word.isdigit() and word < b"8" else found[0]
+    if not (word.isdigit() and word < b"8"):
+        raise ValueError("no escape, or one without its number")
+    return bytes((int(word, 8),))

@@ -10,6 +10,7 @@ from test_table import Row
 
 import protonet
 from protonet import check
+from protonet.api import graph
 from protonet.diagnostics import NetWarning
 
 L = 'layer { name: "l" type: '
@@ -110,5 +111,5 @@ def test_what_caffe_accepts_is_accepted(name):
     assert check(net) == []
     for phase in ("TRAIN", "TEST"):
         made = protonet.compile(net, phase=phase)
-        shapes = [value.shape for value in protonet.api.graph(net, phase).inputs]
+        shapes = [value.shape for value in graph(net, phase).inputs]
         made(*(torch.zeros(shape) for shape in shapes))

@@ -244,3 +244,20 @@ def test_check_says_which_phase_a_file_has_no_net_for(tmp_path):
     done = run("check", str(net))
     assert done.returncode == 0
     assert "fine (no net for TEST: its data layers are of another phase or stage)" in done.stdout
+
+
+def test_check_of_one_phase(tmp_path):
+    """A layer of TEST alone leaves nothing to train: a note, and a problem where that is asked."""
+    net = tmp_path / "deploy.prototxt"
+    net.write_text(
+        'input: "x" input_shape { dim: 1 dim: 3 }\n'
+        'layer { name: "a" type: "ReLU" bottom: "x" top: "a" include { phase: TEST } }\n'
+        'layer { name: "p" type: "Softmax" bottom: "a" top: "p" }\n'
+    )
+    done = run("check", net)
+    assert done.returncode == 0
+    assert "no net for TRAIN: layer 'p' (Softmax): the bottom 'a' is not the top" in done.stdout
+    done = run("check", net, "--phase", "TRAIN")
+    assert done.returncode == 1
+    assert f"{net}:3:35: error:" in done.stdout
+    assert run("check", net, "--phase", "TEST").stdout == f"{net}: fine\n"
