@@ -199,7 +199,8 @@ def prior_boxes(
     corners = torch.cat([center - half, center + half], 3)
     corners = (corners / corners.new_tensor([wide, high, wide, high])).view(-1, 4)
     if shifts:
-        corners = torch.cat([corners[:, :2].clamp(min=0), corners[:, 2:].clamp(max=1)], 1)
+        begin, end = corners.chunk(2, 1)
+        corners = torch.cat([begin.clamp(min=0), end.clamp(max=1)], 1)
     if clip:
         corners = corners.clamp(0, 1)
     spread = corners.new_tensor(variance).expand_as(corners)
