@@ -101,6 +101,14 @@ NETS = {
             + f'layer {{ name: "e" type: "Concat" {bottoms(n)} top: "z" }}'
         ),
     ),
+    "layers in place": (
+        150,
+        lambda n: (
+            INPUT
+            + 'layer { name: "a" type: "ReLU" bottom: "x" top: "y" }\n'
+            + layers(n, 'layer {{ name: "l{k}" type: "ReLU" bottom: "y" top: "y" }}\n')
+        ),
+    ),
     "readers of one blob": (
         150,
         lambda n: (

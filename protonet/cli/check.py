@@ -42,7 +42,7 @@ def command(files: tuple[str, ...], style: str, phase: str | None) -> None:
         unchecked: list[str] = []
         problems, note = check_any(file, phase, unchecked), ""
         if not problems:
-            problems, note = _more(file, phase)
+            problems, note = _more(file, phase, unchecked)
         found += [(file, problem) for problem in problems]
         if style == "text" and not problems:
             click.echo(plain(f"{file}: fine{note}"))
@@ -58,7 +58,7 @@ def command(files: tuple[str, ...], style: str, phase: str | None) -> None:
     raise click.exceptions.Exit(1 if found else 0)
 
 
-def _more(file: str, phase: str | None) -> tuple[list[NetError], str]:
+def _more(file: str, phase: str | None, unchecked: list[str]) -> tuple[list[NetError], str]:
     """Of a file that reads well: the problems of a solver's settings, or a note on a net.
 
     The note names the phases that the file holds no net for, and why.
@@ -67,11 +67,21 @@ def _more(file: str, phase: str | None) -> tuple[list[NetError], str]:
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
         from protonet.training.plan import check_settings
 
+        unchecked += _nets(loaded.message)
         return check_settings(file), ""
     lacks = {} if phase else lacking(upgrade(loaded))
     same = len(set(lacks.values())) == 1
     named = {" and ".join(lacks): next(iter(lacks.values()))} if same else lacks
     return [], "".join(f" (no net for {phases}: {why})" for phases, why in named.items())
+
+
+def _nets(solver: Any) -> list[str]:
+    """The nets of a solver, which are looked at on their own."""
+    stated = [getattr(solver, name) for name in ("net", "train_net") if solver.HasField(name)]
+    named = dict.fromkeys([*stated, *solver.test_net])
+    notes = [f"the net {name!r}: give it to `protonet check`, too" for name in named]
+    held = solver.HasField("net_param") or solver.HasField("train_net_param")
+    return [*notes, "the net inside"] if held or len(solver.test_net_param) else notes
 
 
 def _row(file: str, problem: NetError) -> dict[str, Any]:

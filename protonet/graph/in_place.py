@@ -44,14 +44,15 @@ def changes(graph: Graph) -> Iterator[tuple[int, Value]]:
 def overwritten(graph: Graph) -> dict[Value, Node]:
     """The values that a layer in place changes in Caffe though their blob has another name."""
     roots, places = memories(graph), {node: place for place, node in enumerate(graph.nodes)}
-    sharers: dict[Value, list[Value]] = {}
+    sharers: dict[Value, dict[str, list[Value]]] = {}
     for value, root in roots.items():
-        sharers.setdefault(root, []).append(value)
+        sharers.setdefault(root, {}).setdefault(value.blob, []).append(value)
     found: dict[Value, Node] = {}
     for place, old in changes(graph):
-        for value in sharers[roots[old]]:
-            if value.blob != old.blob and places[value.producer] < place:
-                found.setdefault(value, graph.nodes[place])
+        for blob, values in sharers[roots[old]].items():
+            for value in values if blob != old.blob else ():
+                if places[value.producer] < place:
+                    found.setdefault(value, graph.nodes[place])
     return found
 
 
@@ -68,7 +69,7 @@ def misreadings(graph: Graph) -> Iterator[tuple[Node, int, Node]]:
 def spoilt_gradients(graph: Graph) -> Iterator[tuple[Node, str]]:
     """The layers whose gradient Caffe takes from what was overwritten, and by whom in words."""
     roots = memories(graph)
-    readers: dict[Value, list[Node]] = {}
+    readers: dict[Value, dict[str, list[Node]]] = {}
     written: dict[int, list[Value]] = {}
     for place, old in changes(graph):
         written.setdefault(place, []).append(old)
@@ -76,17 +77,18 @@ def spoilt_gradients(graph: Graph) -> Iterator[tuple[Node, str]]:
         for old in written.get(place, ()):
             if node.layer.is_harmed_in_place():
                 yield node, "its own bottom, which it overwrites in place"
-            for reader in readers.get(roots[old], ()):
-                if not _harmless(reader, node):
+            same = readers.get(roots[old], {})
+            for kind in [kind for kind in same if not _harmless(kind, node)]:
+                for reader in same.pop(kind):
                     yield reader, f"what layer {node.name!r} overwrites in place"
         sides = {"bottoms": node.inputs, "tops": node.outputs}
         for root in {roots[v] for side in node.layer.reads_backward() for v in sides[side]}:
-            readers.setdefault(root, []).append(node)
+            readers.setdefault(root, {}).setdefault(node.type, []).append(node)
 
 
-def _harmless(reader: Node, writer: Node) -> bool:
+def _harmless(reader: str, writer: Node) -> bool:
     """Whether what is overwritten gives the same gradient: signs are kept, or nothing passes."""
-    if reader.type == "ReLU" and writer.type in _KEEPS_SIGNS:
+    if reader == "ReLU" and writer.type in _KEEPS_SIGNS:
         return not writer.layer.is_harmed_in_place()
     plain = writer.type == "ReLU" and not writer.layer.p.negative_slope
-    return plain and reader.type in _ELEMENTWISE
+    return plain and reader in _ELEMENTWISE

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from protonet.diagnostics import IgnoredFields, NetError
+from protonet.diagnostics import IgnoredFields, NetError, raise_all
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
@@ -85,16 +85,18 @@ class _Upgrade:
         source = self.loaded.message
         if not any(layer.HasField("layer") for layer in source.layers):
             return [(index, _copied(layer), False) for index, layer in enumerate(source.layers)]
-        found = []
+        found, errors = [], []
         try:
-            for index, layer in pad_readers(source.layers, source.input).items():
-                drop = self.dropper(layer)
-                try:
-                    found.append((index, upgrade_v0_layer(layer, drop), True))
-                except Misplaced as error:
-                    raise Misplaced(str(error), index, *error.field) from None
+            layers = pad_readers(source.layers, source.input)
         except Misplaced as error:
             self.fail(str(error), ("layers", *error.field))
+        for index, layer in layers.items():
+            try:
+                found.append((index, upgrade_v0_layer(layer, self.dropper(layer)), True))
+            except Misplaced as error:
+                where = self.loaded.sourcemap.span(("layers", index, *error.field))
+                errors.append(NetError(str(error), where))
+        raise_all(errors)
         return found
 
     def dropper(self, layer: Any) -> Any:

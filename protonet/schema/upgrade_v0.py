@@ -149,7 +149,7 @@ def pad_readers(layers: Sequence[Any], inputs: Sequence[str]) -> dict[int, Any]:
                 raise Misplaced(what, index, "bottom", place)
             maker = made[blob]
             if maker is not None and layers[maker].layer.type == "padding":
-                _check_padding(layers[maker], connection, index)
+                _check_padding(layers[maker], connection, index, place)
                 own.layer.pad = layers[maker].layer.pad
                 own.bottom[place] = layers[maker].bottom[0]
         made.update(dict.fromkeys(connection.top, index))
@@ -158,15 +158,17 @@ def pad_readers(layers: Sequence[Any], inputs: Sequence[str]) -> dict[int, Any]:
     return found
 
 
-def _check_padding(padding: Any, reader: Any, index: int) -> None:
+def _check_padding(padding: Any, reader: Any, index: int, place: int) -> None:
     name = f"layer {reader.layer.name!r}"
     if reader.layer.type not in ("conv", "pool"):
         what = (
             f"{name} of type {reader.layer.type!r} reads a padding layer, which only conv and pool"
         )
-        raise Misplaced(f"{what} can", index)
+        raise Misplaced(f"{what} can", index, "bottom", place)
     if len(reader.bottom) != 1:
-        raise Misplaced(f"{name} reads a padding layer, and takes one bottom then", index)
+        raise Misplaced(
+            f"{name} reads a padding layer, and takes one bottom then", index, "bottom", place
+        )
     if len(padding.bottom) != 1 or len(padding.top) != 1:
         what = f"the padding layer {padding.layer.name!r} takes one bottom and one top"
         raise Misplaced(what, index)

@@ -135,6 +135,14 @@ def test_check_looks_at_the_data_that_are_there(tmp_path):
     assert "not checked" not in said
 
 
+def test_check_of_a_solver_names_its_nets(tmp_path):
+    solver = tmp_path / "solver.prototxt"
+    solver.write_text('net: "n.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 1\n')
+    said = run("check", solver)
+    assert ": fine" in said
+    assert "not checked: the net 'n.prototxt': give it to `protonet check`, too" in said
+
+
 def test_check_names_a_matrix_that_is_not_there(tmp_path):
     net = tmp_path / "net.prototxt"
     net.write_text(
