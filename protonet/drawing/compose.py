@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from protonet.drawing.blocks import BlockRun, runs
-from protonet.drawing.box import Box, fold
+from protonet.drawing.box import title_of, words_of
 from protonet.drawing.figure import (
     BADGE,
     LABEL,
@@ -27,7 +26,9 @@ from protonet.drawing.figure import (
 from protonet.drawing.layout import Layout, Link
 from protonet.drawing.words import amount, merged, merged_names, sizes, summary, width
 from protonet.graph import Graph, Value
+from protonet.graph.blocks import BlockRun, runs
 from protonet.graph.cost import costs
+from protonet.graph.group import LayerGroup, grouped
 from protonet.plain import plain
 
 MARGIN, TOP = 18.0, 58.0
@@ -76,7 +77,7 @@ def compose(graph: Graph, style: Style, engine: Engine) -> Figure:
     cost = costs(graph)
     caption = f"{amount(cost.parameters)} parameters · {amount(cost.multiply_adds)} multiply-adds"
     figure = Figure(plain(graph.name or "net", 60), caption, style.across)
-    boxes = fold(graph)
+    boxes = grouped(graph)
     composer = _Composer(style, engine)
     items = composer.items(boxes)
     ordered = sorted({id(item): item for item in items.values()}.values(), key=lambda i: i.key)
@@ -89,17 +90,19 @@ class _Composer:
     def __init__(self, style: Style, engine: Engine) -> None:
         self.style, self.engine = style, engine
 
-    def items(self, boxes: Sequence[Box]) -> dict[Box, Item]:
+    def items(self, boxes: Sequence[LayerGroup]) -> dict[LayerGroup, Item]:
         """The item that each box is part of."""
-        found: dict[Box, Item] = {}
+        found: dict[LayerGroup, Item] = {}
         for run in runs(boxes) if self.style.collapse else ():
-            found.update(dict.fromkeys(run.boxes(), self.frame(run)))
+            found.update(dict.fromkeys(run.groups(), self.frame(run)))
         for box in boxes:
             if box not in found:
-                found[box] = _item(card(box, box.title, box.subtitle, across=self.style.across))
+                found[box] = _item(
+                    card(box, title_of(box), words_of(box), across=self.style.across)
+                )
         return found
 
-    def edges(self, boxes: Sequence[Box], items: dict[Box, Item]) -> list[_Edge]:
+    def edges(self, boxes: Sequence[LayerGroup], items: dict[LayerGroup, Item]) -> list[_Edge]:
         """The links between items, each once for one value."""
         found: dict[tuple[int, int, Value], _Edge] = {}
         for box in boxes:
@@ -111,7 +114,7 @@ class _Composer:
                     found.setdefault((tail.key, head.key, value), edge)
         return list(found.values())
 
-    def edge(self, tail: Item, head: Item, source: Box, value: Value, label: str) -> _Edge:
+    def edge(self, tail: Item, head: Item, source: LayerGroup, value: Value, label: str) -> _Edge:
         span = tail.height if self.style.across else tail.width
         count = len(source.outlets)
         at = source.outlets.index(value) if value in source.outlets else 0
@@ -152,16 +155,16 @@ class _Composer:
         block = run.template
         port = Item(-1, 2.0, 0.0)
         items = {block.entry: port}
-        for index, box in enumerate(block.boxes):
+        for index, box in enumerate(block.groups):
             items[box] = _item(_standing_for(run, index, box, across=self.style.across))
         edges = []
-        for index, box in enumerate(block.boxes):
+        for index, box in enumerate(block.groups):
             for source, value in dict.fromkeys(box.sources):
                 tail = items[port_or(source, block.extra, block.entry)]
                 label = "" if tail is port else _shapes(run, index, box, source, value)
                 edges.append(self.edge(tail, items[box], source, value, label))
         inside = Figure("", "", self.style.across)
-        ordered = [port, *(items[box] for box in block.boxes)]
+        ordered = [port, *(items[box] for box in block.groups)]
         layout = self.arrange(ordered, edges, inside)
         return self.around(run, inside, layout, ordered)
 
@@ -187,13 +190,13 @@ class _Composer:
             total = (wide + beside, high)
             ends = (PAD + start_x - total[0] / 2, PAD + end_x - total[0] / 2)
         cards = [c.moved(PAD, PAD + above) for c in inside.cards]
-        boxes = tuple(box.index for box in run.boxes())
+        boxes = tuple(box.index for box in run.groups())
         frame = Frame(badge, note, boxes, wide, high, 0.0, above)
         key = run.template.exit.index
         return Item(key, *total, cards, [frame], wires, *ends)
 
 
-def port_or(source: Box, extra: Sequence[Box], entry: Box) -> Box:
+def port_or(source: LayerGroup, extra: Sequence[LayerGroup], entry: LayerGroup) -> LayerGroup:
     """The box that a wire comes from inside a frame, where a projection is left out."""
     return entry if source in extra else source
 
@@ -202,19 +205,19 @@ def _item(one: Card) -> Item:
     return Item(one.box.index, one.width, one.height, [one])
 
 
-def _alike(run: BlockRun) -> list[tuple[Box, ...]]:
+def _alike(run: BlockRun) -> list[tuple[LayerGroup, ...]]:
     """The boxes of the blocks without a projection, which the words of a frame sum up."""
-    return [b.boxes for b in run.blocks if not b.extra] or [b.boxes for b in run.blocks]
+    return [b.groups for b in run.blocks if not b.extra] or [b.groups for b in run.blocks]
 
 
-def _standing_for(run: BlockRun, index: int, box: Box, *, across: bool) -> Card:
-    names = [block.boxes[index].head.name for block in run.blocks]
+def _standing_for(run: BlockRun, index: int, box: LayerGroup, *, across: bool) -> Card:
+    names = [block.groups[index].head.name for block in run.blocks]
     title = plain(merged_names(names), 34)
-    subtitle = merged([boxes[index].subtitle for boxes in _alike(run)])
+    subtitle = merged([words_of(boxes[index]) for boxes in _alike(run)])
     return card(box, title, subtitle, across=across)
 
 
-def _shapes(run: BlockRun, index: int, box: Box, source: Box, value: Value) -> str:
+def _shapes(run: BlockRun, index: int, box: LayerGroup, source: LayerGroup, value: Value) -> str:
     """The shape of a value over all blocks."""
     at = box.sources.index((source, value))
     found = [boxes[index].sources for boxes in _alike(run)]

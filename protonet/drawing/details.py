@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from protonet.diagnostics import Source, Span
-from protonet.drawing.box import Box
+from protonet.drawing.box import kind_of, title_of, words_of
 from protonet.drawing.words import sizes
 from protonet.graph import Graph, Node
 from protonet.graph.cost import LayerCost, costs
+from protonet.graph.group import LayerGroup
 from protonet.plain import plain
 from protonet.schema.unbind import to_text
 from protonet.text.parse import parse
@@ -18,15 +19,15 @@ from protonet.text.tree import Block, Field
 _LONGEST = 20_000  # characters of prototxt that are shown of one layer
 
 
-def details(graph: Graph, boxes: Sequence[Box]) -> list[dict[str, Any]]:
+def details(graph: Graph, boxes: Sequence[LayerGroup]) -> list[dict[str, Any]]:
     """One entry a box; every text in it is to be shown as text."""
     by_node = {layer.node: layer for layer in costs(graph).layers}
     ends = _ends(graph)
     return [
         {
-            "title": box.title,
-            "kind": box.kind,
-            "words": box.subtitle,
+            "title": title_of(box),
+            "kind": kind_of(box),
+            "words": words_of(box),
             "layers": [_layer(by_node[node], ends) for node in box.nodes],
             "below": sorted({source.index for source, _ in box.sources}),
         }

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from protonet.diagnostics import NetError
-from protonet.drawing.blocks import BlockRun, runs
-from protonet.drawing.box import Box, fold
+from protonet.drawing.box import followers_of, kind_of, title_of, words_of
 from protonet.drawing.compose import Style
 from protonet.drawing.kinds import KINDS
 from protonet.drawing.layout import Layout, Link, Point
 from protonet.drawing.words import merged, merged_names, sizes
 from protonet.graph import Graph
+from protonet.graph.blocks import BlockRun, runs
+from protonet.graph.group import LayerGroup, grouped
 from protonet.plain import plain
 
 _INCH = 72.0
@@ -21,16 +22,16 @@ _INCH = 72.0
 
 def dot(graph: Graph, style: Style) -> str:
     """The net as a Graphviz file: a node a box, a cluster a repeated block."""
-    boxes = fold(graph)
+    boxes = grouped(graph)
     found = runs(boxes) if style.collapse else []
-    hidden: dict[Box, Box] = {}
+    hidden: dict[LayerGroup, LayerGroup] = {}
     for run in found:
         hidden.update(_stand_ins(run))
     lines = [f"digraph {_quoted(plain(graph.name or 'net', 60))} {{"]
     lines.append(f"  rankdir={'LR' if style.across else 'TB'}")
     lines.append('  node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11]')
     lines.append('  edge [fontname="Helvetica" fontsize=9 color="#6a7585" fontcolor="#6a7585"]')
-    lines += [_node(box, box.title, box.subtitle) for box in boxes if box not in hidden]
+    lines += [_node(box, title_of(box), words_of(box)) for box in boxes if box not in hidden]
     for index, run in enumerate(found):
         lines += _cluster(index, run)
     for (tail, head, _), labels in _edges(boxes, found, hidden).items():
@@ -40,10 +41,10 @@ def dot(graph: Graph, style: Style) -> str:
 
 
 def _edges(
-    boxes: Sequence[Box], found: Sequence[BlockRun], hidden: dict[Box, Box]
+    boxes: Sequence[LayerGroup], found: Sequence[BlockRun], hidden: dict[LayerGroup, LayerGroup]
 ) -> dict[tuple[int, int, int], list[str]]:
     """The shapes that pass from box to box; what leads from a block to the next is left out."""
-    inner = {box.index for run in found for box in run.template.boxes}
+    inner = {box.index for run in found for box in run.template.groups}
     edges: dict[tuple[int, int, int], list[str]] = {}
     for box in boxes:
         for source, value in box.sources:
@@ -54,10 +55,10 @@ def _edges(
     return edges
 
 
-def _stand_ins(run: BlockRun) -> dict[Box, Box]:
+def _stand_ins(run: BlockRun) -> dict[LayerGroup, LayerGroup]:
     """For each box of a run, the one of its template that is drawn."""
     template = run.template
-    pairs = {box: template.boxes[i] for block in run.blocks for i, box in enumerate(block.boxes)}
+    pairs = {box: template.groups[i] for block in run.blocks for i, box in enumerate(block.groups)}
     pairs.update({box: template.exit for block in run.blocks for box in block.extra})
     return pairs
 
@@ -66,17 +67,17 @@ def _cluster(index: int, run: BlockRun) -> list[str]:
     lines = [f"  subgraph cluster_{index} {{"]
     lines.append(f'    label="× {len(run.blocks)}" style="rounded,dashed" color="#aab3bf"')
     lines.append('    fontname="Helvetica-Bold" labeljust=r')
-    for i, box in enumerate(run.template.boxes):
-        names = merged_names([block.boxes[i].head.name for block in run.blocks])
-        subtitle = merged([block.boxes[i].subtitle for block in run.blocks])
+    for i, box in enumerate(run.template.groups):
+        names = merged_names([block.groups[i].head.name for block in run.blocks])
+        subtitle = merged([words_of(block.groups[i]) for block in run.blocks])
         lines.append("  " + _node(box, plain(names, 34), subtitle))
     return [*lines, "  }"]
 
 
-def _node(box: Box, title: str, subtitle: str) -> str:
+def _node(box: LayerGroup, title: str, subtitle: str) -> str:
     note = f"shares {plain(', '.join(box.shared), 30)}" if box.shared else ""
-    words = "\n".join(line for line in (title, subtitle, box.followers, note) if line)
-    _, fill, line, _, _ = KINDS[box.kind]
+    words = "\n".join(line for line in (title, subtitle, followers_of(box), note) if line)
+    _, fill, line, _, _ = KINDS[kind_of(box)]
     return f'  b{box.index} [label={_quoted(words)} fillcolor="{fill}" color="{line}"]'
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from protonet.drawing.box import Box
+from protonet.drawing.box import followers_of
 from protonet.drawing.layout import Layout, Link, Point
 from protonet.drawing.words import sizes, width
+from protonet.graph.group import LayerGroup
 from protonet.plain import plain
 
 TITLE, SUBTITLE, STRIP, LABEL, BADGE = 12.5, 11.0, 10.0, 10.0, 15.0  # sizes of letters
@@ -20,7 +21,7 @@ Engine = Callable[[Sequence[Point], Sequence[Link], float], Layout]
 class Card:
     """A box where it is drawn; x and y are its upper left corner."""
 
-    box: Box
+    box: LayerGroup
     title: str
     subtitle: str
     strip: str
@@ -85,9 +86,9 @@ class Figure:
     wires: list[Wire] = field(default_factory=list)
 
 
-def card(box: Box, title: str, subtitle: str, *, across: bool) -> Card:
+def card(box: LayerGroup, title: str, subtitle: str, *, across: bool) -> Card:
     """A card as large as its words need, and the shapes below it, if none stand beside it."""
-    strip = plain(box.followers, 40)
+    strip = plain(followers_of(box), 40)
     note = f"shares {plain(', '.join(n or '?' for n in box.shared), 30)}" if box.shared else ""
     words = max(
         width(title, TITLE, bold=True),
@@ -101,7 +102,7 @@ def card(box: Box, title: str, subtitle: str, *, across: bool) -> Card:
     return Card(box, title, subtitle, strip, note, round(wide), round(high))
 
 
-def apart(box: Box) -> float:
+def apart(box: LayerGroup) -> float:
     """How far apart wires leave a box, so that the shapes of two may stand between them."""
     labels = [width(sizes(value.shape), LABEL) for value in box.outlets[:12]]
     pairs = [a + b for a, b in pairwise(labels)]

@@ -10,7 +10,6 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
-from protonet.drawing.box import fold
 from protonet.drawing.compose import Style, compose
 from protonet.drawing.details import details
 from protonet.drawing.figure import Engine
@@ -18,6 +17,7 @@ from protonet.drawing.kinds import KINDS
 from protonet.drawing.layout import layered
 from protonet.drawing.svg import body
 from protonet.graph import Graph
+from protonet.graph.group import grouped
 
 _KEEPS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -49,7 +49,7 @@ def _connects(payload: Mapping[str, Any]) -> str:
 
 def payload(graph: Graph, style: Style, engine: Engine = layered) -> dict[str, Any]:
     """What a page shows of a graph in one style; other styles are added under ``views``."""
-    boxes = fold(graph)
+    boxes = grouped(graph)
     return {
         "name": graph.name or "net",
         "phase": graph.phase,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from protonet.diagnostics import NetError
+from protonet.drawing.box import kind_of
 from protonet.drawing.figure import (
     BADGE,
     LABEL,
@@ -126,7 +127,7 @@ class _Painter:
             self.text(left, top + 15 + 12 * index, line, LABEL, color=_GREY, ha="left")
 
     def card(self, card: Card) -> None:
-        _, fill, line, _, _ = KINDS[card.box.kind]
+        _, fill, line, _, _ = KINDS[kind_of(card.box)]
         body = (card.x, card.y, card.width, card.height)
         self.rounded(*body, 6, facecolor=fill, edgecolor=line, linewidth=1.2)
         middle = card.x + card.width / 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from protonet.drawing.box import kind_of
 from protonet.drawing.figure import (
     BADGE,
     LABEL,
@@ -94,7 +95,7 @@ def _card(card: Card) -> Iterator[str]:
     box = card.box
     names = ", ".join(plain(f"{node.name} ({node.type})", 80) for node in box.nodes)
     shapes = ", ".join(sizes(value.shape, batch=True) for value in box.outlets)
-    yield f'<g class="card k-{box.kind}" data-box="{box.index}">'
+    yield f'<g class="card k-{kind_of(box)}" data-box="{box.index}">'
     yield f"<title>{escape(f'{names}: {shapes}' if shapes else names)}</title>"
     x, y, w, h = (f"{n:.1f}" for n in (card.x, card.y, card.width, card.height))
     yield f'<rect class="body" x="{x}" y="{y}" width="{w}" height="{h}" rx="6"/>'

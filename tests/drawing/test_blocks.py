@@ -6,12 +6,13 @@ import pytest
 from nets import SIAMESE, ZOO, Net, densenet, resnet152, resnet_cifar
 
 from protonet.api import graph
-from protonet.drawing.blocks import runs
-from protonet.drawing.box import fold
+from protonet.drawing.box import followers_of, kind_of, words_of
+from protonet.graph.blocks import runs
+from protonet.graph.group import grouped
 
 
 def counts(source):
-    return [len(run.blocks) for run in runs(fold(graph(source)))]
+    return [len(run.blocks) for run in runs(grouped(graph(source)))]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_blocks_repeat_as_often_as_the_papers_say(source, wanted):
 
 
 def test_a_projection_is_the_first_blocks_own():
-    run = runs(fold(graph(resnet152())))[2]
+    run = runs(grouped(graph(resnet152())))[2]
     assert [len(block.extra) for block in run.blocks] == [1] + [0] * 35
     assert run.template is run.blocks[1]
 
@@ -50,9 +51,9 @@ def test_a_block_whose_end_is_read_elsewhere_ends_the_run():
 
 
 def test_a_box_holds_what_works_in_place_and_nothing_else_reads():
-    boxes = fold(graph(ZOO / "resnet50" / "deploy.prototxt"))
+    boxes = grouped(graph(ZOO / "resnet50" / "deploy.prototxt"))
     first = next(box for box in boxes if box.head.name == "conv1")
-    assert first.followers == "BatchNorm · Scale · ReLU"
+    assert followers_of(first) == "BatchNorm · Scale · ReLU"
     text = (
         'input: "x" input_shape { dim: 1 dim: 2 dim: 4 dim: 4 }\n'
         'layer { name: "c" type: "Convolution" bottom: "x" top: "c" '
@@ -60,19 +61,19 @@ def test_a_box_holds_what_works_in_place_and_nothing_else_reads():
         'layer { name: "r" type: "ReLU" bottom: "c" top: "r" }\n'
         'layer { name: "s" type: "Eltwise" bottom: "c" bottom: "r" top: "s" }\n'
     )
-    assert [box.head.name for box in fold(graph(text))][1:] == ["c", "r", "s"]
+    assert [box.head.name for box in grouped(graph(text))][1:] == ["c", "r", "s"]
 
 
 def test_every_layer_is_in_one_box():
     for source in (ZOO / "googlenet" / "deploy.prototxt", SIAMESE, densenet()):
         net = graph(source)
-        names = [node.name for box in fold(net) for node in box.nodes]
+        names = [node.name for box in grouped(net) for node in box.nodes]
         assert sorted(names) == sorted(node.name for node in net.nodes)
 
 
 def test_shared_parameters_are_named():
-    boxes = {box.head.name: box for box in fold(graph(SIAMESE, phase="TRAIN"))}
+    boxes = {box.head.name: box for box in grouped(graph(SIAMESE, phase="TRAIN"))}
     assert boxes["conv"].shared == boxes["conv_p"].shared == ("w", "v")
     assert boxes["feat"].shared == ()
-    assert boxes["loss"].kind == "loss"
-    assert boxes["loss"].subtitle == "ContrastiveLoss, weight 0.5"
+    assert kind_of(boxes["loss"]) == "loss"
+    assert words_of(boxes["loss"]) == "ContrastiveLoss, weight 0.5"
