@@ -19,7 +19,7 @@ def emitted(net: Readable, graph: Graph, selection: Selection) -> dict[str, list
     """By layer: its module, its fillers and its statements, as ``protonet compile`` writes them."""
     from protonet.program.source import printer
 
-    program = lowered(net, selection).program
+    program = lowered(net, selection, graph).program
     found: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for cls in program.classes:
         for piece in printer(program).class_(cls):
