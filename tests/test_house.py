@@ -187,6 +187,7 @@ UNTYPED = {
         "program/builder.py": 4,
         "program/defaults.py": 1,
         "program/expr.py": 1,
+        "program/parts.py": 2,
         "runtime/module.py": 1,
     },
     "classes of pycaffe's, and an autograd function's context": {"layers/python.py": 4},

@@ -37,17 +37,14 @@ def replace(graph: Graph, runs: Mapping[Node, Sequence[Node]], make: Make) -> Gr
 def _node(run: Sequence[Node], layer: Layer, values: dict[Value, Value]) -> Node:
     """One node for a run; the values of what it gives are new ones."""
     first, last = run[0], run[-1]
-    node = changed(
-        first,
-        layer=layer,
-        inputs=tuple(values[value] for value in first.inputs),
-        params=tuple(param for part in run for param in part.params),
-        loss_weights=last.loss_weights,
-        weights_implied=last.weights_implied,
-        members=tuple(member for part in run for member in part.origin),
-    )
+    node = Node(first.name, first.type, layer, first.span, first.path)
+    node.inputs = tuple([values[value] for value in first.inputs])
+    node.params = tuple([param for part in run for param in part.params])
+    node.loss_weights, node.weights_implied = last.loss_weights, last.weights_implied
+    node.propagate_down = first.propagate_down
+    node.members = tuple([member for part in run for member in part.origin])
     node.blobs = first.blobs if len(run) == 1 and layer is first.layer else _blobs(node)
-    node.outputs = tuple(changed(value, producer=node) for value in last.outputs)
+    node.outputs = tuple([Value(v.blob, v.shape, node, v.uses) for v in last.outputs])
     values.update(zip(last.outputs, node.outputs, strict=True))
     return node
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from protonet.graph import Graph
 from protonet.layers.base import count
-from protonet.program.expr import Expr, Name
 from protonet.program.program import Free, Program, Statement
 
 _LARGE, _MOST = 6, 1  # in units of the largest value
@@ -23,7 +22,7 @@ def free(program: Program, graph: Graph) -> Program:
     largest = max(sizes.values(), default=0)
     if program.training or sum(sizes.values()) < _LARGE * largest:
         return program
-    kept = set(_names(program.main.result)) if program.main.result is not None else set()
+    kept = set(program.main.result.reads()) if program.main.result is not None else set()
     ending = _ending(program, {name for name in sizes if name not in kept})
     made: list[Statement | Free] = []
     dead: list[str] = []
@@ -55,14 +54,10 @@ def _ending(program: Program, names: set[str]) -> dict[int, list[str]]:
     last: dict[str, int] = {}
     for index, statement in enumerate(program.main.statements):
         assert isinstance(statement, Statement)
-        for name in (*statement.target.split(", "), *_names(statement.value)):
+        for name in (*statement.target.split(", "), *statement.value.reads()):
             last[name] = index
     ending: dict[int, list[str]] = {}
     for name, index in last.items():
         if name in names:
             ending.setdefault(index, []).append(name)
     return ending
-
-
-def _names(expr: Expr) -> list[str]:
-    return [part.name for part in expr.walk() if isinstance(part, Name)]

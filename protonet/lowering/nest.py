@@ -29,7 +29,7 @@ def _nested(first: Statement | Free, second: Statement | Free) -> Statement | No
     if isinstance(first, Free) or isinstance(second, Free) or first.target != second.target:
         return None
     name, inner = first.target, first.value
-    if sum(isinstance(part, Name) and part.name == name for part in second.value.walk()) != 1:
+    if second.value.reads().count(name) != 1:
         return None
 
     def put(part: Expr) -> Expr:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from protonet.program.literal import quoted, single, to_single
+from protonet.program.parts import changed_parts, parts_of
 
 ATOM, POWER, UNARY, TIMES, PLUS, COMPARE = 9, 8, 7, 6, 5, 4
 
@@ -21,22 +22,29 @@ class Expr:
         """The expression on one line."""
         raise AssertionError(f"{type(self).__name__} prints nothing")
 
-    def children(self) -> Iterator[Expr]:
-        """The expressions directly inside this one."""
-        return (part for name in self.inner for part in _inside(vars(self)[name]))
+    def reads(self) -> tuple[str, ...]:
+        """The variables inside, in their order, each as often as it stands there."""
+        found: tuple[str, ...] | None = vars(self).get("_reads")
+        if found is None:
+            parts = (part for name in self.inner for part in parts_of(vars(self)[name]))
+            found = tuple(name for part in parts for name in part.reads())
+            vars(self)["_reads"] = found
+        return found
 
     def changed(self, change: Callable[[Expr], Expr]) -> Expr:
         """A copy in which every part, children first, is what ``change`` makes of it."""
-        made = object.__new__(type(self))
-        for name, value in vars(self).items():
-            vars(made)[name] = _changed(value, change) if name in self.inner else value
-        return change(made)
+        own = vars(self)
 
-    def walk(self) -> Iterator[Expr]:
-        """The expression and all inside it."""
-        yield self
-        for child in self.children():
-            yield from child.walk()
+        def change_inside(part: Expr) -> Expr:
+            return part.changed(change)
+
+        new = {name: changed_parts(own[name], change_inside) for name in self.inner}
+        if all(new[name] is own[name] for name in new):
+            return change(self)
+        made = object.__new__(type(self))
+        vars(made).update({**own, **new})
+        vars(made).pop("_reads", None)
+        return change(made)
 
     def within(self, strength: int) -> str:
         """The text, in parentheses where a context of that strength asks for them."""
@@ -107,21 +115,6 @@ class Expr:
         return Unary("-", self)
 
 
-def _inside(value: Any) -> list[Expr]:
-    """The expressions that an attribute holds."""
-    items = tuple(value.values()) if isinstance(value, dict) else value
-    return [e for e in (items if isinstance(items, tuple | list) else (items,)) if e is not None]
-
-
-def _changed(value: Any, change: Callable[[Expr], Expr]) -> Any:
-    """What an attribute holds, every expression in it changed."""
-    if isinstance(value, dict):
-        return {key: item.changed(change) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(_changed(item, change) for item in value)
-    return None if value is None else value.changed(change)
-
-
 def wrap(value: Any) -> Expr:
     """The value as an expression; tuples and lists may hold expressions."""
     if isinstance(value, Expr):
@@ -141,6 +134,9 @@ class Name(Expr):
 
     def text(self) -> str:
         return self.name
+
+    def reads(self) -> tuple[str, ...]:
+        return (self.name,)
 
 
 class Ref(Expr):
@@ -246,7 +242,7 @@ class Slice(Expr):
     inner = ("ends", "step")
 
     def __init__(self, value: slice) -> None:
-        self.ends = [None if v is None else wrap(v) for v in (value.start, value.stop)]
+        self.ends = tuple(None if v is None else wrap(v) for v in (value.start, value.stop))
         self.step = None if value.step is None else wrap(value.step)
 
     def text(self) -> str:

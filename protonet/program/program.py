@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from protonet.program.expr import Call, Expr, Name
+from protonet.program.expr import Call, Expr
 from protonet.shape import Shape
 
 
@@ -144,5 +144,5 @@ def verify(program: Program) -> Program:
 
 
 def _check(value: Expr, known: set[str], target: str) -> None:
-    for part in value.walk():
-        assert not isinstance(part, Name) or part.name in known, f"{target} reads {part.name}"
+    for name in value.reads():
+        assert name in known, f"{target} reads {name}"

@@ -45,7 +45,8 @@ def define(text: str, name: str, blobs: Places, definition: bytes = b"") -> Any:
     The class pickles as its own text, so a saved net opens in another process.
     """
     # One text may belong to nets whose blobs Caffe lays out differently.
-    whole = f"{text}{blobs}".encode("utf-8", "surrogatepass") + definition
+    laid = [(name, [(p.path, p.shape, p.layout.name) for p in own]) for name, own in blobs.items()]
+    whole = f"{text}{laid}".encode("utf-8", "surrogatepass") + definition
     digest = hashlib.sha256(whole).hexdigest()[:16]
     key = f"_protonet_{digest}"
     with _ONE_AT_A_TIME:
