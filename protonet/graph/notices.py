@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from protonet.diagnostics import AsInCaffe, NetWarning, SameNames, UnlikeCaffe
@@ -35,10 +34,19 @@ def notices_of_outputs(graph: Graph, outputs: Sequence[str]) -> Iterator[NetWarn
 
 def _same_names(graph: Graph) -> Iterator[NetWarning]:
     """The layers that weights don't reach. Net::CopyTrainedLayersFrom."""
-    times = Counter(node.name for node in graph.nodes if node.params)
-    for name in (name for name, n in times.items() if n > 1):
-        what = f"{times[name]} layers with parameters have the name {name!r}; as in Caffe, weights"
-        yield SameNames(f"{what} are loaded into the first only")
+    named: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        named.setdefault(node.name, []).append(node)
+    for name, nodes in named.items():
+        if any(node.params for node in nodes[1:]):
+            learn = sum(bool(node.params) for node in nodes)
+            which = (
+                f"{learn} layers with parameters"
+                if learn > 1
+                else "a layer with parameters and one before it"
+            )
+            what = f"{which} have the name {name!r}; as in Caffe, weights"
+            yield SameNames(f"{what} are loaded into the first only")
 
 
 def _margins(graph: Graph) -> Iterator[NetWarning]:

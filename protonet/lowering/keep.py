@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from protonet.graph import Graph, Value
-from protonet.lowering.lower import RESERVED
+from protonet.lowering.lower import taken
 from protonet.program.expr import Name
-from protonet.program.names import Names
 from protonet.program.program import Free, Program, Statement
 
 
@@ -20,8 +19,7 @@ def keep(
     A value whose statement is a later layer's as well stands in its blob's variable to the end.
     """
     last = {s.origin: i for i, s in enumerate(program.main.statements)}
-    targets = (s.target for s in program.main.statements if isinstance(s, Statement))
-    names = Names({*RESERVED, *program.variables.values(), *targets})
+    names = taken(program)
     behind: dict[int, list[Statement]] = {}
     kept: dict[Value, Name] = {}
     for value in values:

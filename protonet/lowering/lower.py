@@ -31,6 +31,19 @@ def named(graph: Graph, taken: frozenset[str]) -> tuple[str, dict[str, str]]:
     return name, identifiers(blobs, {*RESERVED, *taken, name})
 
 
+def taken(program: Program) -> Names:
+    """The names that no new variable of a program can have."""
+    targets = (s.target for s in program.main.statements if isinstance(s, Statement))
+    own = (target for several in targets for target in several.split(", "))
+    return Names({*RESERVED, program.name, *program.variables.values(), *own, *brought(program)})
+
+
+def brought(program: Program) -> set[str]:
+    """The names that helpers and imports bring with them."""
+    helpers = {helper.code.__name__ for helper in program.helpers}
+    return helpers | {module.partition(".")[0] for module in program.imports}
+
+
 class _Lowering:
     """The names given so far, and what the nodes so far became."""
 

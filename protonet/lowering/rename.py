@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protonet.graph import Graph
-from protonet.lowering.lower import named
+from protonet.lowering.lower import brought, named, taken
 from protonet.program.expr import Expr, Name
 from protonet.program.program import Free, Program, Statement
 
 
 def make_room(program: Program, graph: Graph) -> Program:
-    """Rename the class and the variables of blobs where a helper or an import has their name.
+    """Rename the class and the variables that have the name of a helper or of an import.
 
     What helpers there are is known when every layer is lowered.
     """
-    helpers = {helper.code.__name__ for helper in program.helpers}
-    helpers.update(module.partition(".")[0] for module in program.imports)
-    if not helpers & {program.name, *program.variables.values()}:
+    helpers, blobs = brought(program), set(program.variables.values())
+    stated = (s for s in program.main.statements if isinstance(s, Statement))
+    own = {target for s in stated for target in s.target.split(", ")} - blobs
+    if not helpers & {program.name, *blobs, *own}:
         return program
-    own = {s.target for s in program.main.statements if isinstance(s, Statement)}
-    name, variables = named(graph, frozenset({*helpers, *(own - {*program.variables.values()})}))
+    name, variables = named(graph, frozenset({*helpers, *own}))
     new = {old: variables[blob] for blob, old in program.variables.items()}
+    names = taken(program)
+    names.update(variables.values())
+    new.update((target, names.free(target)) for target in sorted(own & helpers))
 
     def renamed(expr: Expr) -> Expr:
         return Name(new.get(expr.name, expr.name)) if isinstance(expr, Name) else expr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from protonet.diagnostics import NetError
 from protonet.graph import Graph, Value
 from protonet.graph.objective import terms
 from protonet.lowering.keep import keep
@@ -22,6 +23,9 @@ def returns(program: Program, graph: Graph, outputs: Sequence[str] | None) -> Pr
     In the TRAIN phase the weighted sum of the losses is beside them, else where it is named.
     """
     variables = program.variables
+    if OBJECTIVE in variables and graph.has_loss:
+        what = f"the blob {OBJECTIVE!r} has the name of the weighted sum of the losses"
+        raise NetError(what, None, "give it another name")
     named = OBJECTIVE in (outputs or ()) and OBJECTIVE not in variables
     losses: list[Statement] = []
     if graph.has_loss or (named and graph.has_objective):

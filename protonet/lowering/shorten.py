@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protonet.graph import Graph
-from protonet.lowering.lower import RESERVED
+from protonet.lowering.lower import taken
 from protonet.program.expr import Binary, Call, Name
 from protonet.program.layout import WIDTH
 from protonet.program.names import Names
@@ -16,8 +16,7 @@ from protonet.program.program import Free, Program, Statement
 def shorten(program: Program, graph: Graph) -> Program:
     """Give the call at the left of an operator a name, where both do not fit on a line."""
     statements = program.main.statements
-    targets = {n for s in statements if isinstance(s, Statement) for n in s.target.split(", ")}
-    names = Names({*RESERVED, *program.variables.values(), *targets})
+    names = taken(program)
     made = tuple(part for s in statements for part in _shortened(s, names))
     return replace(program, classes=(replace(program.main, statements=made),))
 

@@ -84,7 +84,9 @@ def _imports(body: str, program: Program, weights: str) -> Iterable[str]:
 
 def _table(program: Program) -> Iterator[list[Piece]]:
     """The layers' names in Caffe, where one of them could not be kept."""
-    layers = {part.origin[0].name: part.attribute for part in program.main.submodules}
+    layers: dict[str, str] = {}
+    for part in program.main.submodules:  # weights go to the first of a name
+        layers.setdefault(part.origin[0].name, part.attribute)
     if any(name != attribute for name, attribute in layers.items()):
         names = Mapping({name: wrap(attribute) for name, attribute in layers.items()})
         lines = "# Caffe's name of each layer.", *statement("LAYERS = ", names, 0)

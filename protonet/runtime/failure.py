@@ -21,9 +21,9 @@ def first_bad_layer(net: RunnableNet, batch: Mapping[str, Tensor]) -> str:
             return f"the data blob {value.blob!r} itself is not finite"
     with torch.no_grad(), kept_state(net.module):
         for stage in net.stages:
-            for blob, parameter in zip(stage.node.blobs, net.parameters(stage.node), strict=True):
+            for blob, parameter in net.parameters(stage.node).items():
                 if not _is_finite(parameter):
-                    return f"the {blob.name} of {_called(stage.node)} is not finite"
+                    return f"the {blob} of {_called(stage.node)} is not finite"
             found = stage.run(net.module, values)
             for value, tensor in found.items():
                 if not _is_finite(tensor):

@@ -43,9 +43,10 @@ class RunnableNet:
         """Where each parameter is."""
         return owned(self.lowered)
 
-    def parameters(self, node: Node) -> list[Tensor]:
-        """The tensors of a layer's blobs, in Caffe's order."""
-        return [self.places[p].tensor(self.module) for p in node.params if p in self.places]
+    def parameters(self, node: Node) -> dict[str, Tensor]:
+        """The tensors of a layer's blobs by their names, those that torch holds."""
+        pairs = zip(node.blobs, node.params, strict=True)
+        return {b.name: self.places[p].tensor(self.module) for b, p in pairs if p in self.places}
 
     def inputs(self, batch: Mapping[str, Tensor]) -> Values:
         """The values that the data layers give."""

@@ -96,11 +96,10 @@ def places(lowered: Lowered) -> dict[str, tuple[Place, ...]]:
 
 
 def owned(lowered: Lowered) -> dict[Param, Place]:
-    """The place of every parameter, in the form in which its owner has it."""
+    """The place of every parameter that torch holds, in the form in which its owner has it."""
     found: dict[Param, Place] = {}
     for made in _by_node(lowered).values():
-        for param, place in made:
-            found.setdefault(param, place)
+        found.update((p, place) for p, place in made if place.path and p not in found)
     return found
 
 

@@ -118,7 +118,7 @@ def _alone(net: RunnableNet, stage: Stage, layer: LayerTime, values: Values, sha
     layer.forward += share * (middle - start)
     tops = [x for x in found.values() if x.requires_grad]
     wanted = [x for x in own.values() if x.requires_grad]
-    wanted += [p for p in net.parameters(stage.node) if p.requires_grad]
+    wanted += [p for p in net.parameters(stage.node).values() if p.requires_grad]
     if tops and wanted:
         ones = [torch.ones_like(x) for x in tops]
         middle = _now(device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.files import replacing
-from protonet.layers import REGISTRY
+from protonet.layers import REGISTRY, Layer
 from protonet.reading import reading
 from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import Message, message, message_class
@@ -210,12 +209,19 @@ def refuse_unknown(net: Message, blobs: Mapping[str, Any]) -> None:
 
 
 def refuse_twins(net: Message) -> None:
-    """NetError where several layers with parameters have one name: weights have only names."""
-    kinds = [layer for layer in net.layer if getattr(REGISTRY.get(layer.type), "blobs", ())]
-    for name, times in Counter(layer.name for layer in kinds).items():
-        if times > 1:
-            what = f"{times} layers with parameters have the name {name!r}, in a file they are one"
+    """NetError where a layer with parameters is not the first of its name.
+
+    In a file weights have only the name of their layer, and Caffe gives them to the first.
+    """
+    first: dict[str, bool] = {}
+    for layer in net.layer:
+        cls = REGISTRY.get(layer.type)
+        learns = cls is not None and cls.blobs is not Layer.blobs
+        if learns and layer.name in first:
+            both = "layers with parameters" if first[layer.name] else "layers, one with parameters,"
+            what = f"2 {both} have the name {layer.name!r}, in a file they are one"
             raise NetError(what, None, "give each layer a name of its own")
+        first.setdefault(layer.name, learns)
 
 
 def _layer_bytes(

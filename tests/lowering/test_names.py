@@ -105,3 +105,67 @@ def test_a_net_or_blob_named_as_a_helper(name):
     )
     net = protonet.compile(text, outputs=[name], faithful=True)
     assert net(torch.ones(2, 3), torch.zeros(2))[name].shape == ()
+
+
+def computed(text, phase="TEST", **options):
+    """What the module gives, and what the emitted file alone gives, from one state."""
+    net = protonet.compile(text, phase=phase, **options)
+    scope = {"__name__": "alone"}
+    exec(compile(protonet.emit(text, phase=phase, **options), "alone", "exec"), scope)
+    alone = scope[type(net).__name__]()
+    alone.load_state_dict(net.state_dict())
+    alone.train(net.training)
+    return net, alone
+
+
+def test_a_value_of_a_layers_own_does_not_hide_a_helper():
+    text = """
+    input: "loc" input_shape { dim: 1 dim: 8 } input: "conf" input_shape { dim: 1 dim: 4 }
+    input: "prior" input_shape { dim: 1 dim: 2 dim: 8 }
+    layer { name: "detection" type: "DetectionOutput" bottom: "loc" bottom: "conf" bottom: "prior"
+            top: "out"
+            detection_output_param { num_classes: 2 nms_param { top_k: 2 } keep_top_k: 2 } }
+    """
+    net, alone = computed(text)
+    given = torch.rand(1, 8), torch.rand(1, 4), torch.rand(1, 2, 8)
+    assert torch.equal(net(*given), alone(*given))
+
+
+@pytest.mark.parametrize(
+    ("kind", "top", "more"),
+    [
+        ("SoftmaxWithLoss", "softmax", "loss_param { ignore_label: 1 }"),
+        ("HingeLoss", "hinge", ""),
+        ("MultinomialLogisticLoss", "multinomial_logistic", ""),
+    ],
+)
+def test_a_loss_that_is_kept_does_not_hide_a_helper(kind, top, more):
+    text = f"""
+    input: "x" input_shape {{ dim: 4 dim: 3 }} input: "label" input_shape {{ dim: 4 }}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "x" top: "fc"
+            inner_product_param {{ num_output: 3 weight_filler {{ type: "xavier" }} }} }}
+    layer {{ name: "l" type: "{kind}" bottom: "fc" bottom: "label" top: "{top}" {more} }}
+    layer {{ name: "r" type: "ReLU" bottom: "{top}" top: "{top}" }}
+    """
+    with pytest.warns(protonet.diagnostics.NetWarning):
+        net, alone = computed(text, "TRAIN")
+    given = torch.rand(4, 3), torch.zeros(4)
+    for key, value in net(*given).items():
+        torch.testing.assert_close(alone(*given)[key], value, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["protonet_blobs", "protonet_net", "protonet_source"])
+def test_a_layer_with_the_name_of_what_a_net_knows_of_itself(name):
+    net = protonet.compile(chain([name]))
+    assert net(torch.rand(2, 3)).shape == (2, 3)
+    assert list(protonet.dump_blobs(net)) == [name]
+
+
+def test_a_blob_named_as_the_sum_of_the_losses_is_refused():
+    text = """
+    input: "x" input_shape { dim: 4 dim: 3 } input: "label" input_shape { dim: 4 }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "objective" }
+    """
+    with pytest.raises(protonet.NetError, match="the blob 'objective' has the name"):
+        protonet.compile(text, phase="TRAIN")
+    assert protonet.compile(text)(torch.rand(4, 3), torch.zeros(4)).shape == ()

@@ -118,3 +118,28 @@ def test_one_text_may_have_two_layouts():
 def test_another_module_is_refused():
     with pytest.raises(NetError, match="no net that protonet compiled"):
         protonet.dump_blobs(torch.nn.Linear(2, 2))
+
+
+TWINS = """
+input: "x" input_shape { dim: 2 dim: 3 }
+layer { name: "fc" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 3 } }
+layer { name: "%s" type: "ReLU" bottom: "y" top: "z" }
+layer { name: "%s" type: "%s" bottom: "z" top: "w" %s }
+"""
+
+
+def test_layers_of_one_name_without_parameters_are_nobodys_trouble(tmp_path):
+    net = protonet.compile(TWINS % ("same", "same", "TanH", ""))
+    protonet.save(net, tmp_path / "net.caffemodel")
+    assert len(protonet.read_blobs(tmp_path / "net.caffemodel")["fc"]) == 2
+    net = protonet.compile(TWINS % ("fc", "other", "TanH", ""))
+    protonet.save(net, tmp_path / "net.h5")
+
+
+def test_parameters_behind_a_namesake_are_said_and_not_saved(tmp_path):
+    inner = "inner_product_param { num_output: 3 }"
+    with pytest.warns(protonet.diagnostics.SameNames, match="and one before it"):
+        net = protonet.compile(TWINS % ("same", "same", "InnerProduct", inner))
+    with pytest.raises(protonet.NetError, match="have the name 'same'"):
+        protonet.save(net, tmp_path / "net.caffemodel")
+    assert not list(tmp_path.iterdir())
