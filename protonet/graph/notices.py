@@ -40,11 +40,8 @@ def _same_names(graph: Graph) -> Iterator[NetWarning]:
     for name, nodes in named.items():
         if any(node.params for node in nodes[1:]):
             learn = sum(bool(node.params) for node in nodes)
-            which = (
-                f"{learn} layers with parameters"
-                if learn > 1
-                else "a layer with parameters and one before it"
-            )
+            behind = "a layer with parameters and one before it"
+            which = f"{learn} layers with parameters" if learn > 1 else behind
             what = f"{which} have the name {name!r}; as in Caffe, weights"
             yield SameNames(f"{what} are loaded into the first only")
 
