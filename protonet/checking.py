@@ -73,6 +73,8 @@ def _of_phase(
         warn(notices(net))
     except NetError as error:
         return list(error.all)
+    if away:  # this phase has no net, which is said by itself
+        return []
     notes += net.unchecked
     if net.below_unchecked and net.unchecked:
         count = net.below_unchecked
