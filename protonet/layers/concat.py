@@ -43,8 +43,7 @@ class Concat(Layer):
                 raise LayerError(f"{what}, on another axis than {axis}", "bottom", index)
         return ((*first[:axis], sum(s[axis] for s in bottoms), *first[axis + 1 :]),)
 
-    @property
-    def may_run_in_place(self) -> bool:  # type: ignore[override]
+    def runs_in_place(self) -> bool:
         """One bottom is the top; of several the first would grow with every pass in Caffe."""
         return len(self.message.bottom) == 1
 

@@ -50,8 +50,7 @@ class SliceLayer(Layer):
             sizes = (x[axis] // tops,) * tops
         return tuple((*x[:axis], size, *x[axis + 1 :]) for size in sizes)
 
-    @property
-    def may_run_in_place(self) -> bool:  # type: ignore[override]
+    def runs_in_place(self) -> bool:
         """One top is the bottom; several would not leave it whole."""
         return len(self.message.top) == 1
 
