@@ -53,12 +53,12 @@ class Selection:
         """
         upper = phase.upper() if isinstance(phase, str) else phase
         known = upper if upper in PHASES else phase
-        named = None if outputs is None else names(outputs, "outputs", "fc7")
-        chosen = names(stages, "stages", "deploy")
+        named = None if outputs is None else _names(outputs, "outputs", "fc7")
+        chosen = _names(stages, "stages", "deploy")
         return cls(known, chosen, _level(level), _sizes(shapes), allow_python, named, faithful)
 
 
-def names(given: Any, what: str, such: str) -> tuple[str, ...]:
+def _names(given: Any, what: str, such: str) -> tuple[str, ...]:
     """A caller's sequence of names; one text is one name. NetError where it is none of them."""
     items = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
     for item in items:
