@@ -210,9 +210,16 @@ def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn
 
 
 def with_plugins(plugins: Iterable[type[Layer] | str | os.PathLike[str]]) -> None:
-    """Load plugins: files whose layers register themselves, or classes that have done so."""
-    for plugin in plugins:
+    """Load plugins: files whose layers register themselves, or classes that have done so.
+
+    One that stands alone is taken as the only one. NetError where one is neither.
+    """
+    alone = isinstance(plugins, str | os.PathLike) or not isinstance(plugins, Iterable)
+    for plugin in (plugins,) if alone else plugins:
         if isinstance(plugin, str | os.PathLike):
             load_file(plugin)
         elif not (isinstance(plugin, type) and REGISTRY.get(getattr(plugin, "type", "")) is plugin):
-            raise NetError(f"the plugin {plugin!r} is no file and no class under @register")
+            hint = 'give plugins=["my_layer.py"], or a layer\'s class under @register'
+            raise NetError(
+                f"the plugin {plugin!r} is no file and no class under @register", None, hint
+            )

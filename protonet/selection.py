@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from protonet.diagnostics import NetError
 
@@ -31,7 +33,8 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
-            raise NetError(f"the phase is TRAIN or TEST, not {self.phase!r}")
+            hint = 'give phase="TRAIN" or phase="TEST"'
+            raise NetError(f"the phase is TRAIN or TEST, not {self.phase!r}", None, hint)
 
     @classmethod
     def of(
@@ -44,11 +47,58 @@ class Selection:
         outputs: Sequence[str] | None = None,
         faithful: bool = False,
     ) -> Selection:
-        """What a caller's words mean: a phase in any case, sequences of any kind."""
-        sizes = {blob: tuple(int(n) for n in shape) for blob, shape in (shapes or {}).items()}
-        named = None if outputs is None else tuple(outputs)
-        known = phase.upper() if phase.upper() in PHASES else phase
-        return cls(known, tuple(stages), level, sizes, allow_python, named, faithful)
+        """What a caller's words mean: a phase in any case, sequences of any kind.
+
+        One text in a sequence's place is its one item. NetError where something is no such thing.
+        """
+        upper = phase.upper() if isinstance(phase, str) else phase
+        known = upper if upper in PHASES else phase
+        named = None if outputs is None else _names(outputs, "outputs", "fc7")
+        chosen = _names(stages, "stages", "deploy")
+        return cls(known, chosen, _level(level), _sizes(shapes), allow_python, named, faithful)
+
+
+def _names(given: Any, what: str, such: str) -> tuple[str, ...]:
+    """A caller's sequence of names; one text is one name. NetError where it is none of them."""
+    items = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    for item in items:
+        if not isinstance(item, str):
+            raise NetError(f"{what} are names, not {item!r}", None, f'give {what}=["{such}"]')
+    return items
+
+
+def _level(level: Any) -> int:
+    try:
+        return operator.index(level)
+    except TypeError:
+        what = f"the level is a whole number, not {level!r}"
+        raise NetError(
+            what, None, "give level=0, or the one that min_level rules speak of"
+        ) from None
+
+
+def _sizes(shapes: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of blobs as tuples of int. NetError, naming the blob, where one is no shape."""
+    if shapes is None:
+        return {}
+    if not isinstance(shapes, Mapping):
+        what = f"shapes give each blob its own, not {shapes!r}"
+        raise NetError(what, None, 'give shapes={"data": (10, 3, 227, 227)}')
+    return {blob: _size(blob, shape) for blob, shape in shapes.items()}
+
+
+def _size(blob: Any, shape: Any) -> tuple[int, ...]:
+    hint = f"give shapes={{{blob!r}: (10, 3, 227, 227)}}"
+    if not isinstance(blob, str):
+        raise NetError(f"shapes name blobs, not {blob!r}", None, hint)
+    try:
+        size = tuple(operator.index(n) for n in shape)
+    except TypeError:
+        what = f"the shape of {blob!r} is a sequence of whole numbers, not {shape!r}"
+        raise NetError(what, None, hint) from None
+    if any(n < 1 for n in size):
+        raise NetError(f"the shape of {blob!r} is {size}, and each size is at least 1", None, hint)
+    return size
 
 
 DEFAULT = Selection()

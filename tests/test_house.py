@@ -80,6 +80,15 @@ def test_imports_point_one_way(path):
             assert ORDER[module[0]] < own, f"{path} imports {'.'.join(module)}"
 
 
+def test_the_table_of_rooms_has_each_in_its_order():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = "".join(re.findall(r"^\| (`protonet/.*?) \|", text, re.MULTILINE))
+    rooms = [name.removeprefix("protonet/") for name in re.findall(r"`([\w/.]+)`", table)]
+    steps = [ORDER[name.removesuffix(".py").removesuffix("/")] for name in rooms]
+    assert len(set(rooms)) == len(rooms) == len(ORDER)
+    assert steps == sorted(steps)
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "layers").rglob("*.py")), ids=lambda p: p.stem)
 def test_a_layer_imports_no_other_layer(path):
     if path.stem == "__init__":

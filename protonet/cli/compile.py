@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import device_option, net_options, refuse_own_input
-from protonet.cli.weighted import beside, loader, write_with_weights
+from protonet.cli.weighted import beside, loader, refuse_other_kinds, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
 from protonet.plain import plain
@@ -53,6 +53,8 @@ def command(
         click.echo(_dump(net, stage_dump, selection))
         return
     refuse_own_input(net, output)
+    if output:
+        refuse_other_kinds(output)
     given = weights is not None
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")

@@ -37,7 +37,4 @@ def add_scaled(to: list[Tensor], values: list[Tensor], rate: Rates) -> None:
 
 def scale(values: list[Tensor], rate: Rates) -> None:
     """Multiply values, in place, by the rate, or each by its own."""
-    if isinstance(rate, list):
-        torch._foreach_mul_(values, rate)
-    else:
-        torch._foreach_mul_(values, rate)
+    torch._foreach_mul_(values, rate)

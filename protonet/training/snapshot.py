@@ -100,9 +100,7 @@ def read_snapshot(path: str) -> tuple[SolverState, SavedPosition | None]:
         same = saved["iteration"] == state.iteration
         if not same or saved["history_crc32"] != fingerprint(state.history):
             return state, None
-        ranks = [
-            {key: rank[key] for key in ("train", "tests", "random")} for rank in saved["ranks"]
-        ]
+        ranks = [{key: rank[key] for key in _OF_A_RANK} for rank in saved["ranks"]]
         losses = [float(loss) for loss in saved["losses"]]
         best, event = float(saved["minimum_loss"]), int(saved["last_event"])
         return state, SavedPosition(str(beside), ranks, losses, best, event)

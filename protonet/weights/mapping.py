@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from protonet.weights.match import Match, Wanted, match
 from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
 from protonet.weights.statistics import divisor
-from protonet.weights.stored import BlobLike, StoredNet, as_layers
+from protonet.weights.stored import BlobLike, StoredNet, as_blob, as_layers
 
 
 def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
@@ -25,15 +26,42 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
     Legacy shapes of four axes, (1, 1, m, n) for (m, n), are taken. Layers that ``blobs`` does
     not name keep their values; those without arrays, as files have them too, need not be in the
     net. Raises NetError, before anything is copied, where a layer's name, its number of blobs or
-    a shape does not fit.
+    a shape does not fit, or something is no array.
     """
+    given = _arrays(blobs)
     places = places_of(net)
-    for layer in blobs:
-        if blobs[layer] and not places.get(layer):
+    for layer in given:
+        if given[layer] and not places.get(layer):
             known = [name for name in places if places[name]]
             hint = did_you_mean(layer, known) or f"it has {', '.join(known) or 'none'}"
             raise NetError(f"the net has no layer {layer!r} with parameters", None, hint)
-    load_stored(net, [StoredNet("", "arrays", as_layers(blobs))])
+    load_stored(net, [StoredNet("", "arrays", as_layers(given))])
+
+
+def _arrays(blobs: Any) -> dict[str, list[BlobLike | None]]:
+    """What a caller gives, looked at: lists of numeric arrays, None for a blob of another layer."""
+    if not isinstance(blobs, Mapping):
+        what = f"blobs are {{layer: [array, ...]}}, not {reprlib.repr(blobs)}"
+        raise NetError(what, None, "load_weights takes files")
+    return {layer: _of_layer(layer, given) for layer, given in blobs.items()}
+
+
+def _of_layer(layer: Any, given: Any) -> list[BlobLike | None]:
+    hint = f"give {{{layer!r}: [weight, bias]}}, each an array in Caffe's shape"
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        what = f"the blobs of layer {layer!r} are a list of arrays, not {reprlib.repr(given)}"
+        raise NetError(what, None, hint)
+    blobs: list[BlobLike | None] = []
+    for index, one in enumerate(given):
+        try:
+            blob = as_blob(one)
+        except ValueError:  # rows of several lengths
+            blob = np.array(one, object)
+        if isinstance(blob, np.ndarray) and blob.dtype.kind not in "fiub":
+            what = f"blob {index} of layer {layer!r} is no array of numbers: {reprlib.repr(one)}"
+            raise NetError(what, None, hint)
+        blobs.append(blob)
+    return blobs
 
 
 def load_weights(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
@@ -25,16 +26,26 @@ Variants = Callable[[], Sequence["Variant"]]
 def split_paths(paths: Paths) -> list[str]:
     """A path, several with commas between them as Caffe's --weights has them, or a list.
 
-    NetError where a text names none, as of a variable that is not set.
+    NetError where a text names none, as of a variable that is not set, or something is no path.
     """
     if not isinstance(paths, str | os.PathLike):
-        return [os.fspath(path) for path in paths]
+        several = isinstance(paths, Iterable) and not isinstance(paths, bytes | Mapping)
+        items: Iterable[Any] = paths if several else [paths]
+        return [_path(item) for item in items]
     whole = os.fspath(paths)
     if not whole.strip(" ,"):
         raise NetError(f"the weights {whole!r} name no file")
     if "," not in whole or Path(whole).exists():
         return [whole]
     return [part.strip() for part in whole.split(",") if part.strip()]
+
+
+def _path(given: Any) -> str:
+    if not isinstance(given, str | os.PathLike):
+        what = f"weights are named by a path, not by {reprlib.repr(given)}"
+        hint = 'give weights="net.caffemodel", or {layer: [array, ...]} where a net takes them'
+        raise NetError(what, None, hint)
+    return os.fspath(given)
 
 
 def read_blobs(paths: Paths) -> dict[str, list[Array]]:

@@ -28,7 +28,7 @@ SUFFIXES = (*WRITERS, ".safetensors")
 
 _STATE = "torch.save(protonet.compile(NET, weights=WEIGHTS).state_dict(), FILE) writes it, or take "
 # What is no file of weights alone, or another's own: who writes it.
-_ELSEWHERE = {
+ELSEWHERE = {
     **dict.fromkeys((".pt", ".pth", ".bin"), f"{_STATE}.safetensors"),
     ".pt2": "torch.export.save(torch.export.export(protonet.compile(...), inputs), FILE) writes it",
     ".onnx": "torch.onnx.export(protonet.compile(NET, weights=WEIGHTS), inputs, FILE) writes it",
@@ -43,9 +43,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
     suffix = ".h5" if suffix == ".hdf5" else suffix
     if suffix not in SUFFIXES:
         what = f"{os.fspath(path)}: no weights are written under the suffix {suffix!r}"
-        raise NetError(
-            what, None, _ELSEWHERE.get(suffix, f"the suffixes are {', '.join(SUFFIXES)}")
-        )
+        raise NetError(what, None, ELSEWHERE.get(suffix, f"the suffixes are {', '.join(SUFFIXES)}"))
     return suffix
 
 

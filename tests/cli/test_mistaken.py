@@ -70,6 +70,44 @@ def test_utf_16_is_told(tmp_path):
     assert "save it as UTF-8" in run("check", path)
 
 
+@pytest.mark.parametrize(
+    "suffix, writer",
+    [
+        (".caffemodel", "protonet convert WEIGHTS --prototxt NET -o FILE"),
+        (".caffemodel.h5", "protonet convert WEIGHTS"),
+        (".hdf5", "protonet convert WEIGHTS"),
+        (".safetensors", "--weights beside -o net.py"),
+        (".PT", "torch.save("),
+        (".pth", "torch.save("),
+        (".bin", "torch.save("),
+        (".pt2", "torch.export.save("),
+        (".onnx", "torch.onnx.export("),
+        (".prototxt", "protonet upgrade NET -o FILE"),
+        (".solverstate", "protonet train"),
+        (".binaryproto", "protonet data mean DATABASE -o FILE"),
+        (".npy", "protonet convert"),
+    ],
+)
+@pytest.mark.parametrize("weights", [(), ("--weights", "a.caffemodel")])
+def test_a_source_is_not_written_under_the_name_of_another_kind(tmp_path, suffix, writer, weights):
+    (tmp_path / "net.prototxt").write_text(INPUT)
+    output = tmp_path / f"w{suffix}"
+    output.write_bytes(b"weights")
+    said = run("compile", tmp_path / "net.prototxt", *weights, "-o", output)
+    assert f"no file under the suffix '{output.suffix.lower()}'" in said
+    assert "-o net.py" in said
+    assert writer in said
+    assert output.read_bytes() == b"weights"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["net.py", "net.txt", "net"])
+def test_a_source_goes_under_other_names(tmp_path, name):
+    (tmp_path / "net.prototxt").write_text(INPUT)
+    run("compile", tmp_path / "net.prototxt", "-o", tmp_path / name)
+    assert "(nn.Module):" in (tmp_path / name).read_text()
+
+
 def listed(tmp_path, text):
     path = tmp_path / "list.txt"
     path.write_bytes(text.encode())
