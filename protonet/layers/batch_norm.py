@@ -273,7 +273,8 @@ class AveragedBatchNorm(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self.weight, self.bias
         if not self.training:
-            mean, variance = self.mean / self.factor, self.variance / self.factor
+            scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
+            mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
         axes = [axis for axis in range(x.dim()) if axis != 1]
         alone = x.numel() == x.shape[1]  # one value a channel, which torch refuses

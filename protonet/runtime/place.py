@@ -43,6 +43,24 @@ class Place:
         module, _, leaf = self.path.rpartition(".")
         setattr(net.get_submodule(module), leaf, tensor)
 
+    def is_folded(self) -> bool:
+        """Whether the module has the blob divided already, or not at all."""
+        return self.layout in (BlobLayout.DIVIDED, BlobLayout.DIVISOR)
+
+    def lend(self, values: Tensor, other: Place, shape: tuple[int, ...]) -> Tensor:
+        """A tensor of this place as the ``other`` holds the blob: in its layout and ``shape``.
+
+        It is a view. Where the storage isn't in Caffe's order, of which views can be taken in any
+        shape, it is first brought there; the tensor stays what it is.
+        """
+        turned = values.detach().T if self.layout is BlobLayout.TRANSPOSED else values.detach()
+        if not turned.is_contiguous():
+            turned = turned.contiguous()
+            values.data = turned.T if self.layout is BlobLayout.TRANSPOSED else turned
+        if other.layout is BlobLayout.TRANSPOSED:
+            return turned.view(shape[::-1]).T
+        return turned.view(shape)
+
     def to_caffe(self, values: Tensor) -> Array:
         """A tensor of this place, or its gradient, as a new array in Caffe's shape and order."""
         import torch

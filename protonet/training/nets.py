@@ -14,6 +14,7 @@ from protonet import api
 from protonet.arrays import Array
 from protonet.data import READ, Feed, open_feeds
 from protonet.data.hdf5_output import HDF5Writer
+from protonet.data.position import Position
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError, raise_all
 from protonet.graph import Graph, Param
@@ -25,6 +26,7 @@ from protonet.runtime.place import Place
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.selection import Selection
+from protonet.training.carried import Start, carried, carry_on, started
 from protonet.training.gpu import is_gpus_own
 from protonet.training.moved import Moved
 from protonet.training.plan import NetPlan
@@ -84,6 +86,10 @@ class Net(RunnableNet):
     batches: Any = None
     compiled: Runs | None = field(default=None, repr=False)
     moved: Any = field(default=None, repr=False)
+    start: Start = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.start = started(self.module)
 
     @property
     def batch_size(self) -> int:
@@ -151,6 +157,14 @@ class Net(RunnableNet):
         """Go on with the batch after those that had been taken."""
         for feed, one in zip(self.feeds, state, strict=True):
             feed.restore(one)
+
+    def carried(self) -> Position:
+        """What the modules carry to the next pass, besides their weights."""
+        return carried(self.module, self.start)
+
+    def carry_on(self, state: Position) -> None:
+        """Go on with what the modules had carried."""
+        carry_on(self.module, self.start, state)
 
     def close(self, whole: bool = True) -> None:
         """Stop reading ahead and close the files; they are left out where not ``whole``."""

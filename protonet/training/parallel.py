@@ -49,13 +49,13 @@ class Group:
     def start_sum(self, values: Tensor) -> Any:
         """Begin to add up a tensor in place; ``wait`` on what comes back."""
         with _peers():
-            return _Work(torch.distributed.all_reduce(values, async_op=True))
+            return _Work(torch.distributed.all_reduce(_run_of(values), async_op=True))
 
     def from_root(self, values: Tensor) -> None:
         """Take the root's values of a tensor."""
         if self.size > 1:
             with _peers():
-                torch.distributed.broadcast(values, 0)
+                torch.distributed.broadcast(_run_of(values), 0)
 
     def gather(self, value: Any) -> list[Any]:
         """What every process gives, in the order of the ranks; on every process."""
@@ -65,6 +65,13 @@ class Group:
         with _peers():
             torch.distributed.all_gather_object(every, value)
         return every
+
+
+def _run_of(values: Tensor) -> Tensor:
+    """The numbers of a dense tensor as they follow in memory, which is all that is sent."""
+    if values.is_contiguous():
+        return values
+    return values.as_strided((values.numel(),), (1,), values.storage_offset())
 
 
 class _Work:

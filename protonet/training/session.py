@@ -148,11 +148,25 @@ def _nets(
         for test in made.tests if group.is_root else ():
             nets.append(open_net(test, device, **options))
             share_weights(nets[-1].module, first.module)
+        _lay_out_alike(first, group)
         yield nets
         whole = True
     finally:
         for net in nets:
             net.close(whole)
+
+
+def _lay_out_alike(net: Net, group: Group) -> None:
+    """Lay the weights out as on the first process, where test nets may take views of them.
+
+    What the processes send each other is memory as it lies.
+    """
+    tensors = [weight.tensor for weight in net.weights()]
+    firsts = group.gather([tensor.stride() for tensor in tensors])[0]
+    for tensor, strides in zip(tensors, firsts, strict=True):
+        if tensor.stride() != strides:
+            other = tensor.detach().new_empty_strided(tensor.shape, strides)
+            tensor.data = other.copy_(tensor.detach())
 
 
 def _common_seed(group: Group) -> int:

@@ -36,6 +36,7 @@ from protonet.weights.solver_state import SolverState, read_solver_state, write_
 _BINARYPROTO = 1
 _BEGUN = time.time()
 _OF_A_RANK = ("train", "tests", "random")
+_ADDED = ("carried", "tests_carried")  # which older files lack
 _REMOVE = "remove it: the data will start at its first record"
 
 
@@ -100,7 +101,10 @@ def read_snapshot(path: str) -> tuple[SolverState, SavedPosition | None]:
         same = saved["iteration"] == state.iteration
         if not same or saved["history_crc32"] != fingerprint(state.history):
             return state, None
-        ranks = [{key: rank[key] for key in _OF_A_RANK} for rank in saved["ranks"]]
+        ranks = [
+            {key: rank[key] for key in (*_OF_A_RANK, *(key for key in _ADDED if key in rank))}
+            for rank in saved["ranks"]
+        ]
         losses = [float(loss) for loss in saved["losses"]]
         best, event = float(saved["minimum_loss"]), int(saved["last_event"])
         return state, SavedPosition(str(beside), ranks, losses, best, event)
@@ -136,16 +140,18 @@ def fingerprint(history: Sequence[Array]) -> int:
 
 
 def position(net: Net, tests: Sequence[Net]) -> Position:
-    """Where this process stands in its data, and its random numbers."""
+    """Where this process stands in its data, its random numbers, and what its modules carry."""
     return {
         "train": net.data_state(),
         "tests": [test.data_state() for test in tests],
         "random": random_state(net.device),
+        "carried": net.carried(),
+        "tests_carried": [test.carried() for test in tests],
     }
 
 
 def restore_position(saved: SavedPosition, rank: int, net: Net, tests: Sequence[Net]) -> None:
-    """Go on in the data, and with the random numbers, where ``position`` was taken.
+    """Go on in the data, with the random numbers and the modules, where ``position`` was taken.
 
     NetError where it is another net's, or is damaged.
     """
@@ -154,4 +160,7 @@ def restore_position(saved: SavedPosition, rank: int, net: Net, tests: Sequence[
         net.restore_data(own["train"])
         for test, one in zip(tests, own["tests"], strict=False):
             test.restore_data(one)
+        net.carry_on(own.get("carried", {}))
+        for test, one in zip(tests, own.get("tests_carried", ()), strict=False):
+            test.carry_on(one)
         restore_random(own["random"], net.device)

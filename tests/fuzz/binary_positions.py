@@ -14,6 +14,7 @@ from binary_kinds import GOLDEN, HISTORY, kind
 from protonet.api import read
 from protonet.data import open_feeds
 from protonet.schema.select import select
+from protonet.training.carried import carry_on, started
 from protonet.training.random import random_state
 from protonet.training.snapshot import fingerprint, read_snapshot, restore_position
 from protonet.weights.solver_state import SolverState, write_solver_state
@@ -31,6 +32,11 @@ class _Fed:
         for feed, state in zip(self.feeds, states, strict=True):
             feed.restore(state)
             next(feed)
+
+    def carry_on(self, saved: Any) -> None:
+        module = torch.nn.Module()
+        module.register_buffer("state", torch.zeros(2, 3), persistent=False)
+        carry_on(module, started(module), saved)
 
 
 _SOURCE = GOLDEN / "data"
@@ -55,6 +61,7 @@ def _positions(folder: Path) -> None:
         "train": [f.state() for f in fed.feeds],
         "tests": [],
         "random": random_state(fed.device),
+        "carried": {"state": {"dtype": "float32", "shape": [2, 3], "values": [0.5] * 6}},
     }
     saved = {"iteration": 7, "history_crc32": fingerprint(HISTORY), "ranks": [rank]}
     saved |= {"losses": [0.5, 1.0], "minimum_loss": 0.25, "last_event": 3}

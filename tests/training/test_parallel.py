@@ -97,3 +97,35 @@ def test_what_all_processes_find_wrong_is_said_once(tmp_path):
     words = "error: layer 'data' (HDF5Data): there is no file or folder 'train_list.txt'"
     assert ours.startswith(f"net.prototxt:3:21: {words}")
     assert ours.count(words) == summary.count(words) == 1
+
+
+TIED = """layer { name: "data" type: "HDF5Data" top: "data" top: "label"
+  hdf5_data_param { source: "train_list.txt" batch_size: 4 } }
+layer { name: "a" type: "InnerProduct" bottom: "data" top: "h" include { phase: TRAIN }
+  param { name: "w" } inner_product_param { num_output: 5 transpose: true
+  weight_filler { type: "xavier" } } }
+layer { name: "b" type: "InnerProduct" bottom: "data" top: "h" include { phase: TEST }
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "d" type: "InnerProduct" bottom: "h" top: "y"
+  param { name: "w" share_mode: PERMISSIVE }
+  inner_product_param { num_output: 98 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
+"""
+
+
+@pytest.mark.parametrize("layer_wise", [True, False])
+def test_two_processes_of_which_one_tests_by_a_view_of_a_weight(tmp_path, monkeypatch, layer_wise):
+    # The first process lays the weight out for its test net; what they add up must be alike.
+    for folder, tested in (("one", "iter_size: 2"), ("two", "test_iter: 1\ntest_interval: 2")):
+        (tmp_path / folder).mkdir()
+        more = f"max_iter: 6\nlayer_wise_reduce: {str(layer_wise).lower()}\n{tested}\n"
+        solved.write(tmp_path / folder, more)
+        (tmp_path / folder / "net.prototxt").write_text(TIED)
+    monkeypatch.chdir(tmp_path / "one")
+    one = protonet.train("solver.prototxt", log="none")
+    done = torchrun(tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    found = protonet.read_blobs(tmp_path / "two" / "tiny_iter_6.caffemodel")
+    for layer, blobs in protonet.dump_blobs(one.net).items():
+        for blob, wanted in zip(found.get(layer, ()), blobs, strict=True):
+            np.testing.assert_allclose(blob, wanted, rtol=1e-4, atol=1e-6)

@@ -56,14 +56,14 @@ class PriorBox(Layer):
         if not least:
             raise LayerError("it has no min_size")
         for index, size in enumerate(least):
-            if size < 1:
+            if not 1 <= size < math.inf:
                 what = f"min_size must be at least 1, not {number(size)}"
                 raise LayerError(what, "min_size", index)
         if most and len(most) != len(least):
             what = f"{len(least)} min_size take as many max_size, not {len(most)}"
             raise LayerError(what, "max_size")
         for index, (low, high) in enumerate(zip(least, most, strict=False)):
-            if high <= low:
+            if not low < high < math.inf:
                 what = f"max_size {number(high)} must be greater than min_size {number(low)}"
                 raise LayerError(what, "max_size", index)
         self.check_each("aspect_ratio")
@@ -71,7 +71,7 @@ class PriorBox(Layer):
     def check_each(self, field: str, least: float = 0) -> None:
         """LayerError at a number that is not positive, or below the least."""
         for index, value in enumerate(getattr(self.p, field)):
-            if value <= 0 or value < least:
+            if not (0 < value < math.inf and value >= least):
                 wanted = f"at least {least}" if least else "positive"
                 raise LayerError(f"{field} must be {wanted}, not {number(value)}", field, index)
 

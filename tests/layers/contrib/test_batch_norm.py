@@ -113,3 +113,17 @@ def test_statistics_of_parts_of_a_batch():
     compiled("BatchNorm", fields, [(4, 3)], phase="TEST")
     with pytest.raises(NetError, match="statistics of 2 of the 4 images"):
         compiled("BatchNorm", fields, [(4, 3)], phase="TRAIN")
+
+
+def test_statistics_of_nothing_are_zeros_folded_or_not():
+    x = numbers(5, (2, 3, 4, 5))
+    results = []
+    for phase in ("TRAIN", "TEST"):  # a training net is not folded
+        net = compiled("BatchNorm", layer("NVIDIA", "eps: 0.25"), [x.shape], phase=phase)
+        b = named("NVIDIA", filled(net, 6, low=0.25))
+        b["factor"] = np.zeros(1, np.float32)
+        protonet.load_blobs(net, {"l": list(b.values())})
+        results.append(outputs(net.eval(), x)[0])
+    zeros = np.zeros(3, np.float32)
+    for result in results:
+        close(result, normalised(x, zeros, zeros, 0.25, b["scale"], b["bias"]), rtol=1e-5)
