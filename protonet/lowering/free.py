@@ -26,14 +26,16 @@ def free(program: Program, graph: Graph) -> Program:
     ending = _ending(program, {name for name in sizes if name not in kept})
     made: list[Statement | Free] = []
     dead: list[str] = []
+    held = 0  # elements of the dead
     for index, statement in enumerate(program.main.statements):
         made.append(statement)
         ends = ending.get(index, [])
         dead += ends
+        held += sum(sizes[name] for name in ends)
         is_last = index == len(program.main.statements) - 1
-        if not is_last and (len(ends) > 1 or sum(map(sizes.__getitem__, dead)) > _MOST * largest):
+        if not is_last and (len(ends) > 1 or held > _MOST * largest):
             made.append(Free(tuple(dead), statement.origin))
-            dead = []
+            dead, held = [], 0
     return replace(program, classes=(replace(program.main, statements=tuple(made)),))
 
 
