@@ -6,7 +6,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -122,16 +121,16 @@ def lowered(source: Readable, selection: Selection, net: Graph | None = None) ->
     warn(notices_of_outputs(net, selection.outputs or ()))
     for transform in () if selection.faithful else DEPLOY:
         net = verify(transform(net))
-    return made_of(net, selection.outputs, selection.faithful, _title(source, net))
+    return made_of(net, selection.outputs, selection.faithful, selection.flat, _title(source, net))
 
 
-def variants(source: Readable, selection: Selection, *faithful: bool) -> Variants:
+def variants(source: Readable, selection: Selection) -> Variants:
     """The forms in which a net's state may have been saved, made when they are asked for."""
 
     def made() -> list[Variant]:
         from protonet.weights.state import variant
 
-        return [variant(lowered(source, replace(selection, faithful=one))) for one in faithful]
+        return [variant(lowered(source, form)) for form in selection.forms()]
 
     return made
 
@@ -151,6 +150,7 @@ def emit(
     level: int = 0,
     outputs: Sequence[str] | None = None,
     faithful: bool = False,
+    flat: bool = False,
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
@@ -164,7 +164,7 @@ def emit(
     from protonet.program.source import source as text
 
     with_plugins(plugins)
-    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful)
+    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
     return text(lowered(source, selection).program)
 
 
@@ -176,6 +176,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     outputs: Sequence[str] | None = None,
     weights: Any = None,
     faithful: bool = False,
+    flat: bool = False,
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
@@ -191,7 +192,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
     with_plugins(plugins)
-    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful)
+    selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
     return module_of(source, selection, weights)
 
 
@@ -202,7 +203,7 @@ def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn
 
     net = instantiate(lowered(source, selection))
     if weights is not None:
-        other = variants(source, selection, not selection.faithful)
+        other = variants(source, selection)
         matched = load_weights(net, weights, variants=other)
         if matched.missing:
             _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from protonet.diagnostics import NetError
@@ -19,7 +19,7 @@ class Selection:
 
     ``shapes`` gives or replaces input shapes, {blob: (n, c, h, w)}. ``outputs`` are the blobs to be
     given out, None for the net's own. ``faithful`` keeps one statement a layer and Caffe's own
-    BatchNorm. ``allow_python`` lets Python layers run their classes. NetError where the phase is
+    BatchNorm, ``flat`` one class without blocks. ``allow_python`` lets Python layers run their classes. NetError where the phase is
     none.
     """
 
@@ -30,6 +30,12 @@ class Selection:
     allow_python: bool = False
     outputs: tuple[str, ...] | None = None
     faithful: bool = False
+    flat: bool = False
+
+    def forms(self) -> tuple[Selection, ...]:
+        """The same net in each of the forms that it can be written in."""
+        kinds = ((False, False), (False, True), (True, False))
+        return tuple(replace(self, faithful=faithful, flat=flat) for faithful, flat in kinds)
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
@@ -46,6 +52,7 @@ class Selection:
         allow_python: bool = False,
         outputs: Sequence[str] | None = None,
         faithful: bool = False,
+        flat: bool = False,
     ) -> Selection:
         """What a caller's words mean: a phase in any case, sequences of any kind.
 
@@ -55,7 +62,8 @@ class Selection:
         known = upper if upper in PHASES else phase
         named = None if outputs is None else _names(outputs, "outputs", "fc7")
         chosen = _names(stages, "stages", "deploy")
-        return cls(known, chosen, _level(level), _sizes(shapes), allow_python, named, faithful)
+        sizes = _sizes(shapes)
+        return cls(known, chosen, _level(level), sizes, allow_python, named, faithful, flat)
 
 
 def _names(given: Any, what: str, such: str) -> tuple[str, ...]:

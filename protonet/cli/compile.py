@@ -26,6 +26,7 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
+@click.option("--flat", is_flag=True, help="One class with every layer in it, no blocks.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
 @click.option("--run", is_flag=True, help="Run a forward pass and time it.")
 @device_option
@@ -48,7 +49,9 @@ def command(
     """
     weights, strict, names = options["weights"], options["strict"], options["outputs"]
     outputs = tuple(name.strip() for name in names.split(",")) if names else None
-    selection = replace(selection, outputs=outputs, faithful=options["faithful"])
+    selection = replace(
+        selection, outputs=outputs, faithful=options["faithful"], flat=options["flat"]
+    )
     if stage_dump:
         click.echo(_dump(net, stage_dump, selection))
         return

@@ -22,6 +22,7 @@ _MEANS = (".npy", ".binaryproto")
 @click.option("-o", "--output", type=click.Path(), required=True, help="The file to write.")
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @click.option("--faithful", is_flag=True, help="A state as of compile --faithful.")
+@click.option("--flat", is_flag=True, help="A state as of compile --flat.")
 @net_options
 def command(
     weights: str,
@@ -29,6 +30,7 @@ def command(
     output: str,
     strict: bool,
     faithful: bool,
+    flat: bool,
     selection: Selection,
 ) -> None:
     """Convert WEIGHTS into the kind of file that OUTPUT names.
@@ -53,7 +55,9 @@ def command(
 
         write_mean(output, read_mean(weights))
     else:
-        _convert(weights, prototxt, output, strict, replace(selection, faithful=faithful))
+        _convert(
+            weights, prototxt, output, strict, replace(selection, faithful=faithful, flat=flat)
+        )
     click.echo(plain(output), err=True)
 
 
@@ -77,7 +81,7 @@ def _convert(
         from protonet.weights.read import open_weights, split_paths
 
         net = graph_of(prototxt, selection)
-        forms = variants(prototxt, selection, False, True)
+        forms = variants(prototxt, selection)
         stored = [open_weights(path, forms) for path in split_paths(weights)]
         gathered = gather(stored, net, strict)
         tell(gathered.match)

@@ -30,7 +30,7 @@ def loader(
         from protonet.weights.mapping import open_stored
         from protonet.weights.save import load_exactly
 
-        stored = open_stored(module, weights, variants(net, selection, not selection.faithful))
+        stored = open_stored(module, weights, variants(net, selection))
         matched = load_exactly(module, stored, strict)
         if not quiet:
             tell(matched)

@@ -50,7 +50,7 @@ def command(weights: str, prototxt: str | None, style: str, selection: Selection
         from protonet.weights.convert import wanted
 
         places = wanted(graph_of(prototxt, selection))
-        forms = variants(prototxt, selection, False, True)
+        forms = variants(prototxt, selection)
     reports = [_report(path, places, forms) for path in split_paths(weights)]
     if style == "json":
         click.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))

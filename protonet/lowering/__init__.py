@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from protonet.graph import Graph
-from protonet.lowering.free import free
+from protonet.lowering.free import free, has_much
 from protonet.lowering.initialise import initialise
 from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
+from protonet.lowering.outline import is_worth, outline
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.share import share
@@ -29,20 +31,29 @@ LAST = (
 
 
 def lowered(
-    graph: Graph, outputs: Sequence[str] | None = None, faithful: bool = False, title: str = ""
+    graph: Graph,
+    outputs: Sequence[str] | None = None,
+    faithful: bool = False,
+    flat: bool = False,
+    title: str = "",
 ) -> Lowered:
     """The program of a graph. ``outputs`` are blobs to return; by default the net's own.
 
-    ``faithful`` keeps one statement a layer; ``title`` is the program's first line.
+    ``faithful`` keeps one statement a layer, ``flat`` one class; ``title`` is the first line.
     """
-    flat = lower(graph, title)
+    flat_form = lower(graph, title)
     for step in FIRST:
-        flat = verify(step(flat, graph))
-    program = verify(returns(flat, graph, outputs))
+        flat_form = verify(step(flat_form, graph))
+    program = verify(returns(flat_form, graph, outputs))
+    if not (faithful or flat):
+        program = replace(program, tells_layers=False)
+        structured = verify(outline(program, graph))
+        if is_worth(structured) or has_much(program, graph):
+            return Lowered(graph, flat_form, structured)
     # A layer that works in place stands around the one before it.
     for step in LAST if faithful else (nest, *LAST):
         program = verify(step(program, graph))
-    return Lowered(graph, flat, program)
+    return Lowered(graph, flat_form, program)
 
 
 __all__ = ["OBJECTIVE", "Lowered", "lowered"]

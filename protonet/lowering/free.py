@@ -18,10 +18,10 @@ def free(program: Program, graph: Graph) -> Program:
     autograd keeps; else branches end where they join. In a ResNet fresh memory for each value
     costs a sixth of the forward pass on a CPU.
     """
+    if not has_much(program, graph):
+        return program
     sizes = _sizes(program, graph)
     largest = max(sizes.values(), default=0)
-    if program.training or sum(sizes.values()) < _LARGE * largest:
-        return program
     kept = set(program.main.result.reads()) if program.main.result is not None else set()
     ending = _ending(program, {name for name in sizes if name not in kept})
     made: list[Statement | Free] = []
@@ -37,6 +37,13 @@ def free(program: Program, graph: Graph) -> Program:
             made.append(Free(tuple(dead), statement.origin))
             dead, held = [], 0
     return replace(program, classes=(replace(program.main, statements=tuple(made)),))
+
+
+def has_much(program: Program, graph: Graph) -> bool:
+    """Whether a forward pass makes so much that it is worth letting go of it."""
+    sizes = _sizes(program, graph)
+    most = _LARGE * max(sizes.values(), default=0)
+    return not program.training and sum(sizes.values()) >= most > 0
 
 
 def _sizes(program: Program, graph: Graph) -> dict[str, int]:

@@ -19,3 +19,8 @@ class Lowered:
     graph: Graph
     flat: Program
     program: Program
+
+    def path(self, flat: str) -> str:
+        """Where the module has what the flat program has under a dotted path."""
+        attribute, dot, rest = flat.partition(".")
+        return f"{self.program.paths.get(attribute, attribute)}{dot}{rest}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from protonet.program.expr import Call, Expr, Literal, Name, Ref
+from protonet.program.expr import Call, Expr, Literal, Name, Ref, wrap
 
 _ROOTS = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch"}
 
@@ -36,12 +36,26 @@ def _repeats(key: str, value: Expr, defaults: dict[str, Any]) -> bool:
 
 @cache
 def _defaults(path: str, helper: Callable[..., Any] | None) -> dict[str, Any]:
-    target = helper or _torch(path)
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return {}
+    parameters = _parameters(path, helper)
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+@cache
+def _parameters(path: str, helper: Callable[..., Any] | None) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(helper or _torch(path)).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def signature(path: str, helper: Callable[..., Any] | None) -> dict[str, Expr | None]:
+    """The parameters of a constructor in their order, each with its default, None without."""
+    empty, several = inspect.Parameter.empty, inspect.Parameter.VAR_POSITIONAL
+    return {
+        p.name: None if p.default is empty else wrap(p.default)
+        for p in _parameters(path, helper)
+        if p.kind < several
+    }
 
 
 def _torch(path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protonet.program.compound import Comprehension, Conditional, Star
 from protonet.program.expr import Binary, Call, Expr, Index, Mapping, Sequence
 from protonet.program.literal import quoted
 
@@ -28,7 +29,30 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
         return _sum(prefix, value, suffix, indent)
     if isinstance(value, Index):
         return _index(prefix, value, suffix, indent)
+    if isinstance(value, Star) and isinstance(value.value, Comprehension):
+        return _comprehension(f"{prefix}*", value.value, suffix, indent)
+    if isinstance(value, Conditional):
+        return _conditional(prefix, value, suffix, indent)
     return [flat]
+
+
+def _comprehension(prefix: str, value: Comprehension, suffix: str, indent: int) -> list[str]:
+    space, inner = " " * indent, " " * (indent + 4)
+    made = _fit("", value.element, "", indent + 4)
+    return [f"{space}{prefix}(", *made, f"{inner}{value.clauses()[1]}", f"{space}){suffix}"]
+
+
+def _conditional(prefix: str, value: Conditional, suffix: str, indent: int) -> list[str]:
+    """A choice in parentheses: on one line where it fits, else a line for each part."""
+    space, inner = " " * indent, " " * (indent + 4)
+    lines = [f"{inner}{value.text()}"]
+    if len(lines[0]) > WIDTH:
+        lines = [
+            *_fit("", value.then, "", indent + 4),
+            f"{inner}if {value.test.text()}",
+            *_fit("else ", value.otherwise, "", indent + 4),
+        ]
+    return [f"{space}{prefix}(", *lines, f"{space}){suffix}"]
 
 
 def _index(prefix: str, value: Index, suffix: str, indent: int) -> list[str]:

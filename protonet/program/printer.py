@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Helpers
 from dataclasses import dataclass
 from typing import Any
 
 from protonet.program.defaults import without_defaults
-from protonet.program.expr import Expr
+from protonet.program.expr import Expr, Mapping
+from protonet.program.expr import Sequence as Display
 from protonet.program.layout import WIDTH, statement
-from protonet.program.program import Class, Free, Origins, Share, Statement
+from protonet.program.path import at
+from protonet.program.program import Class, Free, Origins, Parameter, Share, Statement
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,21 @@ class Piece:
 class Printer:
     """Prints with the defaults of torch's callees, and of these helpers, left out."""
 
-    def __init__(self, helpers: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, helpers: Helpers[str, Callable[..., Any]]) -> None:
         self.helpers = helpers
 
     def class_(self, cls: Class) -> Iterator[Piece]:
         """A class statement."""
-        start = f"class {cls.name}(nn.Module):", "    def __init__(self):"
+        yield Piece((f"class {cls.name}(nn.Module):", *_documented(cls.doc)))
+        given = [_given(parameter) for parameter in cls.parameters]
+        start = _signature("__init__", ["self", *given])
         yield Piece((*start, "        super().__init__()"))
         for part in cls.submodules:
             yield self.piece(f"self.{part.attribute} = ", part.call, part.origin)
         for share in cls.shares:
             yield _joined(share)
         for one in cls.frozen:
-            yield Piece((f"        self.{one.path}.requires_grad_(False)",), one.origin)
+            yield Piece((f"        {at(one.path).text()}.requires_grad_(False)",), one.origin)
         if cls.fills:
             named = "", "    def reset_parameters(self):"
             yield Piece(("        self.reset_parameters()", *named))
@@ -44,7 +49,11 @@ class Printer:
         yield from _move(cls.shares)
         yield Piece(("",))
         assert cls.result is not None
-        yield from self.method("forward", cls.arguments, cls.statements, cls.result)
+        arguments, returns = list(cls.arguments), ""
+        if cls.is_typed:
+            arguments = [f"{name}: torch.Tensor" for name in arguments]
+            returns = f" -> {_type(cls.result)}"
+        yield from self.method("forward", arguments, cls.statements, cls.result, returns)
 
     def method(
         self,
@@ -52,9 +61,10 @@ class Printer:
         arguments: Sequence[str],
         statements: Sequence[Statement | Free],
         result: Expr,
+        returns: str = "",
     ) -> Iterator[Piece]:
-        """A method that runs statements and returns a value."""
-        yield Piece(tuple(_signature(name, ["self", *arguments])))
+        """A method that runs statements and returns a value; ``returns`` says what, if it does."""
+        yield Piece(tuple(_signature(name, ["self", *arguments], returns)))
         for one in statements:
             if isinstance(one, Free):
                 yield Piece(tuple(f"        del {row}" for row in _rows(one.names)), one.origin)
@@ -67,9 +77,19 @@ class Printer:
         return Piece(tuple(statement(prefix, without_defaults(value, self.helpers), 8)), origin)
 
 
+def _documented(text: str) -> tuple[str, ...]:
+    """The docstring of a class, and the blank line behind it."""
+    return (f'    """{text}"""', "") if text else ()
+
+
+def _given(parameter: Parameter) -> str:
+    default = parameter.default
+    return parameter.name if default is None else f"{parameter.name}={default.text()}"
+
+
 def _joined(share: Share) -> Piece:
-    owner = "None" if share.owner is None else f"self.{share.owner}"
-    return Piece((f"        self.{share.target} = {owner}",), share.origin)
+    owner = "None" if share.owner is None else at(share.owner).text()
+    return Piece((f"        {at(share.target).text()} = {owner}",), share.origin)
 
 
 def _move(shares: Sequence[Share]) -> Iterator[Piece]:
@@ -94,10 +114,18 @@ def _rows(names: Sequence[str]) -> list[str]:
     return rows
 
 
-def _signature(name: str, arguments: list[str]) -> list[str]:
-    flat = f"    def {name}({', '.join(arguments)}):"
+def _type(result: Expr) -> str:
+    """What a forward pass gives."""
+    if isinstance(result, Mapping):
+        return "dict[str, torch.Tensor]"
+    is_several = isinstance(result, Display)
+    return "tuple[torch.Tensor, ...]" if is_several else "torch.Tensor"
+
+
+def _signature(name: str, arguments: list[str], returns: str = "") -> list[str]:
+    flat = f"    def {name}({', '.join(arguments)}){returns}:"
     if len(flat) <= WIDTH:
         return [flat]
     together = " " * 8 + ", ".join(arguments)
     inner = [together] if len(together) <= WIDTH else [f"        {a}," for a in arguments]
-    return [f"    def {name}(", *inner, "    ):"]
+    return [f"    def {name}(", *inner, f"    ){returns}:"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from protonet.program.expr import Call, Expr
+from protonet.program.expr import Expr
 from protonet.shape import Shape
 
 
@@ -24,10 +24,10 @@ Origins = tuple[Origin, ...]
 
 @dataclass(frozen=True)
 class Submodule:
-    """``self.attribute = call``."""
+    """``self.attribute = call``: a module, or what the forward pass asks for."""
 
     attribute: str
-    call: Call
+    call: Expr
     origin: Origins
 
 
@@ -79,8 +79,19 @@ class Free:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """What ``__init__`` is called with; without a default it is always given."""
+
+    name: str
+    default: Expr | None = None
+
+
+@dataclass(frozen=True)
 class Class:
-    """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments."""
+    """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments.
+
+    The class of a net has no ``parameters``; that of a block says in ``doc`` what it is.
+    """
 
     name: str
     arguments: tuple[str, ...] = ()
@@ -90,6 +101,10 @@ class Class:
     fills: tuple[Fill, ...] = ()
     statements: tuple[Statement | Free, ...] = ()
     result: Expr | None = None
+    parameters: tuple[Parameter, ...] = ()
+    doc: str = ""
+    is_block: bool = False
+    is_typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,9 @@ class Program:
     """Classes, the net's own last, and what they stand on.
 
     ``shapes`` are those of the net's arguments; ``variables`` the names that values of the net
-    have inside its ``forward``, by the names that they have outside.
+    have inside its ``forward``, by the names that they have outside. ``paths`` tells where the
+    submodules of the flat program are, by their attributes there, if they have moved. With
+    ``tells_layers`` the file has a table of Caffe's names where attributes differ from them.
     """
 
     doc: str
@@ -115,6 +132,8 @@ class Program:
     shapes: tuple[Shape, ...] = ()
     training: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    tells_layers: bool = True
 
     @property
     def main(self) -> Class:

@@ -84,6 +84,8 @@ def _imports(body: str, program: Program, weights: str) -> Iterable[str]:
 
 def _table(program: Program) -> Iterator[list[Piece]]:
     """The layers' names in Caffe, where one of them could not be kept."""
+    if not program.tells_layers:
+        return
     layers: dict[str, str] = {}
     for part in program.main.submodules:  # weights go to the first of a name
         layers.setdefault(part.origin[0].name, part.attribute)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,10 +33,9 @@ class Place:
 
     def tensor(self, net: nn.Module) -> Tensor:
         """The tensor in the module."""
-        value: Any = net
-        for part in self.path.split("."):
-            value = getattr(value, part)
-        return value  # type: ignore[no-any-return]
+        module, _, leaf = self.path.rpartition(".")
+        value: Tensor = getattr(net.get_submodule(module), leaf)
+        return value
 
     def put(self, net: nn.Module, tensor: Tensor) -> None:
         """Let the module hold another tensor."""
@@ -123,9 +122,9 @@ def owned(lowered: Lowered) -> dict[Param, Place]:
 
 def _by_node(lowered: Lowered) -> dict[Node, list[tuple[Param, Place]]]:
     """The places of each node's parameters; what it borrows is where its owner has it."""
-    main = lowered.program.main
-    attributes = {part.origin: part.attribute for part in main.submodules}
-    lent = {share.target for share in main.shares if share.owner is None}
+    flat = lowered.flat.main
+    attributes = {part.origin: part.attribute for part in flat.submodules}
+    lent = {share.target for share in flat.shares if share.owner is None}
     owners: dict[Param, Place] = {}
     found: dict[Node, list[tuple[Param, Place]]] = {}
     for node in lowered.graph.nodes:
@@ -134,10 +133,10 @@ def _by_node(lowered: Lowered) -> dict[Node, list[tuple[Param, Place]]]:
         found[node] = []
         attribute = attributes.get(node.origin)
         for param, blob in zip(node.params, node.blobs, strict=True) if attribute else ():
-            path = f"{attribute}.{blob.name}" if blob.name else ""
-            place = Place(path, blob.shape, blob.layout)
+            flat_path = f"{attribute}.{blob.name}" if blob.name else ""
+            place = Place(lowered.path(flat_path), blob.shape, blob.layout)
             owner = owners.setdefault(param, place)
-            if path in lent:
+            if flat_path in lent:
                 place = Place(owner.path, blob.shape, owner.layout)
             found[node].append((param, place))
     return found

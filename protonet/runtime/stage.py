@@ -11,12 +11,13 @@ import linecache
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from protonet.graph import Node, Value
 from protonet.lowering import Lowered
-from protonet.program.expr import Name, wrap
+from protonet.program.expr import Expr, Name, wrap
+from protonet.program.path import at, attribute_of
 from protonet.program.program import Origin, Statement
 from protonet.program.source import printer
 
@@ -100,8 +101,18 @@ def _method(
     variables = lowered.flat.variables
     arguments = [variables[value.blob] for value in bottoms]
     result = wrap(tuple(Name(variables[value.blob]) for value in tops))
-    lines = printer(lowered.flat).method(name, arguments, statements, result)
+    moved = [
+        replace(s, value=s.value.changed(lambda part: _there(lowered, part))) for s in statements
+    ]
+    lines = printer(lowered.flat).method(name, arguments, moved, result)
     return "\n".join(line for piece in lines for line in piece.lines)
+
+
+def _there(lowered: Lowered, part: Expr) -> Expr:
+    """A submodule of the flat program, where the module has it."""
+    attribute = attribute_of(part)
+    moved = attribute and lowered.program.paths.get(attribute)
+    return at(moved) if moved else part
 
 
 def _executed(text: str, scope: Mapping[str, Any]) -> Any:

@@ -168,8 +168,9 @@ def as_net(state: State) -> StoredNet:
 
 def variant(lowered: Lowered) -> Variant:
     """The places of a net's program."""
-    shares = lowered.program.main.shares
-    return Variant(places(lowered), {s.target: s.owner for s in shares if s.owner is not None})
+    shares = ((s.target, s.owner) for s in lowered.flat.main.shares)
+    tied = {lowered.path(own): lowered.path(owner) for own, owner in shares if owner is not None}
+    return Variant(places(lowered), tied)
 
 
 def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:

@@ -1,0 +1,127 @@
+"""Blocks that repeat become classes, the outermost first, then what repeats inside of those."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from protonet.lowering.lower import RESERVED
+from protonet.lowering.outline.block import Block, block
+from protonet.lowering.outline.description import Shapes, description
+from protonet.lowering.outline.family import Family, Find, families
+from protonet.lowering.outline.flow import flow
+from protonet.lowering.outline.kind import kind
+from protonet.lowering.outline.naming import class_word, instance, prefix
+from protonet.lowering.outline.paths import Paths
+from protonet.lowering.outline.region import Region
+from protonet.lowering.outline.signatures import Signatures
+from protonet.lowering.outline.units import bare
+from protonet.lowering.outline.write import Place, with_blocks
+from protonet.program.attributes import MODULE_ATTRIBUTES
+from protonet.program.names import Names
+from protonet.program.program import Class
+
+_ROUNDS = 4
+
+
+class Outline:
+    """The classes of a program while parts of them become classes of their own.
+
+    The class of the net is the last.
+    """
+
+    def __init__(
+        self, main: Class, signatures: Signatures, taken: set[str], shapes: Shapes
+    ) -> None:
+        self.classes = [main]
+        self.signatures = signatures
+        self.shapes = shapes
+        self.paths = Paths(main.name, (part.attribute for part in main.submodules))
+        self.names = Names({*RESERVED, *taken, main.name})
+
+    def repeat(self, find: Find = families, strict: bool = True, apart: bool = False) -> None:
+        """Take out what repeats until nothing does; activations may go ``apart`` for it."""
+        for _ in range(_ROUNDS):
+            if apart:
+                self.classes = bare(self.classes, self.signatures, find, strict)
+            flows = [flow(cls, self.signatures, strict) for cls in self.classes]
+            found = find(flows)
+            if not found:
+                return
+            self.take_out(found)
+
+    def take_out(self, found: Sequence[Family]) -> None:
+        """Make a class of each family, and calls of its uses."""
+        words = [_word(family) for family in found]
+        names = self.class_names(words)
+        blocks = [
+            self.block(family, word, name)
+            for family, word, name in zip(found, words, names, strict=True)
+        ]
+        places: dict[str, list[Place]] = {cls.name: [] for cls in self.classes}
+        attributes = self.attributes(found)
+        moves = {}
+        for family, word, made in zip(found, words, blocks, strict=True):
+            for use, region in enumerate(family.uses):
+                owner = region.flow.cls.name
+                beginning = prefix(region)
+                name = attributes[owner].free(instance(beginning, word))
+                places[owner].append(Place(region, name, made.calls[use]))
+                for attribute, path in _members(family, use, made):
+                    steps = [(made.cls.name, path.split(".")[0])]
+                    steps += [("", part) for part in path.split(".")[1:]]
+                    moves[owner, attribute] = [(owner, name), *steps]
+        self.paths.move(moves)
+        rewritten = [with_blocks(cls, places[cls.name]) for cls in self.classes]
+        self.signatures.add(made.cls for made in blocks)
+        self.classes = [*(made.cls for made in blocks), *rewritten]
+
+    def block(self, family: Family, word: str, name: str) -> Block:
+        """The class of a family, with its docstring."""
+        made = block(family, word, name, self.signatures)
+        names = [parameter.name for parameter in made.cls.parameters]
+        doc = description(family, word, made.calls, names, self.shapes)
+        return replace(made, cls=replace(made.cls, doc=doc))
+
+    def attributes(self, found: Sequence[Family]) -> dict[str, Names]:
+        """The attributes of each class that stay."""
+        gone = {(u.flow.cls.name, name) for f in found for u in f.uses for name in u.attributes}
+        return {
+            cls.name: Names(
+                {p.attribute for p in cls.submodules if (cls.name, p.attribute) not in gone}
+                | MODULE_ATTRIBUTES
+            )
+            for cls in self.classes
+        }
+
+    def class_names(self, words: Sequence[str]) -> list[str]:
+        """A name for each class; several of one word have letters behind it."""
+        count = Counter(words)
+        letters = {word: iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for word in words}
+        return [
+            self.names.free(
+                w if count[w] == 1 and w not in self.names else w + next(letters[w], "")
+            )
+            for w in words
+        ]
+
+
+def _word(family: Family) -> str:
+    return class_word(kind(family.model), [prefix(use) for use in family.uses])
+
+
+def _members(family: Family, use: int, made: Block) -> Iterable[tuple[str, str]]:
+    """The submodules of a use, and where the block has them."""
+    every = zip(family.model.attributes, made.members, strict=True)
+    inside = set(_branch(family))
+    kept = [path for name, path in every if family.whole[use] or name not in inside]
+    return zip(family.uses[use].attributes, kept, strict=True)
+
+
+def _branch(family: Family) -> tuple[str, ...]:
+    if family.branch is None:
+        return ()
+    model: Region = family.model
+    forms = model.flow.forms[model.start + family.branch[0] : model.start + family.branch[1]]
+    return tuple(name for one in forms for name in one.modules)

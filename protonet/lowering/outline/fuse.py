@@ -1,0 +1,145 @@
+"""What a person writes as one: a convolution, its normalization and its activation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.kind import joined
+from protonet.lowering.outline.signatures import Signatures
+from protonet.program.expr import Call, Expr, Name, Ref
+from protonet.program.path import attribute_of
+from protonet.program.program import Class, Statement
+
+_LIGHT = ("Norm", "Dropout", "ReLU", "Scale")  # parts of the names of submodules
+_ACTIVATIONS = frozenset(
+    [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "celu",
+        "selu",
+        "silu",
+        "gelu",
+        "hardswish",
+        "hardsigmoid",
+        "hardtanh",
+        "softplus",
+        "sigmoid",
+        "tanh",
+        "clamp",
+        "dropout",
+    ]
+)
+MOST_CALLS = 4
+
+
+def fused(cls: Class, signatures: Signatures) -> Class:
+    """The class with light work on a value written around the value, where that alone reads it."""
+    known = flow(cls, signatures)
+    made: list[Statement] = []
+    at = -1  # the index of the statement that is the last of those made
+    for index, statement in enumerate(known.statements):
+        before = made[-1] if made else None
+        if before is not None and _is_light(known, index) and _alone(known, index, at):
+            value = put(before, statement)
+            whole = joined(before.value) or _is_block(known, at)
+            fits = not whole or not known.forms[index].modules
+            if fits and calls(value) <= MOST_CALLS:
+                origin = (*before.origin, *statement.origin)
+                made[-1] = replace(statement, value=value, origin=origin)
+                at = index
+                continue
+        made.append(statement)
+        at = index
+    return replace(cls, statements=tuple(made))
+
+
+def parted(cls: Class, signatures: Signatures) -> Class:
+    """A class that activates first, with each convolution apart from what follows on it."""
+    known = flow(cls, signatures)
+    if not (known.statements and _is_light(known, 0)):
+        return cls
+    made: list[Statement] = []
+    for statement in known.statements:
+        inner, outer = _heavy(known, statement.value), statement.value
+        if inner is None or inner is outer:
+            made.append(statement)
+            continue
+        name = Name(statement.target)
+        made.append(replace(statement, value=inner))
+        value = outer.changed(lambda part, inner=inner, name=name: name if part is inner else part)
+        made.append(replace(statement, value=value))
+    return replace(cls, statements=tuple(made))
+
+
+def _is_block(known: Flow, index: int) -> bool:
+    """Whether a statement calls a block, but for one of a single convolution."""
+    modules = [known.modules[name] for name in known.forms[index].modules]
+    return any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
+
+
+def _heavy(known: Flow, value: Expr) -> Expr | None:
+    """The convolution inside of light calls; None where there is none."""
+    while isinstance(value, Call) and len(value.args) == 1:
+        if not _is_light_call(known, value):
+            return value
+        value = value.args[0]
+    return None
+
+
+def put(first: Statement, second: Statement) -> Expr:
+    """The value of the second statement with that of the first inside."""
+
+    def inside(part: Expr) -> Expr:
+        is_it = isinstance(part, Name) and part.name == first.target
+        return first.value if is_it else part
+
+    return second.value.changed(inside)
+
+
+def calls(value: Expr) -> int:
+    """How many calls an expression has."""
+    count = 0
+
+    def counted(part: Expr) -> Expr:
+        nonlocal count
+        count += isinstance(part, Call)
+        return part
+
+    value.changed(counted)
+    return count
+
+
+def _is_light(known: Flow, index: int) -> bool:
+    """Whether a statement only normalizes or activates one value."""
+    value = known.statements[index].value
+    if not isinstance(value, Call) or len(known.forms[index].reads) != 1:
+        return False
+    inner = value
+    while inner.args and isinstance(inner.args[0], Call):
+        if not _is_light_call(known, inner):
+            return False
+        inner = inner.args[0]
+    return bool(inner.args) and isinstance(inner.args[0], Name) and _is_light_call(known, inner)
+
+
+def _is_light_call(known: Flow, call: Call) -> bool:
+    if isinstance(call.function, Ref):
+        return call.function.path.rpartition(".")[2] in _ACTIVATIONS
+    attribute = attribute_of(call.function)
+    module = known.modules.get(attribute) if attribute else None
+    own = module is not None and not known.is_block(module)
+    return own and any(part in module.callee for part in _LIGHT)  # type: ignore[union-attr]
+
+
+def _alone(known: Flow, index: int, before: int) -> bool:
+    """Whether a statement alone reads what the one before it makes."""
+    made = known.makes[before]
+    return (
+        len(made) == 1
+        and known.readers.get(made[0]) == [index]
+        and (known.sources[index] == (made[0],))
+    )

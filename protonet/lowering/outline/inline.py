@@ -1,0 +1,60 @@
+"""Small steps on one line: a branch of two convolutions, a pooling around what it pools."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.fuse import calls, put
+from protonet.lowering.outline.signatures import Signatures
+from protonet.program.expr import Call, Name
+from protonet.program.layout import WIDTH
+from protonet.program.program import Class, Statement
+
+_INDENT = 8
+
+
+def inlined(cls: Class, signatures: Signatures, most: int) -> Class:
+    """The class with a value inside the next statement, where both have at most ``most`` calls."""
+    known = flow(cls, signatures)
+    made: list[Statement] = []
+    for index, statement in enumerate(known.statements):
+        before = made[-1] if made else None
+        if before is not None and _is_next(known, index) and _is_plain(known, index):
+            value = put(before, statement)
+            text = f"{statement.target} = {value.text()}"
+            if calls(value) <= most and len(text) + _INDENT <= WIDTH:
+                origin = (*before.origin, *statement.origin)
+                made[-1] = replace(statement, value=value, origin=origin)
+                continue
+        made.append(statement)
+    last = made[-1] if made else None
+    result = cls.result
+    if last is not None and isinstance(result, Name) and last.target == result.name:
+        made.pop()
+        return replace(cls, statements=tuple(made), result=last.value)
+    return replace(cls, statements=tuple(made))
+
+
+def _is_next(known: Flow, index: int) -> bool:
+    """Whether a statement alone reads the one before it, once, and nothing else."""
+    before = known.makes[index - 1]
+    alone = len(before) == 1 and known.readers.get(before[0]) == [index]
+    return alone and known.sources[index] == before and len(known.forms[index].reads) == 1
+
+
+def _is_plain(known: Flow, index: int) -> bool:
+    """Whether two statements are calls, and neither of a block."""
+    both = known.statements[index - 1].value, known.statements[index].value
+    names = (*known.forms[index - 1].modules, *known.forms[index].modules)
+    modules = [known.modules[name] for name in names]
+    own = any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
+    called = all(isinstance(value, Call) for value in both)
+    return called and (not own or _is_activated(known, index))
+
+
+def _is_activated(known: Flow, index: int) -> bool:
+    """Whether a convolution of several parts works on what is only activated."""
+    before, modules = known.statements[index - 1].value, known.forms[index].modules
+    bare = not known.forms[index - 1].modules and calls(before) == 1
+    return bare and all("Conv" in known.modules[name].callee for name in modules)

@@ -1,0 +1,34 @@
+"""What constructors take: torch's, those of helpers, and those of the program's own classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from protonet.program.defaults import signature
+from protonet.program.expr import Expr
+from protonet.program.program import Class, Program
+
+
+class Signatures:
+    """The parameters of every constructor that a program calls, each with its default."""
+
+    def __init__(self, program: Program) -> None:
+        self._helpers: Mapping[str, Callable[..., Any]] = {
+            helper.code.__name__: helper.code for helper in program.helpers
+        }
+        self._classes: dict[str, dict[str, Expr | None]] = {}
+
+    def add(self, classes: Iterable[Class]) -> None:
+        """Know the blocks of a program."""
+        for cls in classes:
+            self._classes[cls.name] = {one.name: one.default for one in cls.parameters}
+
+    def of(self, callee: str) -> Mapping[str, Expr | None]:
+        """The parameters in their order; None without a default."""
+        own = self._classes.get(callee)
+        return signature(callee, self._helpers.get(callee)) if own is None else own
+
+    def is_block(self, callee: str) -> bool:
+        """Whether a class is the program's own."""
+        return callee in self._classes

@@ -1,0 +1,72 @@
+"""Convolution and normalization as one small class, where there are many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from protonet.lowering.outline.family import Family, Find
+from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.form import Key
+from protonet.lowering.outline.region import Region
+from protonet.lowering.outline.signatures import Signatures
+from protonet.program.expr import Call, Expr, Name, Ref
+from protonet.program.program import Class, Statement
+
+
+def units(flows: Sequence[Flow]) -> list[Family]:
+    """The statement of several submodules that saves most lines, if any is worth a class."""
+    found: dict[Key, list[Region]] = {}
+    for region in _statements(flows):
+        found.setdefault(region.key, []).append(region)
+    made = [
+        Family(uses[0], tuple(uses), (True,) * len(uses))
+        for uses in found.values()
+        if len(uses) > 1
+    ]
+    best = max(made, key=lambda family: family.saved, default=None)
+    return [best] if best is not None and best.saved > 0 else []
+
+
+def _statements(flows: Sequence[Flow]) -> Iterator[Region]:
+    for one in flows:
+        if len(one.statements) == 1:
+            continue
+        for index, form in enumerate(one.forms):
+            single = len(one.sources[index]) == 1 and len(one.makes[index]) == 1
+            if one.free[index] and single and len(form.modules) > 1:
+                yield Region(one, index, index + 1)
+
+
+def bare(classes: Sequence[Class], signatures: Signatures, find: Find, strict: bool) -> list[Class]:
+    """The classes with activations on lines of their own, where more is alike then."""
+    apart = [_apart(cls) for cls in classes]
+    gains = [
+        sum(family.saved for family in find([flow(cls, signatures, strict) for cls in some]))
+        for some in (classes, apart)
+    ]
+    return list(classes) if gains[0] >= gains[1] else apart
+
+
+def _apart(cls: Class) -> Class:
+    made: list[Statement] = []
+    for statement in cls.statements:
+        assert isinstance(statement, Statement)
+        value = statement.value
+        inner = value.args[0] if isinstance(value, Call) and len(value.args) == 1 else None
+        if isinstance(value, Call) and isinstance(value.function, Ref) and _is_unit(inner):
+            assert inner is not None
+            made.append(replace(statement, value=inner))
+            outer = Call(value.function, (Name(statement.target),), value.kwargs)
+            made.append(replace(statement, value=outer))
+        else:
+            made.append(statement)
+    return replace(cls, statements=tuple(made))
+
+
+def _is_unit(value: Expr | None) -> bool:
+    """Whether a value is a submodule called on what another one gives."""
+    nested = (
+        isinstance(value, Call) and len(value.args) == 1 and not isinstance(value.function, Ref)
+    )
+    return nested and isinstance(value.args[0], Call)  # type: ignore[union-attr]
