@@ -12,6 +12,7 @@ from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
+from protonet.lowering.rounding import round_plainly
 from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
 from protonet.program.program import verify
@@ -21,6 +22,10 @@ FIRST = (
     share,  # one parameter under several paths
     initialise,  # fillers, and parameters that are not learned
     make_room,  # variables that bear the names of helpers get others
+)
+QUIET = (
+    round_plainly,  # poolings whose sizes are whole
+    nest,  # a layer that works in place stands around the one before it
 )
 LAST = (
     shorten,  # statements too long for a line in two
@@ -39,8 +44,7 @@ def lowered(
     for step in FIRST:
         flat = verify(step(flat, graph))
     program = verify(returns(flat, graph, outputs))
-    # A layer that works in place stands around the one before it.
-    for step in LAST if faithful else (nest, *LAST):
+    for step in LAST if faithful else (*QUIET, *LAST):
         program = verify(step(program, graph))
     return Lowered(graph, flat, program)
 

@@ -9,9 +9,9 @@ class LeNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 20, 5)
-        self.pool1 = nn.MaxPool2d(2, ceil_mode=True)
+        self.pool1 = nn.MaxPool2d(2)
         self.conv2 = nn.Conv2d(20, 50, 5)
-        self.pool2 = nn.MaxPool2d(2, ceil_mode=True)
+        self.pool2 = nn.MaxPool2d(2)
         self.ip1 = nn.Linear(800, 500)
         self.ip2 = nn.Linear(500, 10)
 
