@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protonet.graph import Graph
+from protonet.lowering.chain import chain
 from protonet.lowering.free import free
 from protonet.lowering.initialise import initialise
+from protonet.lowering.integers import whole_labels
 from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
@@ -15,6 +17,7 @@ from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
 from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
+from protonet.lowering.tail import return_last
 from protonet.program.program import verify
 
 # Program to program; each also takes the graph that the program came from.
@@ -25,7 +28,9 @@ FIRST = (
 )
 QUIET = (
     round_plainly,  # poolings whose sizes are whole
+    whole_labels,  # labels as integers from the start
     nest,  # a layer that works in place stands around the one before it
+    chain,  # values in other shapes go into the line that alone reads them
 )
 LAST = (
     shorten,  # statements too long for a line in two
@@ -44,7 +49,7 @@ def lowered(
     for step in FIRST:
         flat = verify(step(flat, graph))
     program = verify(returns(flat, graph, outputs))
-    for step in LAST if faithful else (*QUIET, *LAST):
+    for step in LAST if faithful else (*QUIET, *LAST, return_last):
         program = verify(step(program, graph))
     return Lowered(graph, flat, program)
 

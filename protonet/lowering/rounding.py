@@ -8,7 +8,7 @@ from dataclasses import replace
 from protonet.graph import Graph, Node, Value
 from protonet.layers.base import LayerError
 from protonet.program.expr import Call
-from protonet.program.program import Program, Submodule
+from protonet.program.program import Origins, Program, Submodule
 from protonet.shape import Shape
 
 _POOLS = {"nn.MaxPool2d", "nn.AvgPool2d"}
@@ -20,7 +20,7 @@ def round_plainly(program: Program, graph: Graph) -> Program:
     The sizes are whole, and a row or a column more or less would not fit an inner product behind.
     A net that is all windows takes images of other sizes, where rounding up counts.
     """
-    places = {node.origin: index for index, node in enumerate(graph.nodes)}
+    places: dict[Origins, int] = {node.origin: i for i, node in enumerate(graph.nodes)}
 
     def plain(part: Submodule) -> Submodule:
         call = part.call

@@ -44,7 +44,8 @@ class Printer:
         yield from _move(cls.shares)
         yield Piece(("",))
         assert cls.result is not None
-        yield from self.method("forward", cls.arguments, cls.statements, cls.result)
+        body = cls.statements, cls.result, cls.result_origin
+        yield from self.method("forward", cls.arguments, *body)
 
     def method(
         self,
@@ -52,6 +53,7 @@ class Printer:
         arguments: Sequence[str],
         statements: Sequence[Statement | Free],
         result: Expr,
+        origin: Origins = (),
     ) -> Iterator[Piece]:
         """A method that runs statements and returns a value."""
         yield Piece(tuple(_signature(name, ["self", *arguments])))
@@ -60,7 +62,7 @@ class Printer:
                 yield Piece(tuple(f"        del {row}" for row in _rows(one.names)), one.origin)
             else:
                 yield self.piece(f"{one.target} = ", one.value, one.origin)
-        yield self.piece("return ", result, ())
+        yield self.piece("return ", result, origin)
 
     def piece(self, prefix: str, value: Expr, origin: Origins) -> Piece:
         """One statement inside a method."""

@@ -80,7 +80,10 @@ class Free:
 
 @dataclass(frozen=True)
 class Class:
-    """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments."""
+    """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments.
+
+    ``result_origin`` are the layers whose value the result computes itself.
+    """
 
     name: str
     arguments: tuple[str, ...] = ()
@@ -90,6 +93,7 @@ class Class:
     fills: tuple[Fill, ...] = ()
     statements: tuple[Statement | Free, ...] = ()
     result: Expr | None = None
+    result_origin: Origins = ()
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,7 @@ class AlexNet(nn.Module):
         fc7 = self.drop7(F.relu(self.fc7(fc6)))
         fc8 = self.fc8(fc7)
         loss = softmax_loss(fc8, label.long())
-        objective = loss
-        return {"loss": loss, "objective": objective}
+        return {"loss": loss, "objective": loss}
 
 
 if __name__ == "__main__":

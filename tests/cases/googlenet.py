@@ -385,8 +385,7 @@ class GoogLeNet(nn.Module):
         del inception_5b_pool_proj
         pool5_7x7_s1 = self.pool5_drop(self.pool5_7x7_s1(inception_5b_output))
         loss3_classifier = self.loss3_classifier(pool5_7x7_s1.flatten(1))
-        prob = F.softmax(loss3_classifier, dim=1)
-        return prob
+        return F.softmax(loss3_classifier, dim=1)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ class LeNet(nn.Module):
         pool2 = self.pool2(conv2)
         ip1 = F.relu(self.ip1(pool2.flatten(1)))
         ip2 = self.ip2(ip1)
-        prob = F.softmax(ip2, dim=1)
-        return prob
+        return F.softmax(ip2, dim=1)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,7 @@ class VGG16(nn.Module):
         fc6 = self.drop6(F.relu(self.fc6(pool5.flatten(1))))
         fc7 = self.drop7(F.relu(self.fc7(fc6)))
         fc8 = self.fc8(fc7)
-        prob = F.softmax(fc8, dim=1)
-        return prob
+        return F.softmax(fc8, dim=1)
 
 
 if __name__ == "__main__":
