@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import LayerError, Shape, count, show
 from protonet.program import Builder, Expr, Ref
+from protonet.program.expr import Attribute, Call
 from protonet.schema.pool import Message
 
 FULL, VALID, BATCH_SIZE, NONE = 0, 1, 2, 3
@@ -46,6 +47,9 @@ def check_labels(scores: Shape, labels: Shape, axis: int, blob: str) -> None:
 
 def targets(scores: Expr, labels: Expr, shapes: tuple[Shape, ...], axis: int) -> Expr:
     """The labels as whole numbers, of the scores' shape without their axis."""
+    if isinstance(labels, Call) and isinstance(labels.function, Attribute):
+        # Whole numbers have no gradient to be kept from.
+        labels = labels.function.value if labels.function.name == "detach" else labels
     score, label = shapes[:2]
     wanted = (*score[:axis], *score[axis + 1 :])
     if label == wanted:

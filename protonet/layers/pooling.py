@@ -183,7 +183,8 @@ class Pooling(Layer):
         kernel, stride, pad = _short(extent.kernel, extent.stride, extent.pad)
         given = {} if stride == kernel else {"stride": stride}
         padding = {"padding": pad} if any(extent.pad) else {}
-        rounding = {"ceil_mode": True} if self.rounds_up() else {}
+        steps = any(s > 1 for s in extent.stride)  # else sizes are whole, whatever the input
+        rounding = {"ceil_mode": True} if self.rounds_up() and steps else {}
         return b.module(pool, kernel, **given, **padding, **rounding, **options)(x)
 
     def by_helper(self, b: Builder, pool: Any, x: Expr, extent: Extent) -> Expr:

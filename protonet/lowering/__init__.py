@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protonet.graph import Graph
+from protonet.lowering.chain import chain
 from protonet.lowering.free import free, has_much
 from protonet.lowering.initialise import initialise
+from protonet.lowering.integers import whole_labels
 from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
 from protonet.lowering.outline import is_worth, outline
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
+from protonet.lowering.rounding import round_plainly
 from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
+from protonet.lowering.tail import return_last
 from protonet.program.program import verify
 
 # Program to program; each also takes the graph that the program came from.
@@ -23,6 +27,19 @@ FIRST = (
     share,  # one parameter under several paths
     initialise,  # fillers, and parameters that are not learned
     make_room,  # variables that bear the names of helpers get others
+)
+QUIET = (
+    round_plainly,  # poolings whose sizes are whole
+    whole_labels,  # labels as integers from the start
+)
+STRUCTURE = (
+    outline,  # blocks that repeat as classes
+    chain,  # values in other shapes go into the line that alone reads them
+    return_last,  # the last value in the return
+)
+FLAT = (
+    nest,  # a layer that works in place stands around the one before it
+    chain,
 )
 LAST = (
     shorten,  # statements too long for a line in two
@@ -45,13 +62,15 @@ def lowered(
     for step in FIRST:
         flat_form = verify(step(flat_form, graph))
     program = verify(returns(flat_form, graph, outputs))
+    for step in () if faithful else QUIET:
+        program = verify(step(program, graph))
     if not (faithful or flat):
-        program = replace(program, tells_layers=False)
-        structured = verify(outline(program, graph))
+        structured = replace(program, tells_layers=False)
+        for step in STRUCTURE:
+            structured = verify(step(structured, graph))
         if is_worth(structured) or has_much(program, graph):
             return Lowered(graph, flat_form, structured)
-    # A layer that works in place stands around the one before it.
-    for step in LAST if faithful else (nest, *LAST):
+    for step in LAST if faithful else (*FLAT, *LAST, return_last):
         program = verify(step(program, graph))
     return Lowered(graph, flat_form, program)
 

@@ -53,7 +53,8 @@ class Printer:
         if cls.is_typed:
             arguments = [f"{name}: torch.Tensor" for name in arguments]
             returns = f" -> {_type(cls.result)}"
-        yield from self.method("forward", arguments, cls.statements, cls.result, returns)
+        body = cls.statements, cls.result, cls.result_origin
+        yield from self.method("forward", arguments, *body, returns)
 
     def method(
         self,
@@ -61,6 +62,7 @@ class Printer:
         arguments: Sequence[str],
         statements: Sequence[Statement | Free],
         result: Expr,
+        origin: Origins = (),
         returns: str = "",
     ) -> Iterator[Piece]:
         """A method that runs statements and returns a value; ``returns`` says what, if it does."""
@@ -70,7 +72,7 @@ class Printer:
                 yield Piece(tuple(f"        del {row}" for row in _rows(one.names)), one.origin)
             else:
                 yield self.piece(f"{one.target} = ", one.value, one.origin)
-        yield self.piece("return ", result, ())
+        yield self.piece("return ", result, origin)
 
     def piece(self, prefix: str, value: Expr, origin: Origins) -> Piece:
         """One statement inside a method."""

@@ -90,7 +90,8 @@ class Parameter:
 class Class:
     """One nn.Module: what ``__init__`` makes, and what ``forward`` does with its arguments.
 
-    The class of a net has no ``parameters``; that of a block says in ``doc`` what it is.
+    ``result_origin`` are the layers whose value the result computes itself. The class of a net
+    has no ``parameters``; that of a block says in ``doc`` what it is.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Class:
     fills: tuple[Fill, ...] = ()
     statements: tuple[Statement | Free, ...] = ()
     result: Expr | None = None
+    result_origin: Origins = ()
     parameters: tuple[Parameter, ...] = ()
     doc: str = ""
     is_block: bool = False

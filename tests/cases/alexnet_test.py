@@ -61,13 +61,13 @@ class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
-        self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool1 = nn.MaxPool2d(3, stride=2)
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)
-        self.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool2 = nn.MaxPool2d(3, stride=2)
         self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
         self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)
         self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)
-        self.pool5 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool5 = nn.MaxPool2d(3, stride=2)
         self.fc6 = nn.Linear(9216, 4096)
         self.drop6 = nn.Dropout(0.5)
         self.fc7 = nn.Linear(4096, 4096)
@@ -91,6 +91,7 @@ class AlexNet(nn.Module):
         nn.init.normal_(self.fc8.weight, std=0.01)
 
     def forward(self, data, label):
+        label = label.long()
         conv1 = F.relu(self.conv1(data))
         norm1 = local_response_norm(conv1, 5)
         pool1 = self.pool1(norm1)
@@ -104,9 +105,9 @@ class AlexNet(nn.Module):
         fc6 = self.drop6(F.relu(self.fc6(pool5.flatten(1))))
         fc7 = self.drop7(F.relu(self.fc7(fc6)))
         fc8 = self.fc8(fc7)
-        accuracy = top_k_accuracy(fc8, label.long())
-        top5 = top_k_accuracy(fc8, label.long(), top_k=5)
-        loss = softmax_loss(fc8, label.long())
+        accuracy = top_k_accuracy(fc8, label)
+        top5 = top_k_accuracy(fc8, label, top_k=5)
+        loss = softmax_loss(fc8, label)
         return {"accuracy": accuracy, "top5": top5, "loss": loss}
 
 

@@ -78,13 +78,13 @@ class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
-        self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool1 = nn.MaxPool2d(3, stride=2)
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)
-        self.pool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool2 = nn.MaxPool2d(3, stride=2)
         self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
         self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)
         self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)
-        self.pool5 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.pool5 = nn.MaxPool2d(3, stride=2)
         self.fc6 = nn.Linear(9216, 4096)
         self.drop6 = nn.Dropout(0.5)
         self.fc7 = nn.Linear(4096, 4096)
@@ -125,8 +125,7 @@ class AlexNet(nn.Module):
         fc7 = self.drop7(F.relu(self.fc7(fc6)))
         fc8 = self.fc8(fc7)
         loss = softmax_loss(fc8, label.long())
-        objective = loss
-        return {"loss": loss, "objective": objective}
+        return {"loss": loss, "objective": loss}
 
 
 if __name__ == "__main__":

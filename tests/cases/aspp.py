@@ -44,10 +44,9 @@ class Aspp(nn.Module):
         aspp_flat = aspp_image.flatten(1)
         aspp_ones = torch.full_like(aspp_1x1, 1.0)
         aspp_spread = aspp_ones * aspp_flat[..., None, None]
-        aspp = torch.cat(
+        return torch.cat(
             [aspp_1x1, aspp_rate6, aspp_rate12, aspp_rate18, aspp_spread], dim=1
         )
-        return aspp
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ class LeNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 20, 5)
-        self.pool1 = nn.MaxPool2d(2, ceil_mode=True)
+        self.pool1 = nn.MaxPool2d(2)
         self.conv2 = nn.Conv2d(20, 50, 5)
-        self.pool2 = nn.MaxPool2d(2, ceil_mode=True)
+        self.pool2 = nn.MaxPool2d(2)
         self.ip1 = nn.Linear(800, 500)
         self.ip2 = nn.Linear(500, 10)
 
@@ -22,8 +22,7 @@ class LeNet(nn.Module):
         pool2 = self.pool2(conv2)
         ip1 = F.relu(self.ip1(pool2.flatten(1)))
         ip2 = self.ip2(ip1)
-        prob = F.softmax(ip2, dim=1)
-        return prob
+        return F.softmax(ip2, dim=1)
 
 
 if __name__ == "__main__":

@@ -134,8 +134,7 @@ class LeNet5(nn.Module):
         F6_in = torch.tanh(F6 * 0.6666667)
         F6_out = F6_in * 1.7159
         output = self.output(F6_out)
-        prob = F.softmax(output, dim=1)
-        return prob
+        return F.softmax(output, dim=1)
 
 
 if __name__ == "__main__":

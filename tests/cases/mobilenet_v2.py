@@ -305,8 +305,7 @@ class MobileNetV2(nn.Module):
         conv9 = F.relu6(self.conv9_bn(self.conv9(conv8_1_project)))
         pool = self.drop(conv9.mean((2, 3), keepdim=True))
         fc1000 = self.fc1000(pool.flatten(1))
-        prob = F.softmax(fc1000, dim=1)
-        return prob
+        return F.softmax(fc1000, dim=1)
 
 
 if __name__ == "__main__":

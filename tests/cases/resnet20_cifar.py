@@ -143,10 +143,9 @@ class ResNet20CIFAR(nn.Module):
         res4_3_b = self.res4_3_b_bn(self.res4_3_b(res4_3_a))
         res4_3 = F.relu(res4_2 + res4_3_b)
         del res4_3_a, res4_2, res4_3_b
-        pool = res4_3.mean((2, 3), keepdim=True)
-        fc10 = self.fc10(pool.flatten(1))
-        prob = F.softmax(fc10, dim=1)
-        return prob
+        pool = res4_3.mean((2, 3))
+        fc10 = self.fc10(pool)
+        return F.softmax(fc10, dim=1)
 
 
 if __name__ == "__main__":

@@ -319,10 +319,9 @@ class ResNet50(nn.Module):
         res5c_1x1_out = self.res5c_1x1_out_bn(self.res5c_1x1_out(res5c_3x3))
         res5c = F.relu(res5b + res5c_1x1_out)
         del res5c_1x1_in, res5c_3x3, res5b, res5c_1x1_out
-        pool5 = res5c.mean((2, 3), keepdim=True)
-        fc1000 = self.fc1000(pool5.flatten(1))
-        prob = F.softmax(fc1000, dim=1)
-        return prob
+        pool5 = res5c.mean((2, 3))
+        fc1000 = self.fc1000(pool5)
+        return F.softmax(fc1000, dim=1)
 
 
 if __name__ == "__main__":

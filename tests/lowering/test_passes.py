@@ -93,8 +93,9 @@ def test_a_layer_that_was_written_into_another_line_keeps_its_own():
     layer { name: "relu" type: "ReLU" bottom: "fc" top: "fc" }
     layer { name: "drop" type: "Dropout" bottom: "fc" top: "fc" }
     """
-    (statement,) = lowered(text, Selection()).program.main.statements
-    assert [origin.name for origin in statement.origin] == ["fc", "relu", "drop"]
+    main = lowered(text, Selection()).program.main
+    assert not main.statements
+    assert [origin.name for origin in main.result_origin] == ["fc", "relu", "drop"]
 
 
 LOSS = """

@@ -75,7 +75,8 @@ class Pooling3D(Layer):
         if dense and not any(extent.pad):
             pool = nn.MaxPool3d if self.p.pool == _MAX else nn.AvgPool3d
             given = {} if extent.stride == extent.kernel else {"stride": extent.stride}
-            return b.module(pool, extent.kernel, **given, ceil_mode=True)(x)
+            rounding = {"ceil_mode": True} if any(s > 1 for s in extent.stride) else {}
+            return b.module(pool, extent.kernel, **given, **rounding)(x)
         b.helper(pool3d_pads)
         if self.p.pool == _MAX:
             return b.call(max_pool3d, x, extent.kernel, extent.stride)

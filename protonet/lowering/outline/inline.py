@@ -7,7 +7,7 @@ from dataclasses import replace
 from protonet.lowering.outline.flow import Flow, flow
 from protonet.lowering.outline.fuse import calls, put
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Call, Name
+from protonet.program.expr import Call
 from protonet.program.layout import WIDTH
 from protonet.program.program import Class, Statement
 
@@ -28,11 +28,6 @@ def inlined(cls: Class, signatures: Signatures, most: int) -> Class:
                 made[-1] = replace(statement, value=value, origin=origin)
                 continue
         made.append(statement)
-    last = made[-1] if made else None
-    result = cls.result
-    if last is not None and isinstance(result, Name) and last.target == result.name:
-        made.pop()
-        return replace(cls, statements=tuple(made), result=last.value)
     return replace(cls, statements=tuple(made))
 
 

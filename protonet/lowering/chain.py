@@ -1,0 +1,121 @@
+"""Values in another shape, written into the one statement that reads them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from protonet.graph import Graph
+from protonet.program.expr import Attribute, Call, Expr, Index, Literal, Name, Ref
+from protonet.program.layout import WIDTH
+from protonet.program.program import Free, Program, Statement
+
+_VIEWS = {"permute", "flatten", "reshape", "squeeze", "unsqueeze", "movedim", "unflatten", "t"}
+_VIEWS |= {"detach", "long"}
+_POINTWISE = {"F.softmax", "F.relu", "torch.sigmoid"}
+
+
+def chain(program: Program, graph: Graph) -> Program:
+    """Join a short view with the next statement, where that alone reads it: x.permute().flatten().
+
+    What a person gives a line of its own keeps it: convolutions, poolings, sums, losses.
+    """
+    statements = program.main.statements
+    reads = Counter(n for s in statements if isinstance(s, Statement) for n in s.value.reads())
+    reads.update(program.main.result.reads() if program.main.result is not None else ())
+    sets = Counter(s.target for s in statements if isinstance(s, Statement))
+    alone = {name for name, count in sets.items() if count == 1 and reads[name] == 1}
+    made: list[Statement | Free] = []
+    for one in statements:
+        made.append(one)
+        while len(made) > 1 and (joined := _joined(made[-2], made[-1], alone)):
+            made[-2:] = joined
+            if len(joined) > 1:
+                break
+    cls = replace(program.main, statements=tuple(made))
+    return replace(program, classes=(*program.classes[:-1], cls))
+
+
+def _joined(first: Statement | Free, second: Statement | Free, alone: set[str]) -> list[Statement]:
+    """The two as one, or shorter; nothing where they stay as they are."""
+    if isinstance(first, Free) or isinstance(second, Free) or first.target not in alone:
+        return []
+    name = first.target
+    if name not in second.value.reads():
+        return []
+    mean = _flat_mean(first.value)
+    if mean is not None:
+        value = second.value.changed(lambda part: _unflattened(part, name))
+        if value is not second.value:
+            return [replace(first, value=mean), replace(second, value=value)]
+    place = _place(second.value, name)
+    if not place or not _is_view(first.value, softmax=place == "chain"):
+        return []
+    value = second.value.changed(lambda part: first.value if _is(part, name) else part)
+    if len(f"        {second.target} = {value.text()}") > WIDTH:
+        return []
+    return [replace(second, value=value, origin=(*first.origin, *second.origin))]
+
+
+def _is(part: Expr, name: str) -> bool:
+    return isinstance(part, Name) and part.name == name
+
+
+def _is_view(value: Expr, softmax: bool) -> bool:
+    """Whether an expression is a variable under another shape; with softmax, its softmax."""
+    if isinstance(value, Call) and isinstance(value.function, Ref):
+        inside = value.args[:1] if softmax and value.function.path in _POINTWISE else ()
+        return any(isinstance(part, Name) or _is_view(part, False) for part in inside)
+    depth = 0
+    while not isinstance(value, Name):
+        inner = _inner(value)
+        if inner is None:
+            return False
+        value, depth = inner, depth + 1
+    return depth > 0
+
+
+def _inner(value: Expr) -> Expr | None:
+    """What a view is of: x in x.flatten(1) or x[0]; None for another expression."""
+    if isinstance(value, Index):
+        return value.value if all(isinstance(item, Literal) for item in value.items) else None
+    function = value.function if isinstance(value, Call) else None
+    if isinstance(function, Attribute) and function.name in _VIEWS:
+        return function.value
+    return None
+
+
+def _place(value: Expr, name: str) -> str:
+    """How an expression reads a variable: in a "chain" of methods, in a "call"; else ""."""
+    if _is_view_of(value, name):
+        return "chain"
+    if not (isinstance(value, Call) and len(value.args) == 1):
+        return ""
+    function = value.function
+    of_torch = isinstance(function, Ref) and function.path in _POINTWISE
+    is_module = isinstance(function, Attribute) and _is(function.value, "self")
+    inside = _place(value.args[0], name) if of_torch or is_module else ""
+    return "call" if inside or ((of_torch or is_module) and _is(value.args[0], name)) else ""
+
+
+def _is_view_of(value: Expr, name: str) -> bool:
+    inner = _inner(value)
+    return inner is not None and (_is(inner, name) or _is_view_of(inner, name))
+
+
+def _flat_mean(value: Expr) -> Expr | None:
+    """The mean over an image as (n, c), of one as (n, c, 1, 1); None for another expression."""
+    if not (isinstance(value, Call) and isinstance(value.function, Attribute)):
+        return None
+    if value.function.name != "mean" or [arg.text() for arg in value.args] != ["(2, 3)"]:
+        return None
+    return Call(value.function, value.args, {})
+
+
+def _unflattened(part: Expr, name: str) -> Expr:
+    """The variable itself for its ``flatten(1)``."""
+    if not (isinstance(part, Call) and isinstance(part.function, Attribute)):
+        return part
+    function = part.function
+    flattens = function.name == "flatten" and [arg.text() for arg in part.args] == ["1"]
+    return function.value if flattens and _is(function.value, name) else part
