@@ -19,8 +19,8 @@ class Selection:
 
     ``shapes`` gives or replaces input shapes, {blob: (n, c, h, w)}. ``outputs`` are the blobs to be
     given out, None for the net's own. ``faithful`` keeps one statement a layer and Caffe's own
-    BatchNorm, ``flat`` one class without blocks. ``allow_python`` lets Python layers run their classes. NetError where the phase is
-    none.
+    BatchNorm, ``flat`` one class without blocks. ``allow_python`` lets Python layers run their
+    classes. NetError where the phase is none.
     """
 
     phase: str = "TEST"

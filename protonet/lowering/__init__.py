@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from protonet.graph import Graph
 from protonet.lowering.chain import chain
-from protonet.lowering.free import free, has_much
+from protonet.lowering.free import free
 from protonet.lowering.initialise import initialise
 from protonet.lowering.integers import whole_labels
 from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
-from protonet.lowering.outline import is_worth, outline
+from protonet.lowering.outline import outline
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
@@ -33,7 +33,6 @@ QUIET = (
     whole_labels,  # labels as integers from the start
 )
 STRUCTURE = (
-    outline,  # blocks that repeat as classes
     chain,  # values in other shapes go into the line that alone reads them
     return_last,  # the last value in the return
 )
@@ -65,11 +64,12 @@ def lowered(
     for step in () if faithful else QUIET:
         program = verify(step(program, graph))
     if not (faithful or flat):
-        structured = replace(program, tells_layers=False)
-        for step in STRUCTURE:
-            structured = verify(step(structured, graph))
-        if is_worth(structured) or has_much(program, graph):
-            return Lowered(graph, flat_form, structured)
+        program = replace(program, tells_layers=False)
+        outlined = verify(outline(program, graph))
+        if outlined is not program:
+            for step in STRUCTURE:
+                outlined = verify(step(outlined, graph))
+            return Lowered(graph, flat_form, outlined)
     for step in LAST if faithful else (*FLAT, *LAST, return_last):
         program = verify(step(program, graph))
     return Lowered(graph, flat_form, program)

@@ -24,7 +24,9 @@ def round_plainly(program: Program, graph: Graph) -> Program:
 
     def plain(part: Submodule) -> Submodule:
         call = part.call
-        if call.function.text() not in _POOLS or "ceil_mode" not in call.kwargs:
+        if not (isinstance(call, Call) and "ceil_mode" in call.kwargs):
+            return part
+        if call.function.text() not in _POOLS:
             return part
         below = graph.nodes[places[part.origin] :]
         if not (_is_whole(below[0]) and _is_fixed(below)):

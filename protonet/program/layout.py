@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protonet.program.compound import Comprehension, Conditional, Star
 from protonet.program.expr import Binary, Call, Expr, Index, Mapping, Sequence
 from protonet.program.literal import quoted
@@ -19,21 +21,20 @@ def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:
     flat = f"{space}{prefix}{value.text()}{suffix}"
     if len(flat) <= WIDTH:
         return [flat]
-    if isinstance(value, Call) and (value.args or value.kwargs):
-        return _call(prefix, value, suffix, indent)
-    if isinstance(value, Mapping | Sequence):
-        ends = "{}" if isinstance(value, Mapping) else value.brackets
-        inside = _items(value, indent + 4)
-        return [f"{space}{prefix}{ends[0]}", *inside, f"{space}{ends[1]}{suffix}"]
-    if isinstance(value, Binary):
-        return _sum(prefix, value, suffix, indent)
-    if isinstance(value, Index):
-        return _index(prefix, value, suffix, indent)
-    if isinstance(value, Star) and isinstance(value.value, Comprehension):
-        return _comprehension(f"{prefix}*", value.value, suffix, indent)
-    if isinstance(value, Conditional):
-        return _conditional(prefix, value, suffix, indent)
+    for kind, broken in _BROKEN:
+        if isinstance(value, kind):
+            return broken(prefix, value, suffix, indent)
     return [flat]
+
+
+def _display(prefix: str, value: Mapping | Sequence, suffix: str, indent: int) -> list[str]:
+    space = " " * indent
+    ends = "{}" if isinstance(value, Mapping) else value.brackets
+    return [f"{space}{prefix}{ends[0]}", *_items(value, indent + 4), f"{space}{ends[1]}{suffix}"]
+
+
+def _star(prefix: str, value: Star, suffix: str, indent: int) -> list[str]:
+    return _fit(f"{prefix}*", value.value, suffix, indent)
 
 
 def _comprehension(prefix: str, value: Comprehension, suffix: str, indent: int) -> list[str]:
@@ -72,6 +73,8 @@ def _list(texts: list[str], indent: int) -> list[str]:
 
 def _call(prefix: str, value: Call, suffix: str, indent: int) -> list[str]:
     space = " " * indent
+    if not (value.args or value.kwargs):
+        return [f"{space}{prefix}{value.text()}{suffix}"]
     head = f"{space}{prefix}{value.function.text()}("
     if len(head) > WIDTH and prefix.endswith("= "):
         return [f"{space}{prefix}(", *_fit("", value, "", indent + 4), f"{space}){suffix}"]
@@ -121,3 +124,15 @@ def _sum(prefix: str, value: Binary, suffix: str, indent: int) -> list[str]:
     if bare:
         return [line[4:] for line in lines[:-1]] + [lines[-1][4:] + suffix]
     return [f"{space}{prefix}(", *lines, f"{space}){suffix}"]
+
+
+_BROKEN: tuple[tuple[type[Expr], Callable[..., list[str]]], ...] = (
+    (Call, _call),
+    (Mapping, _display),
+    (Sequence, _display),
+    (Binary, _sum),
+    (Index, _index),
+    (Star, _star),
+    (Comprehension, _comprehension),
+    (Conditional, _conditional),
+)

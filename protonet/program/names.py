@@ -62,3 +62,12 @@ def class_name(name: str) -> str:
     if not joined:
         return "Net"
     return f"Net{joined}" if joined[0].isdigit() or keyword.iskeyword(joined) else joined
+
+
+def common_start(names: Iterable[str]) -> str:
+    """The characters that all names begin with."""
+    first, *others = names
+    for index, letter in enumerate(first):
+        if any(name[index : index + 1] != letter for name in others):
+            return first[:index]
+    return first

@@ -15,5 +15,6 @@ def at(path: str) -> Expr:
 
 def attribute_of(value: Expr) -> str | None:
     """The name in ``self.name``; None where the expression is another."""
-    own = isinstance(value, Attribute) and isinstance(value.value, Name)
-    return value.name if own and value.value.name == "self" else None  # type: ignore[attr-defined]
+    owner = value.value if isinstance(value, Attribute) else None
+    is_own = isinstance(owner, Name) and owner.name == "self"
+    return value.name if is_own and isinstance(value, Attribute) else None

@@ -100,7 +100,7 @@ class NetText:
         """The whole prototxt."""
         return "\n".join(self.lines) + "\n"
 
-    def conv(  # noqa: PLR0913 (the fields of a convolution)
+    def conv(
         self,
         name: str,
         bottom: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protonet.graph import Graph
+from protonet.lowering.free import has_much
 from protonet.lowering.lower import brought
 from protonet.lowering.outline.blocks import Outline
 from protonet.lowering.outline.chains import chains
@@ -19,30 +20,29 @@ from protonet.lowering.outline.units import units
 from protonet.lowering.outline.variables import with_short_names
 from protonet.program.program import Class, Program
 
-LONG = 12  # statements of a net that people write line by line
+LONG = 16  # statements of a net that people write line by line
 
 
 def outline(program: Program, graph: Graph) -> Program:
-    """The program with a class for every block that repeats."""
+    """The program with a class for every block that repeats; itself where it is short enough."""
     signatures = Signatures(program)
     taken = {*program.variables.values(), *brought(program)}
     shapes = {
         program.variables[value.blob]: value.shape for node in graph.nodes for value in node.outputs
     }
-    made = Outline(fused(program.main, signatures), signatures, taken, shapes)
+    main = fused(program.main, signatures)
+    made = Outline(main, signatures, taken, shapes)
     made.repeat()
     made.repeat(chains, apart=True)
     made.repeat(units, strict=False, apart=True)
+    is_short = len(main.statements) <= LONG and not has_much(program, graph)
+    if len(made.classes) == 1 and is_short:
+        return program
     names = brought(program)
     classes = [_tidied(made, cls, names) for cls in made.classes]
     paths = made.paths.changed()
     main = with_paths(classes[-1], paths)
     return replace(program, classes=(*classes[:-1], main), paths=paths)
-
-
-def is_worth(program: Program) -> bool:
-    """Whether a program has blocks, or is so long that its structure is what counts."""
-    return len(program.classes) > 1 or len(program.main.statements) > LONG
 
 
 def _tidied(made: Outline, cls: Class, taken: set[str]) -> Class:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from protonet.lowering.outline.form import Module
 from protonet.lowering.outline.signatures import Signatures
@@ -25,7 +26,7 @@ class Column:
     argument: str
     values: Values
 
-    @property
+    @cached_property
     def texts(self) -> tuple[str | None, ...]:
         """The values as text, by which they are compared."""
         return tuple(None if value is None else value.text() for value in self.values)
@@ -65,7 +66,7 @@ class Parameter:
         found = (column.values[use] for column in self.columns)
         return next((value for value in found if value is not None), None)
 
-    @property
+    @cached_property
     def default(self) -> Expr | None:
         """The value of most uses; None for sizes, which every use gives."""
         if self.first.is_size:
@@ -86,6 +87,15 @@ def columns(uses: Sequence[Sequence[Module | None]], signatures: Signatures) -> 
         for name in sorted(names, key=list(defaults).index):
             values = tuple(None if m is None else _value(m, name, defaults) for m in modules)
             yield Column(member, name, values)
+
+
+def slot_columns(uses: Sequence[Sequence[tuple[str, Expr]]]) -> list[Column]:
+    """What helpers are called with in some uses; the members are counted from -1 down."""
+    rows = zip(*uses, strict=True)
+    return [
+        Column(-1 - place, row[0][0], tuple(value for _, value in row))
+        for place, row in enumerate(rows)
+    ]
 
 
 def _value(module: Module, name: str, defaults: Mapping[str, Expr | None]) -> Expr | None:

@@ -10,11 +10,10 @@ from protonet.lowering.lower import RESERVED
 from protonet.lowering.outline.block import Block, block
 from protonet.lowering.outline.description import Shapes, description
 from protonet.lowering.outline.family import Family, Find, families
-from protonet.lowering.outline.flow import flow
+from protonet.lowering.outline.flow import Flow, flow
 from protonet.lowering.outline.kind import kind
 from protonet.lowering.outline.naming import class_word, instance, prefix
 from protonet.lowering.outline.paths import Paths
-from protonet.lowering.outline.region import Region
 from protonet.lowering.outline.signatures import Signatures
 from protonet.lowering.outline.units import bare
 from protonet.lowering.outline.write import Place, with_blocks
@@ -37,6 +36,7 @@ class Outline:
         self.classes = [main]
         self.signatures = signatures
         self.shapes = shapes
+        self._flows: dict[tuple[int, bool], Flow] = {}
         self.paths = Paths(main.name, (part.attribute for part in main.submodules))
         self.names = Names({*RESERVED, *taken, main.name})
 
@@ -44,12 +44,18 @@ class Outline:
         """Take out what repeats until nothing does; activations may go ``apart`` for it."""
         for _ in range(_ROUNDS):
             if apart:
-                self.classes = bare(self.classes, self.signatures, find, strict)
-            flows = [flow(cls, self.signatures, strict) for cls in self.classes]
-            found = find(flows)
+                self.classes = bare(self.classes, self.flow, find, strict)
+            found = find([self.flow(cls, strict) for cls in self.classes])
             if not found:
                 return
             self.take_out(found)
+
+    def flow(self, cls: Class, strict: bool = True) -> Flow:
+        """The flow of a class, made once."""
+        known = self._flows.get((id(cls), strict))
+        if known is None or known.cls is not cls:
+            known = self._flows[id(cls), strict] = flow(cls, self.signatures, strict)
+        return known
 
     def take_out(self, found: Sequence[Family]) -> None:
         """Make a class of each family, and calls of its uses."""
@@ -73,7 +79,9 @@ class Outline:
                     steps += [("", part) for part in path.split(".")[1:]]
                     moves[owner, attribute] = [(owner, name), *steps]
         self.paths.move(moves)
-        rewritten = [with_blocks(cls, places[cls.name]) for cls in self.classes]
+        rewritten = [
+            with_blocks(cls, own) if (own := places[cls.name]) else cls for cls in self.classes
+        ]
         self.signatures.add(made.cls for made in blocks)
         self.classes = [*(made.cls for made in blocks), *rewritten]
 
@@ -114,14 +122,6 @@ def _word(family: Family) -> str:
 def _members(family: Family, use: int, made: Block) -> Iterable[tuple[str, str]]:
     """The submodules of a use, and where the block has them."""
     every = zip(family.model.attributes, made.members, strict=True)
-    inside = set(_branch(family))
+    inside = set(family.inside)
     kept = [path for name, path in every if family.whole[use] or name not in inside]
     return zip(family.uses[use].attributes, kept, strict=True)
-
-
-def _branch(family: Family) -> tuple[str, ...]:
-    if family.branch is None:
-        return ()
-    model: Region = family.model
-    forms = model.flow.forms[model.start + family.branch[0] : model.start + family.branch[1]]
-    return tuple(name for one in forms for name in one.modules)

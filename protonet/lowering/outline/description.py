@@ -78,8 +78,8 @@ def _ends(use: Region, shapes: Shapes) -> tuple[Shape, Shape] | None:
     flow = use.flow
     if flow.cls.is_block:
         return None
-    outside = (n for i in range(use.start, use.stop) for at, n in flow.sources[i] if at < use.start)
-    before, after = shapes.get(next(outside)), shapes.get(flow.statements[use.stop - 1].target)
+    before = shapes.get(use.ins[0][1])
+    after = shapes.get(flow.statements[use.stop - 1].target)
     return None if before is None or after is None else (before, after)
 
 

@@ -31,6 +31,13 @@ class Family:
     branch: tuple[int, int] | None = None
 
     @property
+    def inside(self) -> tuple[str, ...]:
+        """The submodules of the branch."""
+        start, stop = self.branch or (0, 0)
+        forms = self.model.flow.forms[self.model.start + start : self.model.start + stop]
+        return tuple(name for one in forms for name in one.modules)
+
+    @property
     def is_open(self) -> bool:
         """Whether some uses do not add what went in to what comes out."""
         return self.branch is not None and self.branch[1] == len(self.model)
@@ -127,8 +134,7 @@ def _without(key: Key, start: int, stop: int, source: int) -> Key:
             return (source, 0)
         return (place - (stop - start) if place >= stop else place, part)
 
-    rest = (*key[:start], *((form, tuple(map(moved, wires))) for form, wires in key[stop:]))
-    return rest
+    return (*key[:start], *((form, tuple(map(moved, wires))) for form, wires in key[stop:]))
 
 
 def _with_open(family: Family, flows: Sequence[Flow]) -> Family:
@@ -164,14 +170,16 @@ def _joined(found: dict[Key, list[Region]]) -> list[Family]:
     """Families, those that differ in a branch as one."""
     left = dict(found)
     made = []
+    branch: tuple[int, int] | None
     for key in sorted(found, key=lambda k: (-len(k), -len(found[k]))):
         if key not in left:
             continue
-        own = left.pop(key)
-        others = {other: branch for other in left if (branch := _branch(key, other)) is not None}
-        other = max(others, key=lambda k: len(left[k]), default=None)
-        short = left.pop(other) if other is not None else []
-        every = [*own, *short]
-        whole = tuple(use in own for use in every)
-        made.append(Family(own[0], tuple(every), whole, others.get(other) if short else None))
+        own, short = left.pop(key), list[Region]()
+        branch = None
+        others = [(o, part) for o in left if (part := _branch(key, o)) is not None]
+        if others:
+            other, branch = max(others, key=lambda pair: len(left[pair[0]]))
+            short = left.pop(other)
+        whole = (True,) * len(own) + (False,) * len(short)
+        made.append(Family(own[0], (*own, *short), whole, branch))
     return [family for family in made if len(family.uses) > 1]

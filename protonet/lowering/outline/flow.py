@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from protonet.lowering.outline.form import Form, Key, Module, form, module
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.program import Class, Statement
+from protonet.program.program import Class, Statement, Submodule
 
 Made = tuple[
     int, str
@@ -37,6 +38,11 @@ class Flow:
         """Whether a submodule is of the program's own classes, or several of them."""
         return self.signatures.is_block(module.callee) or module.callee == "nn.Sequential"
 
+    @cached_property
+    def parts(self) -> dict[str, Submodule]:
+        """The submodules by their attributes."""
+        return {part.attribute: part for part in self.cls.submodules}
+
     def is_inside(self, index: int, last: int) -> bool:
         """Whether a statement's values are read, and no later than by the statement ``last``."""
         readers = [self.readers.get(made) for made in self.makes[index]]
@@ -60,7 +66,7 @@ def flow(cls: Class, signatures: Signatures, strict: bool = True) -> Flow:
     found = ((part.attribute, module(part.call, signatures)) for part in cls.submodules)
     modules = {attribute: made for attribute, made in found if made is not None}
     statements = tuple(s for s in cls.statements if isinstance(s, Statement))
-    forms = tuple(form(s.value, modules, strict) for s in statements)
+    forms = tuple(form(s.value, modules, signatures, strict) for s in statements)
     now: dict[str, Made] = {name: (-1, name) for name in cls.arguments}
     readers: dict[Made, list[int]] = {}
     sources, makes = [], []

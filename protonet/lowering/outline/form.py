@@ -79,27 +79,32 @@ class Form:
 
     ``key`` is equal for statements that differ in variables, in submodules and in what those are
     constructed with. ``reads`` are variables, ``modules`` attributes, each as often as it stands
-    there. A statement that is ``bound`` reads more of ``self`` than submodules to call.
+    there. ``slots`` are what helpers are called with, by name, where that may differ as well. A
+    statement that is ``bound`` reads more of ``self`` than submodules to call.
     """
 
     key: Key
     reads: tuple[str, ...]
     modules: tuple[str, ...]
     bound: bool
+    slots: tuple[tuple[str, Expr], ...] = ()
 
 
-def form(value: Expr, modules: Mapping[str, Module], strict: bool = True) -> Form:
+def form(
+    value: Expr, modules: Mapping[str, Module], signatures: Signatures, strict: bool = True
+) -> Form:
     """The form of an expression over submodules."""
-    found = _Forming(modules, strict)
+    found = _Forming(modules, signatures, strict)
     key = found.key(value)
-    return Form(key, tuple(found.reads), tuple(found.called), found.bound)
+    return Form(key, tuple(found.reads), tuple(found.called), found.bound, tuple(found.slots))
 
 
 class _Forming:
-    def __init__(self, modules: Mapping[str, Module], strict: bool) -> None:
-        self.modules, self.strict = modules, strict
+    def __init__(self, modules: Mapping[str, Module], signatures: Signatures, strict: bool) -> None:
+        self.modules, self.signatures, self.strict = modules, signatures, strict
         self.reads: list[str] = []
         self.called: list[str] = []
+        self.slots: list[tuple[str, Expr]] = []
         self.bound = False
 
     def key(self, part: Expr) -> Key:
@@ -115,9 +120,37 @@ class _Forming:
         if attribute is not None and attribute in self.modules:
             self.called.append(attribute)
             return ("module", *self.modules[attribute].key(self.strict))
+        if isinstance(part, Call) and isinstance(part.function, Ref) and self.slotted(part):
+            return self.helper(part, part.function.path)
         inner = reversed(part.inner) if isinstance(part, Call) else part.inner  # as it is run
         inside = [self.key(one) for name in inner for one in parts_of(vars(part)[name])]
         return (type(part).__name__, _own(part), *inside)
+
+    def slotted(self, part: Call) -> bool:
+        """Whether a call is of a helper, whose numbers may differ from use to use."""
+        assert isinstance(part.function, Ref)
+        return self.signatures.is_helper(part.function.path)
+
+    def helper(self, part: Call, path: str) -> Key:
+        """The key of a helper's call; what it is given beside values are slots."""
+        names = list(self.signatures.of(path))
+        given = [*zip(names, part.args, strict=False), *part.kwargs.items()]
+        inside: list[Any] = []
+        for name, value in given:
+            if is_constant(value):
+                self.slots.append((name, value))
+                inside.append((name, "slot"))
+            else:
+                inside.append((name, self.key(value)))
+        return ("helper", path, *inside)
+
+
+def is_constant(value: Expr) -> bool:
+    """Whether an argument is a number or several of them, nested as deep as may be."""
+    if isinstance(value, Sequence):
+        return all(map(is_constant, value.items))
+    inner = value.value if isinstance(value, Unary) else value
+    return isinstance(inner, Literal)
 
 
 def _own(part: Expr) -> str | tuple[str, ...]:

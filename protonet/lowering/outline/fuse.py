@@ -68,11 +68,14 @@ def parted(cls: Class, signatures: Signatures) -> Class:
         if inner is None or inner is outer:
             made.append(statement)
             continue
-        name = Name(statement.target)
         made.append(replace(statement, value=inner))
-        value = outer.changed(lambda part, inner=inner, name=name: name if part is inner else part)
-        made.append(replace(statement, value=value))
+        made.append(replace(statement, value=_around(outer, inner, Name(statement.target))))
     return replace(cls, statements=tuple(made))
+
+
+def _around(outer: Expr, inner: Expr, name: Name) -> Expr:
+    """An expression with a name for a part of it."""
+    return outer.changed(lambda part: name if part is inner else part)
 
 
 def _is_block(known: Flow, index: int) -> bool:

@@ -36,7 +36,7 @@ def projection(region: Region) -> tuple[str, ...]:
     flow, last = region.flow, region.stop - 1
     if joined(flow.statements[last].value) != "add" or len(region) < 3:
         return ()
-    found = []
+    found: list[str] = []
     for index in range(region.start, last):
         beside = all(place < region.start for place, _ in flow.sources[index])
         if beside and flow.readers[flow.makes[index][0]][:1] == [last]:
@@ -49,6 +49,15 @@ def trunk(region: Region) -> list[Module]:
     beside = projection(region)
     modules = (region.flow.modules[name] for name in region.attributes if name not in beside)
     return [module for module in modules if is_convolution(module)]
+
+
+def ends(region: Region) -> frozenset[int]:
+    """The first and last member of every branch that the last statement joins, by their places."""
+    flow, last = region.flow, region.stop - 1
+    makers = {place for place, _ in flow.sources[last] if place >= region.start} | {last}
+    rows = [flow.forms[i].modules for i in makers]
+    names = {name for row in rows for name in (*row[:1], *row[-1:])}
+    return frozenset(i for i, name in enumerate(region.attributes) if name in names)
 
 
 def kind(region: Region) -> str:

@@ -19,7 +19,7 @@ def with_paths(cls: Class, paths: Mapping[str, str]) -> Class:
 
     def there(part: Expr) -> Expr:
         attribute = attribute_of(part)
-        return at(paths[attribute]) if attribute in paths else part
+        return at(paths[attribute]) if attribute and attribute in paths else part
 
     shares = tuple(
         replace(s, target=moved(s.target), owner=None if s.owner is None else moved(s.owner))

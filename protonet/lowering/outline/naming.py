@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from protonet.lowering.outline.form import Module
 from protonet.lowering.outline.kind import is_convolution, projection
 from protonet.lowering.outline.region import Region
 from protonet.program.attributes import MODULE_ATTRIBUTES
-from protonet.program.names import Names, cleaned
+from protonet.program.names import Names, cleaned, common_start
 
 _SEPARATORS = "/_-. "
 _WORDS = {"Conv": "conv", "BatchNorm": "bn", "Pool": "pool", "Linear": "fc", "Dropout": "drop"}
@@ -48,7 +47,7 @@ def layers(region: Region) -> dict[str, str]:
 
 def _common(names: Sequence[str]) -> str:
     """A common beginning that ends where a word ends."""
-    found = os.path.commonprefix(list(names)) if len(names) > 1 else ""
+    found = common_start(names) if len(names) > 1 else ""
     follows = {name[len(found) : len(found) + 1] for name in names}
     if found and any(c.isalnum() for c in follows) and found[-1].isalnum():
         found = re.sub(r"[^/_\-. ]*$", "", found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protonet.lowering.outline.flow import Flow
+from protonet.lowering.outline.flow import Flow, Made
 from protonet.lowering.outline.form import Key
+from protonet.program.expr import Expr
 
 LONGEST = 80  # statements
 
@@ -25,8 +26,28 @@ class Region:
     @property
     def key(self) -> Key:
         """Equal for regions that do the same with other variables and other numbers."""
-        indices = range(self.start, self.stop)
-        return tuple((self.flow.forms[i].key, self.flow.wiring(i, self.start)) for i in indices)
+        flow = self.flow
+        return tuple(
+            (flow.forms[i].key, flow.wiring(i, self.start)) for i in range(self.start, self.stop)
+        )
+
+    @property
+    def ins(self) -> tuple[Made, ...]:
+        """The values that are read from before, in the order in which they are read."""
+        sources = self.flow.sources[self.start : self.stop]
+        return tuple(dict.fromkeys(m for own in sources for m in own if m[0] < self.start))
+
+    @property
+    def outs(self) -> tuple[Made, ...]:
+        """The values that are read behind."""
+        made = (m for own in self.flow.makes[self.start : self.stop] for m in own)
+        return tuple(m for m in made if any(at >= self.stop for at in self.flow.readers.get(m, ())))
+
+    @property
+    def slots(self) -> tuple[tuple[str, Expr], ...]:
+        """What helpers are called with, by name."""
+        forms = self.flow.forms[self.start : self.stop]
+        return tuple(slot for one in forms for slot in one.slots)
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -150,10 +150,9 @@ def _by_name(run: Run) -> list[Run]:
 def _by_likeness(run: Run) -> list[Run]:
     """Stages of equal blocks, each with the one before them that leads to them."""
     texts = [part.call.text() for part in run.parts]
-    starts = [0]
-    for index in range(1, len(texts) - 1):
-        if texts[index] != texts[index - 1] and texts[index + 1] != texts[index]:
-            starts.append(index)
+    rows = zip(texts, texts[1:], texts[2:], strict=False)
+    heads = (i for i, (before, own, after) in enumerate(rows, 1) if before != own != after)
+    starts = [0, *heads]
     return [_part(run, a, b) for a, b in zip(starts, [*starts[1:], len(texts)], strict=True)]
 
 
@@ -200,8 +199,8 @@ def _counting(
     call: Expr, classes: Mapping[str, Class], place: int, ends: tuple[int, int, int]
 ) -> Expr:
     """Blocks of which one argument counts up."""
-    assert isinstance(call, Call) and isinstance(call.function, Ref)
-    parameter: Parameter = classes[call.function.path].parameters[place]
+    assert isinstance(call, Call)
+    parameter: Parameter = classes[call.function.text()].parameters[place]
     args = [*call.args[:place], Name(parameter.name), *call.args[place + 1 :]]
     made = Call(call.function, tuple(args), call.kwargs)
     return Star(Comprehension(made, (parameter.name,), Call(Ref("range"), ends, {})))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from protonet.lowering.outline.naming import type_word
 from protonet.lowering.outline.paths import Step
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref
-from protonet.program.names import Names
+from protonet.program.names import Names, common_start
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Statement, Submodule
 
@@ -59,8 +58,9 @@ def _is_stateless(call: Expr) -> bool:
 
 def _name(parts: list[Submodule]) -> str:
     """What the attributes have in common, else what the submodule is."""
-    common = os.path.commonprefix([part.attribute for part in parts])
+    common = common_start(part.attribute for part in parts)
     word = re.sub(r"[\d_]+$", "", common)
-    kind = type_word(parts[0].call.function.path)
-    assert isinstance(parts[0].call, Call) and isinstance(parts[0].call.function, Ref)
+    call = parts[0].call
+    assert isinstance(call, Call)
+    kind = type_word(call.function.text())
     return word if kind in word else kind

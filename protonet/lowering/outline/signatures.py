@@ -17,18 +17,25 @@ class Signatures:
         self._helpers: Mapping[str, Callable[..., Any]] = {
             helper.code.__name__: helper.code for helper in program.helpers
         }
-        self._classes: dict[str, dict[str, Expr | None]] = {}
+        self._known: dict[str, Mapping[str, Expr | None]] = {}
+        self._blocks: set[str] = set()
 
     def add(self, classes: Iterable[Class]) -> None:
         """Know the blocks of a program."""
         for cls in classes:
-            self._classes[cls.name] = {one.name: one.default for one in cls.parameters}
+            self._known[cls.name] = {one.name: one.default for one in cls.parameters}
+            self._blocks.add(cls.name)
 
     def of(self, callee: str) -> Mapping[str, Expr | None]:
         """The parameters in their order; None without a default."""
-        own = self._classes.get(callee)
-        return signature(callee, self._helpers.get(callee)) if own is None else own
+        if callee not in self._known:
+            self._known[callee] = signature(callee, self._helpers.get(callee))
+        return self._known[callee]
+
+    def is_helper(self, callee: str) -> bool:
+        """Whether a function or class is copied into the program."""
+        return callee in self._helpers
 
     def is_block(self, callee: str) -> bool:
         """Whether a class is the program's own."""
-        return callee in self._classes
+        return callee in self._blocks

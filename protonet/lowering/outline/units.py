@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from protonet.lowering.outline.family import Family, Find
-from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.flow import Flow
 from protonet.lowering.outline.form import Key
 from protonet.lowering.outline.region import Region
-from protonet.lowering.outline.signatures import Signatures
 from protonet.program.expr import Call, Expr, Name, Ref
 from protonet.program.program import Class, Statement
+
+Flows = Callable[[Class, bool], Flow]
 
 
 def units(flows: Sequence[Flow]) -> list[Family]:
@@ -38,11 +39,11 @@ def _statements(flows: Sequence[Flow]) -> Iterator[Region]:
                 yield Region(one, index, index + 1)
 
 
-def bare(classes: Sequence[Class], signatures: Signatures, find: Find, strict: bool) -> list[Class]:
+def bare(classes: Sequence[Class], flow: Flows, find: Find, strict: bool) -> list[Class]:
     """The classes with activations on lines of their own, where more is alike then."""
     apart = [_apart(cls) for cls in classes]
     gains = [
-        sum(family.saved for family in find([flow(cls, signatures, strict) for cls in some]))
+        sum(family.saved for family in find([flow(cls, strict) for cls in some]))
         for some in (classes, apart)
     ]
     return list(classes) if gains[0] >= gains[1] else apart
@@ -61,7 +62,7 @@ def _apart(cls: Class) -> Class:
             made.append(replace(statement, value=outer))
         else:
             made.append(statement)
-    return replace(cls, statements=tuple(made))
+    return replace(cls, statements=tuple(made)) if len(made) > len(cls.statements) else cls
 
 
 def _is_unit(value: Expr | None) -> bool:

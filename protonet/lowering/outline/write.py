@@ -47,9 +47,9 @@ def _statements(region: Region) -> Sequence[Statement]:
 def _statement(place: Place) -> Statement:
     """The call of a block on the value that its region reads."""
     region = place.region
-    flow = region.flow
-    indices = range(region.start, region.stop)
-    outside = (name for i in indices for at, name in flow.sources[i] if at < region.start)
     origin: Origins = tuple(o for s in _statements(region) for o in s.origin)
-    value = Call(Attribute(Name("self"), place.attribute), (Name(next(outside)),), {})
-    return Statement(_statements(region)[-1].target, value, origin)
+    given = tuple(Name(name) for _, name in region.ins)
+    value = Call(Attribute(Name("self"), place.attribute), given, {})
+    outs = [name for _, name in region.outs]
+    target = ", ".join(outs) if len(outs) > 1 else _statements(region)[-1].target
+    return Statement(target, value, origin)
