@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protonet.program.defaults import without_defaults
-from protonet.program.expr import Expr, Mapping
+from protonet.program.expr import Expr, Mapping, Name
 from protonet.program.expr import Sequence as Display
 from protonet.program.layout import WIDTH, statement
 from protonet.program.path import at
@@ -72,7 +72,7 @@ class Printer:
                 yield Piece(tuple(f"        del {row}" for row in _rows(one.names)), one.origin)
             else:
                 yield self.piece(f"{one.target} = ", one.value, one.origin)
-        yield self.piece("return ", result, origin)
+        yield self.piece("return ", _bare(result), origin)
 
     def piece(self, prefix: str, value: Expr, origin: Origins) -> Piece:
         """One statement inside a method."""
@@ -114,6 +114,13 @@ def _rows(names: Sequence[str]) -> list[str]:
         else:
             rows.append(name)
     return rows
+
+
+def _bare(result: Expr) -> Expr:
+    """Several values without the parentheses of a tuple, where they fit on a line."""
+    several = isinstance(result, Display) and result.brackets == "()" and len(result.items) > 1
+    text = result.text()[1:-1] if several else ""
+    return Name(text) if 0 < len(text) <= WIDTH - 15 else result
 
 
 def _type(result: Expr) -> str:

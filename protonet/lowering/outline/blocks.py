@@ -116,6 +116,8 @@ class Outline:
 
 
 def _word(family: Family) -> str:
+    if len(family.model.outs) > 1:
+        return "Head"
     return class_word(kind(family.model), [prefix(use) for use in family.uses])
 
 

@@ -163,7 +163,10 @@ def parameter_names(
 
 
 def _parameter(one: Parameter, members: Sequence[str], ends: frozenset[int], several: bool) -> str:
-    argument, member_name = one.first.argument, members[one.first.member]
+    argument = one.first.argument
+    if one.first.member < 0:
+        return argument
+    member_name = members[one.first.member]
     if any(column.argument == "dilation" for column in one.columns):
         return "dilation"
     if argument in ("in_channels", "num_features", "in_features"):

@@ -59,14 +59,15 @@ def with_runs(
         for index, part in enumerate(run.parts):
             moves[cls.name, part.attribute] = [(cls.name, name), ("", str(index))]
         firsts = run.parts[0].attribute
-        members = _replaced(members, {p.attribute for p in run.parts}, firsts, made)
+        members = replaced(members, {p.attribute for p in run.parts}, firsts, made)
     changed = replace(cls, statements=tuple(statements), submodules=tuple(members.values()))
     return changed, moves
 
 
-def _replaced(
+def replaced(
     members: Mapping[str, Submodule], gone: set[str], at: str, made: Submodule
 ) -> dict[str, Submodule]:
+    """The submodules with one in the place of several."""
     kept: dict[str, Submodule] = {}
     for name, part in members.items():
         if name == at:

@@ -9,7 +9,7 @@ from protonet.lowering.outline.block import SHORTCUT
 from protonet.lowering.outline.flow import Flow, Made, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Expr, Name
+from protonet.program.expr import Call, Expr, Name, Ref
 from protonet.program.expr import Sequence as Display
 from protonet.program.names import Names
 from protonet.program.program import Class, Statement
@@ -23,14 +23,15 @@ def with_short_names(cls: Class, signatures: Signatures, is_block: bool, taken: 
 class _Naming:
     def __init__(self, known: Flow, is_block: bool, taken: set[str]) -> None:
         self.known, self.is_block = known, is_block
-        self.names = Names({*taken, *(() if is_block else known.cls.arguments)})
+        self.names = Names({*taken, "x", "y", *(() if is_block else known.cls.arguments)})
         self.given: dict[Made, str] = {}
         self.live: dict[str, int] = {}  # by name: the last statement that reads its value
 
     def run(self) -> Class:
         cls, known = self.known.cls, self.known
-        for argument in cls.arguments:
-            self.give((-1, argument), "x" if self.is_block else argument)
+        for order, argument in enumerate(cls.arguments):
+            short = self.is_block and order == 0
+            self.give((-1, argument), "x" if short else self.argument(argument))
         made = []
         for index, statement in enumerate(known.statements):
             value = statement.value.changed(self.renaming(known.sources[index]))
@@ -61,31 +62,54 @@ class _Naming:
         return self.known.readers.get(made, [made[0]])[-1]
 
     def name(self, made: Made) -> str:
-        """X for a value that goes on to the next statements, else a name of its own."""
+        """The letter x for a value that goes on to the next statements, else a name of its own."""
         index, old = made
         if len(self.known.makes[index]) > 1 or isinstance(self.value(index), Display):
             return self.own(old)
-        if self.live.get("x", -1) <= index and not self.waits(made) and not self.is_branch(made):
+        if self.live.get("x", -1) <= index and not self.waits(made) and not self.is_apart(made):
             return "x"
-        if not self.is_block:
-            return self.own(old)
-        modules = self.known.forms[index].modules
-        if SHORTCUT in modules:
+        return self.in_block(made) if self.is_block else self.own(old)
+
+    def in_block(self, made: Made) -> str:
+        """A name for a value that is not the one that goes on."""
+        index, old = made
+        if SHORTCUT in self.known.forms[index].modules:
             return self.own(SHORTCUT)
-        if not self.is_branch(made) and self.live.get("y", -1) <= index:
+        if not self.is_apart(made) and self.live.get("y", -1) <= index:
             return "y"
-        return self.own(modules[-1] if modules else old)
+        return self.own(self.word(index) or old)
+
+    def own(self, name: str) -> str:
+        """A name that no other value has."""
+        return self.names.free(name)
+
+    def argument(self, name: str) -> str:
+        """A net's argument keeps its name, and so does what a block is given beside x."""
+        return self.own(name) if self.is_block else name
 
     def value(self, index: int) -> Expr:
         return self.known.statements[index].value
 
-    def own(self, name: str) -> str:
-        """A name that no live value has."""
-        return self.names.free(name)
-
     def waits(self, made: Made) -> bool:
         """Whether other values are made before this one is read for the last time."""
         return self.last(made) > made[0] + 1 and (not self.is_block or self.is_branch(made))
+
+    def word(self, index: int) -> str:
+        """What a value comes from: a submodule, or the last word of a helper; "" for others."""
+        value, modules = self.value(index), self.known.forms[index].modules
+        called = value.function if isinstance(value, Call) else None
+        if modules:
+            return modules[-1]
+        if isinstance(called, Ref) and "." not in called.path:
+            return called.path.rpartition("_")[2]
+        sources = self.known.sources[index]
+        return self.word(sources[0][0]) if len(sources) == 1 and sources[0][0] >= 0 else ""
+
+    def is_apart(self, made: Made) -> bool:
+        """Whether a value is one of several that are concatenated, or given out together."""
+        given = self.last(made) >= len(self.known.statements)
+        several = self.is_block and isinstance(self.known.cls.result, Display)
+        return self.is_branch(made) or (given and several)
 
     def is_branch(self, made: Made) -> bool:
         """Whether a value is one of several that are concatenated."""
