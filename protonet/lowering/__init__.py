@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from protonet.graph import Graph
 from protonet.lowering.chain import chain
+from protonet.lowering.each import fill_each
 from protonet.lowering.free import free
+from protonet.lowering.freeze import freeze_each
 from protonet.lowering.initialise import initialise
 from protonet.lowering.integers import whole_labels
 from protonet.lowering.lower import lower
@@ -28,6 +30,8 @@ FIRST = (
 )
 QUIET = (
     round_plainly,  # poolings whose sizes are whole
+    fill_each,  # fillers that layers of a kind share, in a loop
+    freeze_each,  # modules that are not learned, whole
     whole_labels,  # labels as integers from the start
     nest,  # a layer that works in place stands around the one before it
     chain,  # values in other shapes go into the line that alone reads them

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from protonet.program.defaults import without_defaults
-from protonet.program.expr import Expr
+from protonet.program.expr import Expr, Name, Sequence
 from protonet.program.layout import WIDTH, statement
-from protonet.program.program import Class, Free, Origins, Share, Statement
+from protonet.program.program import Case, Class, Each, Free, Origins, Share, Statement
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,50 @@ class Printer:
         for share in cls.shares:
             yield _joined(share)
         for one in cls.frozen:
-            yield Piece((f"        self.{one.path}.requires_grad_(False)",), one.origin)
+            if isinstance(one, Each):
+                yield from self.loop(one)
+            else:
+                path = f"self.{one.path}" if one.path else "self"
+                yield Piece((f"        {path}.requires_grad_(False)",), one.origin)
         if cls.fills:
             named = "", "    def reset_parameters(self):"
             yield Piece(("        self.reset_parameters()", *named))
         for fill in cls.fills:
-            yield self.piece("", fill.value, fill.origin)
+            if isinstance(fill, Each):
+                yield from self.loop(fill)
+            else:
+                yield self.piece("", fill.value, fill.origin)
         yield from _move(cls.shares)
         yield Piece(("",))
         assert cls.result is not None
         body = cls.statements, cls.result, cls.result_origin
         yield from self.method("forward", cls.arguments, *body)
 
+    def loop(self, each: Each) -> Iterator[Piece]:
+        """A loop over modules, which asks for their kinds where it goes over all."""
+        modules = Sequence("()", each.over) if each.over else Name("self").modules()
+        yield Piece(tuple(statement("for module in ", modules, 8, ":")), each.origin)
+        for index, case in enumerate(each.cases):
+            yield Piece(tuple(self.case(case, "elif" if index else "if")), case.origin)
+
+    def case(self, case: Case, word: str) -> Iterator[str]:
+        """What a loop does with one kind of modules, in lines."""
+        indent = 12
+        if case.kinds:
+            kinds = Sequence("()", case.kinds) if len(case.kinds) > 1 else case.kinds[0]
+            yield f"            {word} isinstance(module, {kinds.text()}):"
+            indent = 16
+        for value, lacking in case.calls:
+            if lacking is not None:
+                yield f"{' ' * indent}if {lacking.text()} is not None:"
+            inner = indent if lacking is None else indent + 4
+            yield from statement("", without_defaults(value, self.helpers), inner)
+
     def method(
         self,
         name: str,
-        arguments: Sequence[str],
-        statements: Sequence[Statement | Free],
+        arguments: abc.Sequence[str],
+        statements: abc.Sequence[Statement | Free],
         result: Expr,
         origin: Origins = (),
     ) -> Iterator[Piece]:
@@ -74,7 +102,7 @@ def _joined(share: Share) -> Piece:
     return Piece((f"        self.{share.target} = {owner}",), share.origin)
 
 
-def _move(shares: Sequence[Share]) -> Iterator[Piece]:
+def _move(shares: abc.Sequence[Share]) -> Iterator[Piece]:
     """What keeps shared buffers one: torch moves and casts each buffer by itself."""
     moved = [share for share in shares if share.is_buffer]
     if not moved:
@@ -85,7 +113,7 @@ def _move(shares: Sequence[Share]) -> Iterator[Piece]:
     yield Piece(("        return self",))
 
 
-def _rows(names: Sequence[str]) -> list[str]:
+def _rows(names: abc.Sequence[str]) -> list[str]:
     """Names joined by commas, as many as fit on a line."""
     rows: list[str] = []
     for name in names:
