@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from protonet.graph import Graph
 from protonet.lowering.chain import chain
+from protonet.lowering.each import fill_each
 from protonet.lowering.free import free
+from protonet.lowering.freeze import freeze_each
 from protonet.lowering.initialise import initialise
 from protonet.lowering.integers import whole_labels
 from protonet.lowering.lower import lower
@@ -30,6 +32,8 @@ FIRST = (
 )
 QUIET = (
     round_plainly,  # poolings whose sizes are whole
+    fill_each,  # fillers that layers of a kind share, in a loop
+    freeze_each,  # modules that are not learned, whole
     whole_labels,  # labels as integers from the start
 )
 STRUCTURE = (

@@ -11,9 +11,9 @@ from protonet.program.literal import quoted
 WIDTH = 88
 
 
-def statement(prefix: str, value: Expr, indent: int) -> list[str]:
+def statement(prefix: str, value: Expr, indent: int, suffix: str = "") -> list[str]:
     """The lines of ``prefix`` followed by an expression, such as ``self.conv1 = `` and a call."""
-    return _fit(prefix, value, "", indent)
+    return _fit(prefix, value, suffix, indent)
 
 
 def _fit(prefix: str, value: Expr, suffix: str, indent: int) -> list[str]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Mapping as Helpers
+from collections import abc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from protonet.program.defaults import without_defaults
-from protonet.program.expr import Expr, Mapping, Name
-from protonet.program.expr import Sequence as Display
+from protonet.program.expr import Expr, Mapping, Name, Sequence
 from protonet.program.layout import WIDTH, statement
 from protonet.program.path import at
-from protonet.program.program import Class, Free, Origins, Parameter, Share, Statement
+from protonet.program.program import (
+    Case,
+    Class,
+    Each,
+    Free,
+    Origins,
+    Parameter,
+    Share,
+    Statement,
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Piece:
 class Printer:
     """Prints with the defaults of torch's callees, and of these helpers, left out."""
 
-    def __init__(self, helpers: Helpers[str, Callable[..., Any]]) -> None:
+    def __init__(self, helpers: abc.Mapping[str, Callable[..., Any]]) -> None:
         self.helpers = helpers
 
     def class_(self, cls: Class) -> Iterator[Piece]:
@@ -40,12 +48,19 @@ class Printer:
         for share in cls.shares:
             yield _joined(share)
         for one in cls.frozen:
-            yield Piece((f"        {at(one.path).text()}.requires_grad_(False)",), one.origin)
+            if isinstance(one, Each):
+                yield from self.loop(one)
+            else:
+                path = at(one.path).text() if one.path else "self"
+                yield Piece((f"        {path}.requires_grad_(False)",), one.origin)
         if cls.fills:
             named = "", "    def reset_parameters(self):"
             yield Piece(("        self.reset_parameters()", *named))
         for fill in cls.fills:
-            yield self.piece("", fill.value, fill.origin)
+            if isinstance(fill, Each):
+                yield from self.loop(fill)
+            else:
+                yield self.piece("", fill.value, fill.origin)
         yield from _move(cls.shares)
         yield Piece(("",))
         assert cls.result is not None
@@ -56,11 +71,31 @@ class Printer:
         body = cls.statements, cls.result, cls.result_origin
         yield from self.method("forward", arguments, *body, returns)
 
+    def loop(self, each: Each) -> Iterator[Piece]:
+        """A loop over modules, which asks for their kinds where it goes over all."""
+        modules = Sequence("()", each.over) if each.over else Name("self").modules()
+        yield Piece(tuple(statement("for module in ", modules, 8, ":")), each.origin)
+        for index, case in enumerate(each.cases):
+            yield Piece(tuple(self.case(case, "elif" if index else "if")), case.origin)
+
+    def case(self, case: Case, word: str) -> Iterator[str]:
+        """What a loop does with one kind of modules, in lines."""
+        indent = 12
+        if case.kinds:
+            kinds = Sequence("()", case.kinds) if len(case.kinds) > 1 else case.kinds[0]
+            yield f"            {word} isinstance(module, {kinds.text()}):"
+            indent = 16
+        for value, lacking in case.calls:
+            if lacking is not None:
+                yield f"{' ' * indent}if {lacking.text()} is not None:"
+            inner = indent if lacking is None else indent + 4
+            yield from statement("", without_defaults(value, self.helpers), inner)
+
     def method(
         self,
         name: str,
-        arguments: Sequence[str],
-        statements: Sequence[Statement | Free],
+        arguments: abc.Sequence[str],
+        statements: abc.Sequence[Statement | Free],
         result: Expr,
         origin: Origins = (),
         returns: str = "",
@@ -94,7 +129,7 @@ def _joined(share: Share) -> Piece:
     return Piece((f"        {at(share.target).text()} = {owner}",), share.origin)
 
 
-def _move(shares: Sequence[Share]) -> Iterator[Piece]:
+def _move(shares: abc.Sequence[Share]) -> Iterator[Piece]:
     """What keeps shared buffers one: torch moves and casts each buffer by itself."""
     moved = [share for share in shares if share.is_buffer]
     if not moved:
@@ -105,7 +140,7 @@ def _move(shares: Sequence[Share]) -> Iterator[Piece]:
     yield Piece(("        return self",))
 
 
-def _rows(names: Sequence[str]) -> list[str]:
+def _rows(names: abc.Sequence[str]) -> list[str]:
     """Names joined by commas, as many as fit on a line."""
     rows: list[str] = []
     for name in names:
@@ -118,7 +153,7 @@ def _rows(names: Sequence[str]) -> list[str]:
 
 def _bare(result: Expr) -> Expr:
     """Several values without the parentheses of a tuple, where they fit on a line."""
-    several = isinstance(result, Display) and result.brackets == "()" and len(result.items) > 1
+    several = isinstance(result, Sequence) and result.brackets == "()" and len(result.items) > 1
     text = result.text()[1:-1] if several else ""
     return Name(text) if 0 < len(text) <= WIDTH - 15 else result
 
@@ -127,7 +162,7 @@ def _type(result: Expr) -> str:
     """What a forward pass gives."""
     if isinstance(result, Mapping):
         return "dict[str, torch.Tensor]"
-    is_several = isinstance(result, Display)
+    is_several = isinstance(result, Sequence)
     return "tuple[torch.Tensor, ...]" if is_several else "torch.Tensor"
 
 

@@ -47,7 +47,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A parameter, by its dotted path, that takes no gradient."""
+    """A parameter that takes no gradient, or all of a module or, without a path, of the net."""
 
     path: str
     origin: Origins
@@ -59,6 +59,31 @@ class Fill:
 
     value: Expr
     origin: Origins
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a loop does with the modules of some kinds: calls that take the variable ``module``.
+
+    A call stands with the parameter that some of the modules lack, if there is one.
+    """
+
+    kinds: tuple[Expr, ...]
+    calls: tuple[tuple[Expr, Expr | None], ...]
+    origin: Origins
+
+
+@dataclass(frozen=True)
+class Each:
+    """A loop over the modules ``over``, by default over all of the net, in their order."""
+
+    cases: tuple[Case, ...]
+    over: tuple[Expr, ...] = ()
+
+    @property
+    def origin(self) -> Origins:
+        """The layers whose modules it is there for."""
+        return tuple(origin for case in self.cases for origin in case.origin)
 
 
 @dataclass(frozen=True)
@@ -98,8 +123,8 @@ class Class:
     arguments: tuple[str, ...] = ()
     submodules: tuple[Submodule, ...] = ()
     shares: tuple[Share, ...] = ()
-    frozen: tuple[Frozen, ...] = ()
-    fills: tuple[Fill, ...] = ()
+    frozen: tuple[Frozen | Each, ...] = ()
+    fills: tuple[Fill | Each, ...] = ()
     statements: tuple[Statement | Free, ...] = ()
     result: Expr | None = None
     result_origin: Origins = ()

@@ -93,20 +93,16 @@ class AlexNet(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self):
-        nn.init.normal_(self.conv1.weight, std=0.01)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.01)
+                nn.init.constant_(module.bias, 0.1)
+            elif isinstance(module, nn.Linear):
+                nn.init.constant_(module.bias, 0.1)
         nn.init.zeros_(self.conv1.bias)
-        nn.init.normal_(self.conv2.weight, std=0.01)
-        nn.init.constant_(self.conv2.bias, 0.1)
-        nn.init.normal_(self.conv3.weight, std=0.01)
         nn.init.zeros_(self.conv3.bias)
-        nn.init.normal_(self.conv4.weight, std=0.01)
-        nn.init.constant_(self.conv4.bias, 0.1)
-        nn.init.normal_(self.conv5.weight, std=0.01)
-        nn.init.constant_(self.conv5.bias, 0.1)
         nn.init.normal_(self.fc6.weight, std=0.005)
-        nn.init.constant_(self.fc6.bias, 0.1)
         nn.init.normal_(self.fc7.weight, std=0.005)
-        nn.init.constant_(self.fc7.bias, 0.1)
         nn.init.normal_(self.fc8.weight, std=0.01)
         nn.init.zeros_(self.fc8.bias)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from protonet.program.expr import Expr
 from protonet.program.path import at, attribute_of
-from protonet.program.program import Class
+from protonet.program.program import Class, Each
 
 
 def with_paths(cls: Class, paths: Mapping[str, str]) -> Class:
@@ -25,6 +25,16 @@ def with_paths(cls: Class, paths: Mapping[str, str]) -> Class:
         replace(s, target=moved(s.target), owner=None if s.owner is None else moved(s.owner))
         for s in cls.shares
     )
-    frozen = tuple(replace(one, path=moved(one.path)) for one in cls.frozen)
-    fills = tuple(replace(fill, value=fill.value.changed(there)) for fill in cls.fills)
+
+    def over(each: Each) -> Each:
+        return replace(each, over=tuple(module.changed(there) for module in each.over))
+
+    frozen = tuple(
+        over(one) if isinstance(one, Each) else replace(one, path=moved(one.path))
+        for one in cls.frozen
+    )
+    fills = tuple(
+        over(one) if isinstance(one, Each) else replace(one, value=one.value.changed(there))
+        for one in cls.fills
+    )
     return replace(cls, shares=shares, frozen=frozen, fills=fills)
