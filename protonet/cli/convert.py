@@ -89,7 +89,7 @@ def _convert(
 
 
 def _convert_alone(weights: str, output: str, suffix: str) -> None:
-    """A caffemodel that brings its own net."""
+    """A caffemodel that brings its own net, or a state that tells it."""
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
     from protonet.weights.caffemodel import definition

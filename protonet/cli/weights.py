@@ -69,9 +69,9 @@ def _report(path: str, places: Mapping[str, Sequence[Any]] | None, variants: Any
 
     opened = open_weights(path, variants) if variants else open_any(path)
     if not isinstance(opened, StoredNet):
-        from protonet.weights.state import as_net
+        from protonet.weights.state import as_net, as_told
 
-        opened = as_net(opened)
+        opened = as_told(opened) or as_net(opened)
     layers = []
     for layer in opened.layers:
         blobs = [_blob(blob) for blob in layer.blobs]

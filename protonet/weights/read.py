@@ -63,16 +63,20 @@ def open_weights(path: str | os.PathLike[str], variants: Variants | None = None)
 
     A .caffemodel of any age, Caffe's HDF5, or a module's state in .safetensors or .pt. The
     names in a state are those of a module: ``variants`` are the forms in which the net may have
-    been compiled. NetError where the file can't be read, or is a state and no net is given.
+    been compiled. NetError where the file can't be read, or is a state that does not tell its
+    layers, and no net is given.
     """
     opened = open_any(path)
     if isinstance(opened, StoredNet):
         return opened
+    from protonet.weights.state import as_layers_of, as_told
+
+    alone = as_told(opened) if variants is None else None
+    if alone is not None:
+        return alone
     if variants is None:
         what = f"{opened.path} holds a module's state; only with the net its layers are known"
         raise NetError(what, None, "compile(net, weights=...) takes it; a command takes --prototxt")
-    from protonet.weights.state import as_layers_of
-
     return as_layers_of(opened, variants())
 
 

@@ -18,6 +18,7 @@ from protonet.weights.hdf5 import write_hdf5
 from protonet.weights.match import Match
 from protonet.weights.statistics import KEY, packed
 from protonet.weights.stored import StoredLayer, StoredNet
+from protonet.weights.told import told
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,15 +82,17 @@ def save_state(
     """Write a module's state as safetensors, whole or not at all.
 
     ``layers`` are those that were loaded: statistics of theirs that were divided on the way are
-    kept beside, so that they can come back as they were.
+    kept beside, so that they can come back as they were. Where Caffe's blobs are is told there,
+    too, and the net itself: the way back needs no prototxt.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_model
 
     kept = packed(layers, getattr(type(net), "protonet_blobs", {}))
+    metadata = told(net) | ({KEY: kept} if kept else {})
     with replacing(path) as temporary:
         try:
-            save_model(net, str(temporary), metadata={KEY: kept} if kept else None)
+            save_model(net, str(temporary), metadata=metadata or None)
         except SafetensorError as error:  # an OSError of its own, with the number in its text
             number = re.search(r"\(os error (\d+)\)", str(error))
             if number is None:

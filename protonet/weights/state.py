@@ -19,6 +19,7 @@ from protonet.runtime.place import Place, Places, places
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import LazyBlob, StoredLayer, StoredNet
+from protonet.weights.told import net_told, places_told
 
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -171,6 +172,16 @@ def variant(lowered: Lowered) -> Variant:
     shares = ((s.target, s.owner) for s in lowered.flat.main.shares)
     tied = {lowered.path(own): lowered.path(owner) for own, owner in shares if owner is not None}
     return Variant(places(lowered), tied)
+
+
+def as_told(state: State) -> StoredNet | None:
+    """The tensors as the layers that the file itself tells; None where it tells none of them."""
+    blobs = places_told(state.metadata)
+    paths = {place.path for own in blobs.values() for place in own if place.path}
+    tied = {p: kept for p in paths if (kept := state.metadata.get(p)) is not None}
+    if not _known(state, Variant(blobs, tied)):
+        return None
+    return replace(as_layers_of(state, [Variant(blobs, tied)]), skeleton=net_told(state.metadata))
 
 
 def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:
