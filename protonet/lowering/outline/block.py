@@ -17,6 +17,7 @@ from protonet.program.path import attribute_of
 from protonet.program.program import Class, Origins, Statement, Submodule
 
 SHORTCUT, PROJECTION, RESIDUAL, ACTIVATION = "shortcut", "projection", "residual", "activation"
+_OTHERS = ("other", "third", "fourth")  # arguments beside x
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class _Writing:
         self.names = member_names(self.model, family.uses, word, self.inside)
         late = frozenset(i for i, a in enumerate(self.model.attributes) if a in self.inside)
         self.constructor = Constructor(family, self.names, late, self.flag, signatures)
+        rows = list(zip(*([name for _, name in use.ins] for use in family.uses), strict=True))
+        differing = [row[0] for row in rows[1:] if len(set(row)) > 1]
+        self.arguments = dict(zip(differing, _OTHERS, strict=False))
         free = Names({*MODULE_ATTRIBUTES, *self.names, SHORTCUT, self.flag})
         self.slots = {
             id(value): (free.free(name), given)
@@ -56,7 +60,7 @@ class _Writing:
         slots = (Submodule(n, given, self.origins(0)) for n, given in self.slots.values())
         return Class(
             name,
-            tuple(made for _, made in self.model.ins),
+            tuple(self.arguments.get(made, made) for _, made in self.model.ins),
             (*self.submodules(), *slots),
             statements=tuple(self.statements()),
             result=wrap(tuple(map(Name, outs))) if len(outs) > 1 else Name(last.target),
@@ -129,6 +133,8 @@ class _Writing:
         to = dict(zip(self.model.attributes, self.names, strict=True))
 
         def there(part: Expr) -> Expr:
+            if isinstance(part, Name) and part.name in self.arguments:
+                return Name(self.arguments[part.name])
             if id(part) in self.slots:
                 return Attribute(Name("self"), self.slots[id(part)][0])
             attribute = attribute_of(part)

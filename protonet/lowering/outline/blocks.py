@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from protonet.lowering.lower import RESERVED
@@ -12,7 +12,7 @@ from protonet.lowering.outline.description import Shapes, description
 from protonet.lowering.outline.family import Family, Find, families
 from protonet.lowering.outline.flow import Flow, flow
 from protonet.lowering.outline.kind import kind
-from protonet.lowering.outline.naming import class_word, instance, prefix
+from protonet.lowering.outline.naming import class_word, default_instance, instance, prefix
 from protonet.lowering.outline.paths import Paths
 from protonet.lowering.outline.signatures import Signatures
 from protonet.lowering.outline.units import bare
@@ -69,10 +69,11 @@ class Outline:
         attributes = self.attributes(found)
         moves = {}
         for family, word, made in zip(found, words, blocks, strict=True):
+            numbered = _numbered(word, len(family.uses))
             for use, region in enumerate(family.uses):
                 owner = region.flow.cls.name
                 beginning = prefix(region)
-                name = attributes[owner].free(instance(beginning, word))
+                name = attributes[owner].free(instance(beginning) or numbered(use))
                 places[owner].append(Place(region, name, made.calls[use]))
                 for attribute, path in _members(family, use, made):
                     steps = [(made.cls.name, path.split(".")[0])]
@@ -117,8 +118,15 @@ class Outline:
 
 def _word(family: Family) -> str:
     if len(family.model.outs) > 1:
-        return "Head"
+        before = {made for use in family.uses for made in use.outs}
+        return "Stage" if any(before & set(use.ins) for use in family.uses) else "Head"
     return class_word(kind(family.model), [prefix(use) for use in family.uses])
+
+
+def _numbered(word: str, count: int) -> Callable[[int], str]:
+    """What gives the attribute of a use whose layers have nothing in common."""
+    base = default_instance(word)
+    return lambda use: f"{base}{use + 1}" if count > 1 else base
 
 
 def _members(family: Family, use: int, made: Block) -> Iterable[tuple[str, str]]:

@@ -22,6 +22,9 @@ _SENTENCES = {
     "Inception": "Branches side by side",
     "ASPP": "Dilated convolutions side by side",
     "Fire": "Squeeze the channels, then expand them in two ways",
+    "PyramidPooling": "Means over windows of several sizes, behind what goes in",
+    "Head": "Several values of one map, each on a branch of its own",
+    "Stage": "Branches that refine what the stage before gives",
     "SEBlock": "Weigh each channel by what all of them are on average",
     "ConvBN": "Convolution and batch normalization",
 }
@@ -60,11 +63,12 @@ def description(
 
 
 def _sentence(family: Family, word: str) -> str:
-    for known, sentence in _SENTENCES.items():
-        if word == known or (known == "ConvBN" and word.startswith(known)):
-            return (
-                f"{sentence}, then {word[6:]}" if len(word) > 6 and known == "ConvBN" else sentence
-            )
+    if word.startswith("ConvBN") and word != "ConvBN":
+        return f"{_SENTENCES['ConvBN']}, then {word.removeprefix('ConvBN')}"
+    if word in _SENTENCES:
+        return _SENTENCES[word]
+    if word.startswith("SE") and word[2:] in _SENTENCES:
+        return f"{_SENTENCES[word[2:]]}, each channel weighed"
     modules: list[Module] = [family.model.flow.modules[name] for name in family.model.attributes]
     kinds = dict.fromkeys(type_word(module.callee) for module in modules)
     said = [_PARTS.get(kind, kind.replace("_", " ")) for kind in kinds]

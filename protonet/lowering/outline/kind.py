@@ -10,6 +10,14 @@ from protonet.program.expr import Binary, Call, Expr, Ref
 from protonet.program.expr import Sequence as Display
 
 _ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "prelu": "PReLU", "elu": "ELU"}
+_UNITS = {
+    "BatchNorm": "BN",
+    "BatchNorm1d": "BN",
+    "BatchNorm2d": "BN",
+    "BatchNorm3d": "BN",
+    "Scale": "Scale",
+    "PReLU": "PReLU",
+}
 _ENDS = {"+": "add", "*": "multiply"}
 
 
@@ -66,16 +74,17 @@ def kind(region: Region) -> str:
     convolutions = trunk(region)
     end = joined(flow.statements[region.stop - 1].value)
     if end == "add":
-        own = [m for name in region.attributes if is_convolution(m := flow.modules[name])]
-        return _residual(convolutions, len(own) > len(convolutions))
+        inner = flow.statements[region.start : region.stop - 1]
+        weighed = any(joined(statement.value) == "multiply" for statement in inner)
+        found = _residual(convolutions, bool(projection(region)))
+        return f"SE{found}" if weighed else found
     if end == "multiply":
         return "SEBlock" if len(region.attributes) <= 3 else ""
     if end == "concatenate":
         return _concatenation(region, convolutions)
     found = _chain(convolutions, [flow.modules[name] for name in region.attributes])
-    return (
-        found + _activation(flow.statements[region.stop - 1].value) if found == "ConvBN" else found
-    )
+    is_unit = len(region) == 1 and found.startswith("Conv")
+    return found + _activation(flow.statements[region.stop - 1].value) if is_unit else found
 
 
 def _residual(convolutions: Sequence[Module], is_projected: bool) -> str:
@@ -94,7 +103,8 @@ def _concatenation(region: Region, convolutions: Sequence[Module]) -> str:
     flow, last = region.flow, region.stop - 1
     branches = len(flow.sources[last])
     if any(place < region.start for place, _ in flow.sources[last]):
-        return "DenseLayer"
+        pools = [name for name in region.attributes if "Pool" in flow.modules[name].callee]
+        return "DenseLayer" if branches == 2 else "PyramidPooling" if len(pools) > 1 else ""
     if len({_dilation(one) for one in convolutions}) > 2:
         return "ASPP"
     first = flow.makes[region.start][0]
@@ -121,7 +131,8 @@ def _chain(convolutions: Sequence[Module], modules: Sequence[Module]) -> str:
         return "SeparableConv"
     if depthwise == [False, True, False]:
         return "InvertedResidual"
-    others = [one.callee for one in modules if not is_convolution(one)]
-    if len(convolutions) == 1 and len(others) == 1 and "BatchNorm" in others[0]:
-        return "ConvBN"
+    others = {one.callee.rpartition(".")[2] for one in modules if not is_convolution(one)}
+    if len(convolutions) == 1 and others <= _UNITS.keys():
+        words = [word for part, word in _UNITS.items() if part in others]
+        return "Conv" + "".join(words if words != ["BN", "Scale"] else ["BN"])
     return ""

@@ -15,7 +15,8 @@ from protonet.program.names import Names, cleaned, common_start
 _SEPARATORS = "/_-. "
 _WORDS = {"Conv": "conv", "BatchNorm": "bn", "Pool": "pool", "Linear": "fc", "Dropout": "drop"}
 # Blocks whose members have their usual names, whatever the layers are called.
-_USUAL = {"Bottleneck", "BasicBlock", "ResidualBlock", "ProjectionBlock", "DenseLayer", "SEBlock"}
+_RESIDUAL = ("Bottleneck", "BasicBlock", "ResidualBlock", "ProjectionBlock")
+_USUAL = {*_RESIDUAL, *(f"SE{word}" for word in _RESIDUAL), "DenseLayer", "SEBlock"}
 _ATTRIBUTES = {"SeparableConv": "sepconv", "SEBlock": "se"}
 _ROLES = {
     "InvertedResidual": ("expand", "depthwise", "project"),
@@ -54,10 +55,14 @@ def _common(names: Sequence[str]) -> str:
     return found if any(c.isalpha() for c in found) else ""
 
 
-def instance(beginning: str, word: str) -> str:
-    """The attribute of one use: from its layers' common beginning, else from its class."""
-    name = cleaned(beginning.strip(_SEPARATORS)) if beginning else ""
-    return name or _ATTRIBUTES.get(word) or ("conv" if word.startswith("Conv") else snake(word))
+def instance(beginning: str) -> str:
+    """The attribute of one use from its layers' common beginning, "" where they have none."""
+    return cleaned(beginning.strip(_SEPARATORS)) if beginning else ""
+
+
+def default_instance(word: str) -> str:
+    """The attribute of a block whose layers have no common name: from its class."""
+    return _ATTRIBUTES.get(word) or ("conv" if word.startswith("Conv") else snake(word))
 
 
 def snake(word: str) -> str:

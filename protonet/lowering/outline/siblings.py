@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from protonet.lowering.outline.family import Family
 from protonet.lowering.outline.flow import Flow, Made
 from protonet.lowering.outline.form import Key
+from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.region import Region
 from protonet.program.layout import statement
 
@@ -22,13 +23,18 @@ def siblings(flows: Sequence[Flow]) -> list[Family]:
         own = found.setdefault(key, [])
         if not own or own[-1].flow is not region.flow or own[-1].stop <= region.start:
             own.append(region)
-    best: tuple[int, list[Region]] = (0, [])
+    best: tuple[int, bool, list[Region]] = (0, False, [])
     for uses in found.values():
         saved = _saved(uses) if len(uses) > 2 else 0
-        if saved > best[0]:
-            best = saved, uses
-    saved, uses = best
+        # Of rows that save as much, the one that begins where values come together.
+        if saved and (saved, _begins(uses[0])) > best[:2]:
+            best = saved, _begins(uses[0]), uses
+    saved, _, uses = best
     return [Family(uses[0], tuple(uses), (True,) * len(uses))] if saved >= _LEAST else []
+
+
+def _begins(region: Region) -> bool:
+    return bool(joined(region.flow.statements[region.start].value))
 
 
 def _candidates(flows: Sequence[Flow]) -> Iterator[tuple[Region, Key]]:

@@ -9,7 +9,7 @@ from protonet.lowering.outline.block import SHORTCUT
 from protonet.lowering.outline.flow import Flow, Made, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Call, Expr, Name, Ref
+from protonet.program.expr import Call, Expr, Mapping, Name, Ref
 from protonet.program.expr import Sequence as Display
 from protonet.program.names import Names
 from protonet.program.program import Class, Statement
@@ -65,10 +65,10 @@ class _Naming:
         """The letter x for a value that goes on to the next statements, else a name of its own."""
         index, old = made
         if len(self.known.makes[index]) > 1 or isinstance(self.value(index), Display):
-            return self.own(old)
+            return self.own(old, index)
         if self.live.get("x", -1) <= index and not self.waits(made) and not self.is_apart(made):
             return "x"
-        return self.in_block(made) if self.is_block else self.own(old)
+        return self.in_block(made) if self.is_block else self.own(old, index)
 
     def in_block(self, made: Made) -> str:
         """A name for a value that is not the one that goes on."""
@@ -79,9 +79,10 @@ class _Naming:
             return "y"
         return self.own(self.word(index) or old)
 
-    def own(self, name: str) -> str:
-        """A name that no other value has."""
-        return self.names.free(name)
+    def own(self, name: str, index: int = -1) -> str:
+        """A name that no other value has, or one whose value goes into the new one."""
+        ended = name in self.live and -1 < self.live[name] <= index
+        return name if ended and name not in ("x", "y") else self.names.free(name)
 
     def argument(self, name: str) -> str:
         """A net's argument keeps its name, and so does what a block is given beside x."""
@@ -108,7 +109,7 @@ class _Naming:
     def is_apart(self, made: Made) -> bool:
         """Whether a value is one of several that are concatenated, or given out together."""
         given = self.last(made) >= len(self.known.statements)
-        several = self.is_block and isinstance(self.known.cls.result, Display)
+        several = isinstance(self.known.cls.result, Display | Mapping)
         return self.is_branch(made) or (given and several)
 
     def is_branch(self, made: Made) -> bool:
