@@ -47,11 +47,8 @@ def command(
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
     """
-    weights, strict, names = options["weights"], options["strict"], options["outputs"]
-    outputs = tuple(name.strip() for name in names.split(",")) if names else None
-    selection = replace(
-        selection, outputs=outputs, faithful=options["faithful"], flat=options["flat"]
-    )
+    weights, strict = options["weights"], options["strict"]
+    selection = _form(selection, **options)
     if stage_dump:
         click.echo(_dump(net, stage_dump, selection))
         return
@@ -73,6 +70,16 @@ def command(
     if run:
         load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
         _run(made, options["device"], options["batch"], load)
+
+
+def _form(
+    selection: Selection, outputs: str | None, faithful: bool, flat: bool, **_: Any
+) -> Selection:
+    """The selection in the form that the options ask for."""
+    if faithful and flat:
+        raise click.UsageError("--faithful is flat already: give one of the two")
+    names = tuple(name.strip() for name in outputs.split(",")) if outputs else None
+    return replace(selection, outputs=names, faithful=faithful, flat=flat)
 
 
 def _compiled(net: str, selection: Selection) -> Lowered:

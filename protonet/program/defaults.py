@@ -48,7 +48,7 @@ def _parameters(path: str, helper: Callable[..., Any] | None) -> list[inspect.Pa
         return []
 
 
-def signature(path: str, helper: Callable[..., Any] | None) -> dict[str, Expr | None]:
+def signature(path: str, helper: Callable[..., object] | None) -> dict[str, Expr | None]:
     """The parameters of a constructor in their order, each with its default, None without."""
     empty, several = inspect.Parameter.empty, inspect.Parameter.VAR_POSITIONAL
     return {

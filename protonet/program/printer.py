@@ -16,8 +16,8 @@ from protonet.program.program import (
     Class,
     Each,
     Free,
+    InitParameter,
     Origins,
-    Parameter,
     Share,
     Statement,
 )
@@ -119,7 +119,7 @@ def _documented(text: str) -> tuple[str, ...]:
     return (f'    """{text}"""', "") if text else ()
 
 
-def _given(parameter: Parameter) -> str:
+def _given(parameter: InitParameter) -> str:
     default = parameter.default
     return parameter.name if default is None else f"{parameter.name}={default.text()}"
 

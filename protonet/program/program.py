@@ -104,7 +104,7 @@ class Free:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class InitParameter:
     """What ``__init__`` is called with; without a default it is always given."""
 
     name: str
@@ -128,7 +128,7 @@ class Class:
     statements: tuple[Statement | Free, ...] = ()
     result: Expr | None = None
     result_origin: Origins = ()
-    parameters: tuple[Parameter, ...] = ()
+    parameters: tuple[InitParameter, ...] = ()
     doc: str = ""
     is_block: bool = False
     is_typed: bool = False

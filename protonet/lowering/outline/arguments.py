@@ -15,7 +15,7 @@ from protonet.program.expr import Sequence as Display
 # Arguments that say how much there is; the others have a usual value.
 SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features"})
 
-Values = tuple[Expr | None, ...]  # by use; None where a use has not the module
+UseValues = tuple[Expr | None, ...]  # by use; None where a use has not the module
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Column:
 
     member: int
     argument: str
-    values: Values
+    values: UseValues
 
     @cached_property
     def texts(self) -> tuple[str | None, ...]:
@@ -50,7 +50,7 @@ def _is_usual(argument: str) -> bool:
 
 
 @dataclass
-class Parameter:
+class Difference:
     """A parameter of a class and the columns that it stands for, the first one first."""
 
     columns: list[Column]
@@ -102,12 +102,12 @@ def _value(module: Module, name: str, defaults: Mapping[str, Expr | None]) -> Ex
     return module.arguments.get(name, defaults[name])
 
 
-def parameters(found: Sequence[Column], late: frozenset[int]) -> list[Parameter]:
+def parameters(found: Sequence[Column], late: frozenset[int]) -> list[Difference]:
     """Columns that differ, equal ones as one parameter; ``late`` members come last.
 
     The columns of a branch that some uses lack join those that agree where it is there.
     """
-    made: list[Parameter] = []
+    made: list[Difference] = []
     for column in sorted(found, key=lambda c: c.member in late):
         if not column.differs:
             continue
@@ -116,7 +116,7 @@ def parameters(found: Sequence[Column], late: frozenset[int]) -> list[Parameter]
                 parameter.columns.append(column)
                 break
         else:
-            made.append(Parameter([column], list(column.texts)))
+            made.append(Difference([column], list(column.texts)))
     return made
 
 

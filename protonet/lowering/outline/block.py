@@ -21,7 +21,7 @@ _OTHERS = ("other", "third", "fourth")  # arguments beside x
 
 
 @dataclass(frozen=True)
-class Block:
+class WrittenBlock:
     """A class, where it has the submodules of its model, and how each use is constructed."""
 
     cls: Class
@@ -29,11 +29,11 @@ class Block:
     calls: tuple[Call, ...]
 
 
-def block(family: Family, word: str, name: str, signatures: Signatures) -> Block:
+def block(family: Family, word: str, name: str, signatures: Signatures) -> WrittenBlock:
     """The class of a family under a name; ``word`` is what blocks of its kind are called."""
     writing = _Writing(family, word, signatures)
     calls = (writing.constructor.call(name, use) for use in range(len(family.uses)))
-    return Block(writing.cls(name), writing.members(), tuple(calls))
+    return WrittenBlock(writing.cls(name), writing.members(), tuple(calls))
 
 
 class _Writing:

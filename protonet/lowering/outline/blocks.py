@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from protonet.lowering.lower import RESERVED
-from protonet.lowering.outline.block import Block, block
-from protonet.lowering.outline.description import Shapes, description
+from protonet.lowering.outline.block import WrittenBlock, block
+from protonet.lowering.outline.description import BlobShapes, description
 from protonet.lowering.outline.family import Family, Find, families
 from protonet.lowering.outline.flow import Flow, flow
 from protonet.lowering.outline.kind import kind
 from protonet.lowering.outline.naming import class_word, default_instance, instance, prefix
-from protonet.lowering.outline.paths import Paths
+from protonet.lowering.outline.paths import Whereabouts
 from protonet.lowering.outline.signatures import Signatures
 from protonet.lowering.outline.units import bare
-from protonet.lowering.outline.write import Place, with_blocks
+from protonet.lowering.outline.write import BlockPlace, with_blocks
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.names import Names
 from protonet.program.program import Class
@@ -31,13 +31,13 @@ class Outline:
     """
 
     def __init__(
-        self, main: Class, signatures: Signatures, taken: set[str], shapes: Shapes
+        self, main: Class, signatures: Signatures, taken: set[str], shapes: BlobShapes
     ) -> None:
         self.classes = [main]
         self.signatures = signatures
         self.shapes = shapes
         self._flows: dict[tuple[int, bool], Flow] = {}
-        self.paths = Paths(main.name, (part.attribute for part in main.submodules))
+        self.paths = Whereabouts(main.name, (part.attribute for part in main.submodules))
         self.names = Names({*RESERVED, *taken, main.name})
 
     def repeat(self, find: Find = families, strict: bool = True, apart: bool = False) -> None:
@@ -65,7 +65,7 @@ class Outline:
             self.block(family, word, name)
             for family, word, name in zip(found, words, names, strict=True)
         ]
-        places: dict[str, list[Place]] = {cls.name: [] for cls in self.classes}
+        places: dict[str, list[BlockPlace]] = {cls.name: [] for cls in self.classes}
         attributes = self.attributes(found)
         moves = {}
         for family, word, made in zip(found, words, blocks, strict=True):
@@ -74,7 +74,7 @@ class Outline:
                 owner = region.flow.cls.name
                 beginning = prefix(region)
                 name = attributes[owner].free(instance(beginning) or numbered(use))
-                places[owner].append(Place(region, name, made.calls[use]))
+                places[owner].append(BlockPlace(region, name, made.calls[use]))
                 for attribute, path in _members(family, use, made):
                     steps = [(made.cls.name, path.split(".")[0])]
                     steps += [("", part) for part in path.split(".")[1:]]
@@ -86,7 +86,7 @@ class Outline:
         self.signatures.add(made.cls for made in blocks)
         self.classes = [*(made.cls for made in blocks), *rewritten]
 
-    def block(self, family: Family, word: str, name: str) -> Block:
+    def block(self, family: Family, word: str, name: str) -> WrittenBlock:
         """The class of a family, with its docstring."""
         made = block(family, word, name, self.signatures)
         names = [parameter.name for parameter in made.cls.parameters]
@@ -129,7 +129,7 @@ def _numbered(word: str, count: int) -> Callable[[int], str]:
     return lambda use: f"{base}{use + 1}" if count > 1 else base
 
 
-def _members(family: Family, use: int, made: Block) -> Iterable[tuple[str, str]]:
+def _members(family: Family, use: int, made: WrittenBlock) -> Iterable[tuple[str, str]]:
     """The submodules of a use, and where the block has them."""
     every = zip(family.model.attributes, made.members, strict=True)
     inside = set(family.inside)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protonet.lowering.outline.arguments import Parameter as Found
-from protonet.lowering.outline.arguments import columns, parameters, slot_columns
+from protonet.lowering.outline.arguments import Difference, columns, parameters, slot_columns
 from protonet.lowering.outline.family import Family
 from protonet.lowering.outline.form import Module
 from protonet.lowering.outline.kind import ends, joined
@@ -13,7 +12,7 @@ from protonet.lowering.outline.naming import parameter_names
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.compound import Both
 from protonet.program.expr import Call, Expr, Literal, Name, Ref
-from protonet.program.program import Parameter
+from protonet.program.program import InitParameter
 
 Modules = Sequence[Module | None]  # of a use, by the members of the model
 
@@ -79,10 +78,10 @@ class Constructor:
         both = [a and b for a, b in zip(same, still, strict=False)]
         return Both(Name("stride") == 1, equal) if both == list(self.family.whole) else None
 
-    def signature(self) -> tuple[Parameter, ...]:
+    def signature(self) -> tuple[InitParameter, ...]:
         """The parameters, those without a default first."""
-        made = [Parameter(name, one.default) for name, one in self._ordered()]
-        return (*made, *([Parameter(self.flag, Literal(self._most))] if self._is_asked else []))
+        made = [InitParameter(name, one.default) for name, one in self._ordered()]
+        return (*made, *([InitParameter(self.flag, Literal(self._most))] if self._is_asked else []))
 
     def call(self, name: str, use: int) -> Call:
         """A use of the class."""
@@ -109,7 +108,7 @@ class Constructor:
         """Whether most uses have the branch."""
         return sum(self.family.whole) * 2 > len(self.uses)
 
-    def _ordered(self) -> list[tuple[str, Found]]:
+    def _ordered(self) -> list[tuple[str, Difference]]:
         pairs = list(zip(self.names, self.found, strict=True))
         return sorted(pairs, key=lambda pair: pair[1].default is not None)
 

@@ -38,12 +38,12 @@ _PARTS = {
 
 _LONGEST = 78  # columns of a docstring, the quotes not counted
 
-Shapes = Mapping[str, Shape]
+BlobShapes = Mapping[str, Shape]
 Ends = Sequence[tuple[Shape, Shape]]
 
 
 def description(
-    family: Family, word: str, calls: Sequence[Call], names: Sequence[str], shapes: Shapes
+    family: Family, word: str, calls: Sequence[Call], names: Sequence[str], shapes: BlobShapes
 ) -> str:
     """One line on a block; ``names`` are its parameters' in the order in which calls give them."""
     ends = [found for use in family.uses if (found := _ends(use, shapes)) is not None]
@@ -77,7 +77,7 @@ def _sentence(family: Family, word: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _ends(use: Region, shapes: Shapes) -> tuple[Shape, Shape] | None:
+def _ends(use: Region, shapes: BlobShapes) -> tuple[Shape, Shape] | None:
     """The shapes of what a use reads and gives; None where they are not known."""
     flow = use.flow
     if flow.cls.is_block:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from protonet.lowering.outline.arguments import Parameter
+from protonet.lowering.outline.arguments import Difference
 from protonet.lowering.outline.form import Module
 from protonet.lowering.outline.kind import is_convolution, projection
 from protonet.lowering.outline.region import Region
@@ -157,7 +157,7 @@ def member(suffix: str, module: Module) -> str:
 
 
 def parameter_names(
-    found: Sequence[Parameter], members: Sequence[str], ends: frozenset[int], several: bool
+    found: Sequence[Difference], members: Sequence[str], ends: frozenset[int], several: bool
 ) -> list[str]:
     """The names of parameters; ``ends`` are the members whose values the block gives out.
 
@@ -167,7 +167,7 @@ def parameter_names(
     return [names.free(_parameter(one, members, ends, several)) for one in found]
 
 
-def _parameter(one: Parameter, members: Sequence[str], ends: frozenset[int], several: bool) -> str:
+def _parameter(one: Difference, members: Sequence[str], ends: frozenset[int], several: bool) -> str:
     argument = one.first.argument
     if one.first.member < 0:
         return argument

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 Step = tuple[str, str]  # a class, "" for one of torch's, and the attribute of it
 
 
-class Paths:
+class Whereabouts:
     """The path of every submodule of a flat program, as steps from class to class."""
 
     def __init__(self, main: str, attributes: Iterable[str]) -> None:

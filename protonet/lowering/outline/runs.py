@@ -14,7 +14,7 @@ from protonet.program.compound import Comprehension, Star
 from protonet.program.expr import Attribute, Call, Expr, Literal, Name, Ref
 from protonet.program.names import Names
 from protonet.program.path import attribute_of
-from protonet.program.program import Class, Parameter, Statement, Submodule
+from protonet.program.program import Class, InitParameter, Statement, Submodule
 
 _LONG = 6  # blocks that all differ
 _STAGES = 5
@@ -22,7 +22,7 @@ Moves = dict[Step, list[Step]]
 
 
 @dataclass(frozen=True)
-class Run:
+class _Run:
     """Statements that call blocks of one class, each on what the one before gives."""
 
     start: int
@@ -77,7 +77,7 @@ def replaced(
     return kept
 
 
-def _runs(own: Flow, classes: Mapping[str, Class]) -> Iterator[Run]:
+def _runs(own: Flow, classes: Mapping[str, Class]) -> Iterator[_Run]:
     parts = {part.attribute: part for part in own.cls.submodules}
     row: list[Submodule] = []
     start, callee = 0, ""
@@ -86,14 +86,14 @@ def _runs(own: Flow, classes: Mapping[str, Class]) -> Iterator[Run]:
         kind = _callee(part) if part else ""
         follows = row and kind == callee and _follows(own, index)
         if row and not follows:
-            yield Run(start, tuple(row))
+            yield _Run(start, tuple(row))
             row = []
         if part is not None:
             start = index if not row else start
             row.append(part)
             callee = kind
     if row:
-        yield Run(start, tuple(row))
+        yield _Run(start, tuple(row))
 
 
 def _block(
@@ -118,7 +118,7 @@ def _follows(own: Flow, index: int) -> bool:
     return own.sources[index] == before and own.readers.get(before[0]) == [index]
 
 
-def _stages(run: Run) -> list[Run]:
+def _stages(run: _Run) -> list[_Run]:
     """The run as one, or as the stages of the net, whatever tells more; or every block alone."""
     if len(run.parts) < 2:
         return []
@@ -129,12 +129,12 @@ def _stages(run: Run) -> list[Run]:
     return [run] if _is_told(run) or len(run.parts) >= _LONG else []
 
 
-def _is_told(run: Run) -> bool:
+def _is_told(run: _Run) -> bool:
     """Whether some of the blocks are equal, or count up."""
     return any(size > 1 for size, _ in _pieces(run.parts))
 
 
-def _by_name(run: Run) -> list[Run]:
+def _by_name(run: _Run) -> list[_Run]:
     """Stages as the names tell them: res2a and res2b are of res2; none where they tell nothing."""
     stages = [_stage(part.attribute) for part in run.parts]
     groups: list[tuple[str, list[int]]] = []
@@ -148,7 +148,7 @@ def _by_name(run: Run) -> list[Run]:
     return [_part(run, own[0], own[-1] + 1) for _, own in groups]
 
 
-def _by_likeness(run: Run) -> list[Run]:
+def _by_likeness(run: _Run) -> list[_Run]:
     """Stages of equal blocks, each with the one before them that leads to them."""
     texts = [part.call.text() for part in run.parts]
     rows = zip(texts, texts[1:], texts[2:], strict=False)
@@ -157,11 +157,11 @@ def _by_likeness(run: Run) -> list[Run]:
     return [_part(run, a, b) for a, b in zip(starts, [*starts[1:], len(texts)], strict=True)]
 
 
-def _part(run: Run, start: int, stop: int) -> Run:
-    return Run(run.start + start, run.parts[start:stop])
+def _part(run: _Run, start: int, stop: int) -> _Run:
+    return _Run(run.start + start, run.parts[start:stop])
 
 
-def _names(runs: Sequence[Run], taken: Names) -> list[str]:
+def _names(runs: Sequence[_Run], taken: Names) -> list[str]:
     """An attribute for each run: its stage's name; layer1, layer2 where several are of one."""
     found = [{_stage(part.attribute) for part in run.parts} for run in runs]
     words = [one.pop() if len(one) == 1 else "" for one in found]
@@ -179,7 +179,7 @@ def _stage(name: str) -> str:
     return shorter if shorter != name else re.sub(r"[^0-9A-Za-z]?\d+$", "", name)
 
 
-def _sequence(run: Run, classes: Mapping[str, Class]) -> Call:
+def _sequence(run: _Run, classes: Mapping[str, Class]) -> Call:
     items = []
     start = 0
     for size, step in _pieces(run.parts):
@@ -201,18 +201,18 @@ def _counting(
 ) -> Expr:
     """Blocks of which one argument counts up."""
     assert isinstance(call, Call)
-    parameter: Parameter = classes[call.function.text()].parameters[place]
+    parameter: InitParameter = classes[call.function.text()].parameters[place]
     args = [*call.args[:place], Name(parameter.name), *call.args[place + 1 :]]
     made = Call(call.function, tuple(args), call.kwargs)
     return Star(Comprehension(made, (parameter.name,), Call(Ref("range"), ends, {})))
 
 
-Piece = tuple[int, tuple[int, int, int] | None]
+_Piece = tuple[int, tuple[int, int, int] | None]
 
 
-def _pieces(parts: Sequence[Submodule]) -> list[Piece]:
+def _pieces(parts: Sequence[Submodule]) -> list[_Piece]:
     """How many blocks in a row are equal, or count up by one argument: its place, first, step."""
-    pieces: list[Piece] = []
+    pieces: list[_Piece] = []
     start = 0
     while start < len(parts):
         texts = [part.call.text() for part in parts]

@@ -11,7 +11,7 @@ from protonet.program.program import Class, Free, Origins, Statement, Submodule
 
 
 @dataclass(frozen=True)
-class Place:
+class BlockPlace:
     """A region that becomes ``self.attribute = call`` and one statement."""
 
     region: Region
@@ -19,7 +19,7 @@ class Place:
     call: Call
 
 
-def with_blocks(cls: Class, places: Sequence[Place]) -> Class:
+def with_blocks(cls: Class, places: Sequence[BlockPlace]) -> Class:
     """The class with its regions written as blocks."""
     at = {place.region.start: place for place in places}
     statements: list[Statement | Free] = []
@@ -44,7 +44,7 @@ def _statements(region: Region) -> Sequence[Statement]:
     return region.flow.statements[region.start : region.stop]
 
 
-def _statement(place: Place) -> Statement:
+def _statement(place: BlockPlace) -> Statement:
     """The call of a block on the value that its region reads."""
     region = place.region
     origin: Origins = tuple(o for s in _statements(region) for o in s.origin)
