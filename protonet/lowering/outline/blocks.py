@@ -44,8 +44,9 @@ class Outline:
         """Take out what repeats until nothing does; activations may go ``apart`` for it."""
         for _ in range(_ROUNDS):
             if apart:
-                self.classes = bare(self.classes, self.flow, find, strict)
-            found = find([self.flow(cls, strict) for cls in self.classes])
+                self.classes, found = bare(self.classes, self.flow, find, strict)
+            else:
+                found = find([self.flow(cls, strict) for cls in self.classes])
             if not found:
                 return
             self.take_out(found)

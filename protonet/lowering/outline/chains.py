@@ -41,7 +41,7 @@ def _candidates(flows: Sequence[Flow]) -> Iterator[Region]:
                 if region is None:
                     break
                 whole = stop - start == count
-                if not whole and _is_worth(region, names) and not _is_power(region):
+                if not (whole or _is_power(region)) and _is_worth(region, names):
                     yield region
 
 

@@ -40,6 +40,8 @@ def _begins(region: Region) -> bool:
 def _candidates(flows: Sequence[Flow]) -> Iterator[tuple[Region, Key]]:
     """Rows with a submodule, that are not one value on its way through blocks."""
     for flow in flows:
+        if _is_chain(flow):
+            continue
         count = len(flow.statements)
         for start in range(count):
             key: list[object] = []
@@ -58,6 +60,12 @@ def _candidates(flows: Sequence[Flow]) -> Iterator[tuple[Region, Key]]:
                 if stop - start > 1 and stop - start < count and _is_apart(region, len(before)):
                     outs = tuple(at - start for at, _ in region.outs)
                     yield region, (*key, outs)
+
+
+def _is_chain(flow: Flow) -> bool:
+    """Whether every statement reads one value, and every value is read once: no branches."""
+    one_way = all(len(readers) == 1 for readers in flow.readers.values())
+    return one_way and all(len(sources) == 1 for sources in flow.sources)
 
 
 def _wires(flow: Flow, index: int, start: int, before: dict[Made, int]) -> Key:

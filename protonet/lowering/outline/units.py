@@ -39,14 +39,17 @@ def _statements(flows: Sequence[Flow]) -> Iterator[Region]:
                 yield Region(one, index, index + 1)
 
 
-def bare(classes: Sequence[Class], flow: Flows, find: Find, strict: bool) -> list[Class]:
-    """The classes with activations on lines of their own, where more is alike then."""
+def bare(
+    classes: Sequence[Class], flow: Flows, find: Find, strict: bool
+) -> tuple[list[Class], list[Family]]:
+    """What is found in the classes, their activations apart where more is alike then."""
+    found = find([flow(cls, strict) for cls in classes])
     apart = [_apart(cls) for cls in classes]
-    gains = [
-        sum(family.saved for family in find([flow(cls, strict) for cls in some]))
-        for some in (classes, apart)
-    ]
-    return list(classes) if gains[0] >= gains[1] else apart
+    if any(one is not other for one, other in zip(apart, classes, strict=True)):
+        more = find([flow(cls, strict) for cls in apart])
+        if sum(family.saved for family in more) > sum(family.saved for family in found):
+            return apart, more
+    return list(classes), found
 
 
 def _apart(cls: Class) -> Class:
