@@ -68,7 +68,8 @@ def lowered(
     for step in () if faithful else QUIET:
         program = verify(step(program, graph))
     if not (faithful or flat):
-        program = replace(program, tells_layers=False)
+        main = replace(program.main, is_typed=True)
+        program = replace(program, classes=(main,), tells_layers=False)
         outlined = verify(outline(program, graph))
         if outlined is not program:
             for step in STRUCTURE:

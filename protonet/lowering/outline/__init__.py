@@ -66,6 +66,5 @@ def _tidied(made: Outline, cls: Class, taken: set[str], done: Mapping[str, Class
     made.paths.move(moves)
     cls = fused(cls, made.signatures)
     cls = parted(cls, made.signatures) if is_block else cls
-    cls = replace(cls, is_typed=True)
     cls = with_short_names(cls, made.signatures, is_block, taken)
     return inlined(cls, made.signatures, 4 if is_block else 3)

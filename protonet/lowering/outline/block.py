@@ -66,6 +66,7 @@ class _Writing:
             result=wrap(tuple(map(Name, outs))) if len(outs) > 1 else Name(last.target),
             parameters=self.constructor.signature(),
             is_block=True,
+            is_typed=True,
         )
 
     def members(self) -> tuple[str, ...]:

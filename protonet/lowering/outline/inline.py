@@ -7,7 +7,7 @@ from dataclasses import replace
 from protonet.lowering.outline.flow import Flow, flow
 from protonet.lowering.outline.fuse import calls, put
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Call
+from protonet.program.expr import Binary, Call, Expr, Literal
 from protonet.program.layout import WIDTH
 from protonet.program.program import Class, Statement
 
@@ -44,8 +44,13 @@ def _is_plain(known: Flow, index: int) -> bool:
     names = (*known.forms[index - 1].modules, *known.forms[index].modules)
     modules = [known.modules[name] for name in names]
     own = any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
-    called = all(isinstance(value, Call) for value in both)
+    called = isinstance(both[0], Call) and (isinstance(both[1], Call) or _is_scaled(both[1]))
     return called and (not own or _is_activated(known, index))
+
+
+def _is_scaled(value: Expr) -> bool:
+    """Whether a value is another one and a number."""
+    return isinstance(value, Binary) and Literal in (type(value.left), type(value.right))
 
 
 def _is_activated(known: Flow, index: int) -> bool:
