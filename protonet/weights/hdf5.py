@@ -49,23 +49,15 @@ def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
 def _groups(file: Hdf5, group: Any, prefix: str, seen: set[Any]) -> Iterator[tuple[str, Any]]:
     """Each layer's group; a name with slashes is groups within groups."""
     for name in file.names(group):
-        if not isinstance(group.get(name, getlink=True), file.library.HardLink):
-            continue
-        inner = group[name]
+        inner = file.held(group, name)
         if not file.is_group(inner) or inner in seen:
             continue
         seen.add(inner)
-        within = any(file.is_group(_hard(file, inner, n)) for n in file.names(inner))
+        within = any(file.is_group(file.held(inner, n)) for n in file.names(inner))
         if not within or _indices(file, inner):
             yield prefix + name, inner
         if within and prefix.count("/") < _DEEPEST:
             yield from _groups(file, inner, f"{prefix}{name}/", seen)
-
-
-def _hard(file: Hdf5, group: Any, name: str) -> Any:
-    """What a group itself holds under a name; None for a link to elsewhere."""
-    link = group.get(name, getlink=True)
-    return group[name] if isinstance(link, file.library.HardLink) else None
 
 
 def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
@@ -86,7 +78,7 @@ def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | No
 def _indices(file: Hdf5, group: Any) -> list[int]:
     names = [n for n in file.names(group) if n.isascii() and n.isdecimal()]
     own = [n for n in names if str(int(n[:_LONGEST_INDEX])) == n]
-    return [int(n) for n in own if file.is_array(_hard(file, group, n))]
+    return [int(n) for n in own if file.is_array(file.held(group, n))]
 
 
 def _lazy(file: Hdf5, what: str, dataset: Any, diff: LazyBlob | None = None) -> LazyBlob:

@@ -75,6 +75,20 @@ def number(draw, data, _other):
     struct.pack_into(form, data, at, new % (1 << 8 * size))
 
 
+def address(draw, data, _other):
+    """What may be an offset within the file by another that is there, its own place, or near it."""
+    found = []
+    for _ in range(400 if len(data) > 8 else 0):
+        at = draw.randrange(len(data) - 7)
+        (value,) = struct.unpack_from("<Q", data, at)
+        if 0 < value < len(data):
+            found.append((at, value))
+    if found:
+        (at, _), (_, other) = draw.choice(found), draw.choice(found)
+        new = draw.choice((other, other, at, 8, 16, 24, max(0, at - draw.randrange(64))))
+        struct.pack_into("<Q", data, at, new)
+
+
 def varint(draw, data, _other):
     """A length of protobuf's made longer, the bytes behind it as they are."""
     at = draw.randrange(len(data))
@@ -112,7 +126,7 @@ def digits(draw, data, _other):
 
 
 WAYS = (flip, flip, set_byte, truncate, zero_block, noise_block, number, number, number, varint)
-WAYS += (insert, remove, splice, splice, digits)
+WAYS += (insert, remove, splice, splice, digits, address, address)
 
 
 def damaged(draw: random.Random, data: bytes, other: bytes) -> bytes:
