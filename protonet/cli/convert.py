@@ -88,7 +88,7 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
     """A caffemodel that brings its own net."""
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
-    from protonet.weights.caffemodel import definition
+    from protonet.weights.caffemodel import definition, encoding
     from protonet.weights.read import open_weights
     from protonet.weights.save import WRITERS
     from protonet.weights.stored import as_dict
@@ -100,7 +100,7 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
         raise NetError(what, None, "name the net: --prototxt deploy.prototxt")
     net = upgrade(load(definition(stored)))
     raise_all(net.errors)
-    WRITERS[suffix](output, net.message, as_dict([stored]))
+    WRITERS[suffix](output, net.message, as_dict([stored]), encoding=encoding(stored))
 
 
 def _write_state(

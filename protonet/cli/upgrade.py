@@ -35,8 +35,8 @@ def command(file: str, output: str | None) -> None:
         what, hint = foreign(head) or ("a text", None)
         if output and output.endswith((".caffemodel", ".binaryproto", ".h5")):
             raise NetError(f"{file} is {what}, it has no weights for {output}", None, hint)
-        old, new = _upgraded_text(file)
-        _write_text(new, output)
+        old, new, encoding = _upgraded_text(file)
+        _write_text(new, output, encoding)
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
@@ -50,27 +50,29 @@ def _head(file: str) -> bytes:
         return opened.read(4096)
 
 
-def _upgraded_text(file: str) -> tuple[Any, Any]:
-    """The message of a net or a solver, as it was and as it is today."""
+def _upgraded_text(file: str) -> tuple[Any, Any, str]:
+    """The message of a net or a solver, as it was and as it is today, and its text's encoding."""
     from protonet.schema.load import load_any
     from protonet.schema.upgrade import upgrade, upgrade_solver
 
     loaded = load_any(file)
     raise_all(loaded.errors)
+    encoding = loaded.source.encoding if loaded.source else "utf-8"
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
-        return loaded.message, upgrade_solver(loaded)
+        return loaded.message, upgrade_solver(loaded), encoding
     new = upgrade(loaded, keep_inputs=False)
     raise_all(new.errors)
-    return loaded.message, new.message
+    return loaded.message, new.message, encoding
 
 
-def _write_text(message: Any, output: str | None) -> None:
+def _write_text(message: Any, output: str | None, encoding: str = "utf-8") -> None:
     from protonet.schema.unbind import to_text
 
+    text = to_text(message).encode(encoding)
     if output:
-        write_whole(output, to_text(message))
+        write_whole(output, text)
     else:
-        click.echo(to_text(message), nl=False)
+        click.echo(text, nl=False)
 
 
 def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
@@ -80,7 +82,12 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
     from protonet.schema.blobs import open_content
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
-    from protonet.weights.caffemodel import definition, read_caffemodel, write_caffemodel
+    from protonet.weights.caffemodel import (
+        definition,
+        encoding,
+        read_caffemodel,
+        write_caffemodel,
+    )
 
     if output is None:
         raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
@@ -88,10 +95,11 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
     old = definition(stored)
     new = upgrade(load(old), keep_inputs=False).message
     if output.endswith((".prototxt", ".txt")):
-        _write_text(new, output)
+        _write_text(new, output, encoding(stored))
         return old, new
     blobs = {layer.name: [np.asarray(blob) for blob in layer.blobs] for layer in stored.layers}
-    write_caffemodel(output, new, {name: given for name, given in blobs.items() if given})
+    kept = {name: given for name, given in blobs.items() if given}
+    write_caffemodel(output, new, kept, encoding=encoding(stored))
     return old, new
 
 

@@ -123,7 +123,11 @@ def _bound(tree: Tree, kind: str) -> Loaded:
     if not tree.items:
         where = Span(tree.source, 0, 0)
         raise NetError("the file is empty: it holds no field", where, "is it the right file?")
-    bound, errors = bind(tree, kind)
+    try:
+        bound, errors = bind(tree, kind)
+    except UnicodeDecodeError:  # a string has escaped bytes of another encoding
+        text = tree.source.text.encode("utf-8", "surrogatepass").decode("latin-1")
+        return _bound(parsed(Source(tree.source.name, text, "latin-1")), kind)
     return Loaded(bound, SourceMap(tree), tuple(errors), tree.source)
 
 

@@ -18,6 +18,7 @@ from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.reading import reading
 from protonet.schema.pool import Message
+from protonet.schema.strings import UTF_8
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
@@ -93,6 +94,7 @@ def write_hdf5(
     net: Message,
     blobs: Mapping[str, Sequence[Array | None]],
     diffs: Mapping[str, Sequence[Array]] | None = None,
+    encoding: str = UTF_8,
 ) -> None:
     """Write a net's weights as Caffe's HDF5, whole or not at all.
 
@@ -101,6 +103,9 @@ def write_hdf5(
     the first of them only, its gradients for each. Source: Net::ToHDF5.
     """
     refuse_unknown(net, blobs)
+    if encoding != UTF_8 and not all(name.isascii() for name in blobs):
+        what = f"{os.fspath(path)}: the layers' names are not in UTF-8, as HDF5 has them"
+        raise NetError(what, None, "write a .caffemodel, which keeps their bytes")
     library = need("h5py", "an HDF5 file")
     shared = _shared(net)
     memory = BytesIO()  # where the disk is full, HDF5 ends the process while it closes its file
