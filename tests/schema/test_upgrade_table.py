@@ -339,7 +339,7 @@ DROPPED = {
             'bottom: "x" top: "y" include { phase: TRAIN } pooling_param { kernel_size: 2 } }'
         ),
         'layer { name: "l" type: "ReLU" top: "x" } layer { bottom: "x" top: "y" }',
-        "name of a V1 layer, type of a V1 layer, include of a V1 layer, pooling_param of a V1",
+        "name of a V1 layer, type of a V1 layer, pooling_param of a V1 layer, include of a V1",
     ),
     "a V0 net's newer fields": (
         (
