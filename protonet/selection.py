@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protonet.diagnostics import NetError
+from protonet.given import flag_given
 
 PHASES = ("TRAIN", "TEST")
 Shapes = Mapping[str, Sequence[int]]
@@ -32,7 +33,7 @@ class Selection:
     faithful: bool = False
 
     def __post_init__(self) -> None:
-        if self.phase not in PHASES:
+        if not isinstance(self.phase, str) or self.phase not in PHASES:
             hint = 'give phase="TRAIN" or phase="TEST"'
             raise NetError(f"the phase is TRAIN or TEST, not {self.phase!r}", None, hint)
 
@@ -52,10 +53,12 @@ class Selection:
         One text in a sequence's place is its one item. NetError where something is no such thing.
         """
         upper = phase.upper() if isinstance(phase, str) else phase
-        known = upper if upper in PHASES else phase
+        known = upper if isinstance(upper, str) and upper in PHASES else phase
         named = None if outputs is None else _names(outputs, "outputs", "fc7")
         chosen = _names(stages, "stages", "deploy")
-        return cls(known, chosen, _level(level), _sizes(shapes), allow_python, named, faithful)
+        allowed = flag_given(allow_python, "allow_python")
+        whole = flag_given(faithful, "faithful")
+        return cls(known, chosen, _level(level), _sizes(shapes), allowed, named, whole)
 
 
 def _names(given: Any, what: str, such: str) -> tuple[str, ...]:

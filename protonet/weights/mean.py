@@ -9,6 +9,7 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.given import path_given
 from protonet.reading import reading
 from protonet.schema.blobs import open_content, read_binaryproto, write_binaryproto
 from protonet.schema.sniff import kind_of
@@ -19,6 +20,7 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
 
     Caffe's is (1, c, h, w) in single precision. NetError where it can't be read.
     """
+    path = path_given(path, "a mean file", 'read_mean("mean.binaryproto")')
     content = open_content(path)
     if kind_of(bytes(content.view[:64])) != "npy":
         return read_binaryproto(path)

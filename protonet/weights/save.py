@@ -12,6 +12,7 @@ import numpy as np
 
 from protonet.diagnostics import NetError
 from protonet.files import replacing
+from protonet.given import flag_given, path_given
 from protonet.schema.pool import message_class
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.hdf5 import write_hdf5
@@ -56,6 +57,8 @@ def save(net: nn.Module, path: str | os.PathLike[str], diff: bool = False) -> No
     """
     from protonet.weights.mapping import dump_blobs
 
+    path = path_given(path, "the file to save", 'save(net, "net.caffemodel")')
+    diff = flag_given(diff, "diff")
     suffix = suffix_of(path)
     if suffix == ".safetensors":
         save_state(net, path)
