@@ -12,8 +12,7 @@ from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError, raise_all
 from protonet.plain import plain
 from protonet.selection import Selection
-
-_MEANS = (".npy", ".binaryproto")
+from protonet.weights.mean import SUFFIXES, read_mean, write_mean
 
 
 @click.command()
@@ -48,9 +47,7 @@ def command(
     What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
     """
     refuse_own_weights(weights, output)
-    if Path(output).suffix.lower() in _MEANS:
-        from protonet.weights.mean import read_mean, write_mean
-
+    if Path(output).suffix.lower() in SUFFIXES:
         write_mean(output, read_mean(weights))
     else:
         _convert(weights, prototxt, output, strict, replace(selection, faithful=faithful))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from protonet.cli.outputs import refuse_other_kinds
 from protonet.diagnostics import NetError, raise_all
 from protonet.files import write_whole
 from protonet.plain import plain
@@ -33,8 +34,9 @@ def command(file: str, output: str | None) -> None:
     head = _head(file)
     if kind_of(head) == "text" or not head:
         what, hint = foreign(head) or ("a text", None)
-        if output and output.endswith((".caffemodel", ".binaryproto", ".h5")):
+        if output and output.lower().endswith((".caffemodel", ".h5", ".hdf5")):
             raise NetError(f"{file} is {what}, it has no weights for {output}", None, hint)
+        _refuse(output, "a text", (".prototxt",), "a text: -o new.prototxt")
         old, new, encoding = _upgraded_text(file)
         _write_text(new, output, encoding)
     else:
@@ -42,6 +44,11 @@ def command(file: str, output: str | None) -> None:
     found = ", ".join(dict.fromkeys(_old_forms(old)))
     told = f"upgraded: {found}" if found else f"{file} is in today's form already"
     click.echo(plain(told), err=True)
+
+
+def _refuse(output: str | None, writes: str, own: tuple[str, ...], such: str) -> None:
+    if output:
+        refuse_other_kinds(output, "upgrade", writes, own, such)
 
 
 def _head(file: str) -> bytes:
@@ -91,10 +98,12 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
 
     if output is None:
         raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
+    own = (".caffemodel", ".prototxt")
+    _refuse(output, "weights or a definition", own, "-o new.caffemodel or -o definition.prototxt")
     stored = read_caffemodel(open_content(file))
     old = definition(stored)
     new = upgrade(load(old), keep_inputs=False).message
-    if output.endswith((".prototxt", ".txt")):
+    if output.lower().endswith((".prototxt", ".txt")):
         _write_text(new, output, encoding(stored))
         return old, new
     blobs = {layer.name: [np.asarray(blob) for blob in layer.blobs] for layer in stored.layers}

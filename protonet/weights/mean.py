@@ -14,6 +14,8 @@ from protonet.reading import reading
 from protonet.schema.blobs import open_content, read_binaryproto, write_binaryproto
 from protonet.schema.sniff import kind_of
 
+SUFFIXES = (".npy", ".binaryproto")
+
 
 def read_mean(path: str | os.PathLike[str]) -> Array:
     """The array of a mean file, told by its content, in the shape and type that it has there.
@@ -33,8 +35,8 @@ def read_mean(path: str | os.PathLike[str]) -> Array:
 
 def write_mean(path: str | os.PathLike[str], mean: Array) -> None:
     """Write a mean as .npy where the path says so, else as .binaryproto; whole or not at all."""
-    if os.fspath(path).endswith(".npy"):
-        with replacing(path) as temporary:
-            np.save(temporary, mean, allow_pickle=False)
+    if os.fspath(path).lower().endswith(".npy"):
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, mean, allow_pickle=False)
         return
     write_binaryproto(path, mean)
