@@ -163,7 +163,7 @@ def _table() -> list[int]:
 _CRC32C = _table()
 
 
-def _masked(data: bytes) -> int:
+def masked(data: bytes) -> int:
     """LevelDB's checksum: CRC-32C, turned and moved."""
     value = 0xFFFFFFFF
     for byte in data:
@@ -178,7 +178,7 @@ def with_log_sums(data: bytes) -> bytes:
     while at + 7 <= len(made):
         (size,) = struct.unpack_from("<H", made, at + 4)
         body = bytes(made[at + 6 : at + 7 + size])
-        struct.pack_into("<I", made, at, _masked(body))
+        struct.pack_into("<I", made, at, masked(body))
         at += 7 + size
     return bytes(made)
 
@@ -201,5 +201,5 @@ def with_table_sums(data: bytes) -> bytes:
         size, at = _varint(made, at)
         end = start + size + 1
         if end + 4 <= len(made):
-            struct.pack_into("<I", made, end, _masked(bytes(made[start:end])))
+            struct.pack_into("<I", made, end, masked(bytes(made[start:end])))
     return bytes(made)
