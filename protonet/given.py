@@ -8,9 +8,9 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import SupportsIndex
 
-import numpy as np
-
 from protonet.diagnostics import NetError
+
+_BOOLS = ("bool", "bool_")  # Python's and numpy's, which need not be there
 
 
 def path_given(given: object, what: str, such: str) -> str:
@@ -24,7 +24,8 @@ def path_given(given: object, what: str, such: str) -> str:
 
 def flag_given(given: object, name: str) -> bool:
     """True or False. NetError where it is neither, as a text or an array is."""
-    if not isinstance(given, bool | np.bool_) and not (isinstance(given, int) and given in (0, 1)):
+    is_bool = type(given).__name__ in _BOOLS
+    if not is_bool and not (isinstance(given, int) and given in (0, 1)):
         raise _wrong(f"{name} is True or False", given, f"{name}=True")
     return bool(given)
 

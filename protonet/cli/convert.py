@@ -78,14 +78,15 @@ def _convert(
         stored = [open_weights(path, forms) for path in split_paths(weights)]
         gathered = gather(stored, net, strict)
         tell(gathered.match)
-        WRITERS[suffix](output, net.definition, gathered.blobs, gathered.diffs)
+        both = gathered.blobs, gathered.diffs
+        WRITERS[suffix](output, net.definition, *both, encoding=net.encoding)
 
 
 def _convert_alone(weights: str, output: str, suffix: str) -> None:
     """A caffemodel that brings its own net."""
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
-    from protonet.weights.caffemodel import definition, encoding
+    from protonet.weights.caffemodel import definition
     from protonet.weights.read import open_weights
     from protonet.weights.save import WRITERS
     from protonet.weights.stored import as_dict
@@ -95,9 +96,10 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
         what = f"{weights} does not say what its layers are"
         what = what if not stored.skeleton else "a module's state has the names of a compiled net"
         raise NetError(what, None, "name the net: --prototxt deploy.prototxt")
-    net = upgrade(load(definition(stored)))
+    stated, encoding = definition(stored)
+    net = upgrade(load(stated))
     raise_all(net.errors)
-    WRITERS[suffix](output, net.message, as_dict([stored]), encoding=encoding(stored))
+    WRITERS[suffix](output, net.message, as_dict([stored]), encoding=encoding)
 
 
 def _write_state(

@@ -64,12 +64,11 @@ def _upgraded_text(file: str) -> tuple[Any, Any, str]:
 
     loaded = load_any(file)
     raise_all(loaded.errors)
-    encoding = loaded.source.encoding if loaded.source else "utf-8"
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
-        return loaded.message, upgrade_solver(loaded), encoding
+        return loaded.message, upgrade_solver(loaded), loaded.encoding
     new = upgrade(loaded, keep_inputs=False)
     raise_all(new.errors)
-    return loaded.message, new.message, encoding
+    return loaded.message, new.message, loaded.encoding
 
 
 def _write_text(message: Any, output: str | None, encoding: str = "utf-8") -> None:
@@ -89,26 +88,21 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
     from protonet.schema.blobs import open_content
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
-    from protonet.weights.caffemodel import (
-        definition,
-        encoding,
-        read_caffemodel,
-        write_caffemodel,
-    )
+    from protonet.weights.caffemodel import definition, read_caffemodel, write_caffemodel
 
     if output is None:
         raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
     own = (".caffemodel", ".prototxt")
     _refuse(output, "weights or a definition", own, "-o new.caffemodel or -o definition.prototxt")
     stored = read_caffemodel(open_content(file))
-    old = definition(stored)
+    old, encoding = definition(stored)
     new = upgrade(load(old), keep_inputs=False).message
     if output.lower().endswith((".prototxt", ".txt")):
-        _write_text(new, output, encoding(stored))
+        _write_text(new, output, encoding)
         return old, new
     blobs = {layer.name: [np.asarray(blob) for blob in layer.blobs] for layer in stored.layers}
     kept = {name: given for name, given in blobs.items() if given}
-    write_caffemodel(output, new, kept, encoding=encoding(stored))
+    write_caffemodel(output, new, kept, encoding=encoding)
     return old, new
 
 

@@ -76,7 +76,7 @@ class _GraphBuilder:
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
         self.names = Names()  # of the blobs so far
-        self.graph = Graph(self.message.name, phase)
+        self.graph = Graph(self.message.name, phase, encoding=loaded.encoding)
         self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
 

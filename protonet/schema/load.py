@@ -31,6 +31,11 @@ class Loaded:
     source: Source | None = None
 
     @property
+    def encoding(self) -> str:
+        """What the bytes of the text were read as, and are to be written as again."""
+        return self.source.encoding if self.source else "utf-8"
+
+    @property
     def folder(self) -> str:
         """The folder of the file that it was read from; "" for the working directory or a text."""
         return os.path.dirname(self.source.name) if self.source else ""

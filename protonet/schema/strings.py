@@ -11,28 +11,37 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor as Kind
 
+from protonet.schema.pool import Message, message_class
 from protonet.schema.wire import BYTES, fields, header
 
 UTF_8, LATIN_1 = "utf-8", "latin-1"
 
 
-def encoding_of(descriptor: Any, data: bytes) -> str:
-    """What the strings of a message are to be read as: UTF-8, or Latin-1 where one is none."""
+def parsed(name: str, data: bytes) -> tuple[Message, str]:
+    """The message of that name which is in the bytes, and what its strings were read as."""
+    made = message_class(name)
+    message, encoding = made.FromString(data), _encoding(made.DESCRIPTOR, data)
+    if encoding == LATIN_1:
+        changed = _changed(made.DESCRIPTOR, data, lambda string: string.decode(LATIN_1).encode())
+        message = made.FromString(changed)
+    return message, encoding
+
+
+def serialized(message: Message, encoding: str) -> bytes:
+    """The bytes of a message whose strings were read in that way."""
+    data: bytes = message.SerializeToString(deterministic=True)
+    if encoding == UTF_8:
+        return data
+    return _changed(message.DESCRIPTOR, data, lambda string: string.decode().encode(encoding))
+
+
+def _encoding(descriptor: Any, data: bytes) -> str:
+    """UTF-8, or Latin-1 where a string is none."""
     try:
         _changed(descriptor, data, lambda string: string.decode().encode())
     except UnicodeDecodeError:
         return LATIN_1
     return UTF_8
-
-
-def as_characters(descriptor: Any, data: bytes) -> bytes:
-    """A message whose strings are UTF-8, of one in which they are bytes."""
-    return _changed(descriptor, data, lambda string: string.decode(LATIN_1).encode())
-
-
-def as_bytes(descriptor: Any, data: bytes) -> bytes:
-    """The reverse of ``as_characters``."""
-    return _changed(descriptor, data, lambda string: string.decode().encode(LATIN_1))
 
 
 def _changed(descriptor: Any, data: bytes, change: Callable[[bytes], bytes]) -> bytes:

@@ -17,7 +17,7 @@ from protonet.reading import reading
 from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import Message, message, message_class
 from protonet.schema.sniff import foreign
-from protonet.schema.strings import LATIN_1, UTF_8, as_bytes, as_characters, encoding_of
+from protonet.schema.strings import UTF_8, parsed, serialized
 from protonet.schema.upgrade_v1 import type_name
 from protonet.schema.wire import BYTES, WireError, WireField, fields, header
 from protonet.weights.stored import StoredLayer, StoredNet
@@ -160,24 +160,14 @@ def _damaged(content: Content, layers: Sequence[StoredLayer], error: WireError) 
     return NetError(f"{content.name} is damaged {where}: {error.message}", None, size)
 
 
-def definition(net: StoredNet) -> Message:
-    """The NetParameter of a caffemodel without its blobs, as it is written there.
+def definition(net: StoredNet) -> tuple[Message, str]:
+    """The NetParameter of a caffemodel without its blobs, and what its strings were read as.
 
     NetError where the schema can't read it: a fork's own fields under numbers of another's.
-    Names in another encoding than UTF-8 are as in a text, ``encoding`` tells so.
     """
-    made = message_class("NetParameter")
     hint = "name the net's .prototxt; the weights can be read"
     with reading(net.path, "has layers whose fields are those of an unknown fork", hint):
-        made.FromString(net.skeleton)
-        own = encoding(net) == LATIN_1
-        data = as_characters(made.DESCRIPTOR, net.skeleton) if own else net.skeleton
-        return made.FromString(data)
-
-
-def encoding(net: StoredNet) -> str:
-    """What the strings of a caffemodel are read as, to be written as the same bytes again."""
-    return encoding_of(message_class("NetParameter").DESCRIPTOR, net.skeleton)
+        return parsed("NetParameter", net.skeleton)
 
 
 def write_caffemodel(
@@ -202,7 +192,7 @@ def write_caffemodel(
     outer = message_class("NetParameter")()
     outer.CopyFrom(net)
     del outer.layer[:]
-    parts.insert(0, _bytes(outer, encoding))
+    parts.insert(0, serialized(outer, encoding))
     size = sum(len(part) for part in parts)
     if size > _MOST_BYTES:
         what = f"{os.fspath(path)} would have {size:,} bytes; Caffe reads at most {_MOST_BYTES:,}"
@@ -236,11 +226,6 @@ def refuse_twins(net: Message) -> None:
         first.setdefault(layer.name, learns)
 
 
-def _bytes(message: Message, encoding: str) -> bytes:
-    data: bytes = message.SerializeToString()
-    return as_bytes(message.DESCRIPTOR, data) if encoding == LATIN_1 else data
-
-
 def _layer_bytes(
     layer: Any, blobs: Sequence[Array], diffs: Sequence[Array] | None, encoding: str
 ) -> list[bytes | memoryview]:
@@ -248,7 +233,7 @@ def _layer_bytes(
     bare = message_class("LayerParameter")()
     bare.CopyFrom(layer)
     bare.ClearField("blobs")
-    parts: list[bytes | memoryview] = [_bytes(bare, encoding)]
+    parts: list[bytes | memoryview] = [serialized(bare, encoding)]
     for index, blob in enumerate(blobs):
         diff = None if diffs is None else np.asarray(diffs[index])
         written = blob_bytes(np.asarray(blob), diff)
