@@ -43,7 +43,7 @@ def check_net(
         upgraded = upgrade(loaded)
         raise_all(upgraded.errors)
         warn_of_ignored(upgraded)
-        asked = Selection.of(phase).phase if phase else None
+        asked = Selection.of(phase).phase if phase is not None else None
     except NetError as error:
         return list(error.all)
     nets = {name: select(upgraded, name) for name in PHASES}

@@ -22,7 +22,7 @@ def device_kind(name: str, *, asks_cpu: bool = False) -> str:
     import torch
 
     there = torch.cuda.is_available()
-    if name not in DEVICES:
+    if not isinstance(name, str) or name not in DEVICES:
         hint = f"it is one of {', '.join(DEVICES)}"
         raise NetError(f"the device {name!r} is unknown", None, hint)
     if name == "auto":

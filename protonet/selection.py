@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from protonet.diagnostics import NetError
+from protonet.given import flag_given
 
 PHASES = ("TRAIN", "TEST")
 Shapes = Mapping[str, Sequence[int]]
@@ -38,7 +39,7 @@ class Selection:
         return tuple(replace(self, faithful=faithful, flat=flat) for faithful, flat in kinds)
 
     def __post_init__(self) -> None:
-        if self.phase not in PHASES:
+        if not isinstance(self.phase, str) or self.phase not in PHASES:
             hint = 'give phase="TRAIN" or phase="TEST"'
             raise NetError(f"the phase is TRAIN or TEST, not {self.phase!r}", None, hint)
 
@@ -59,11 +60,13 @@ class Selection:
         One text in a sequence's place is its one item. NetError where something is no such thing.
         """
         upper = phase.upper() if isinstance(phase, str) else phase
-        known = upper if upper in PHASES else phase
+        known = upper if isinstance(upper, str) and upper in PHASES else phase
         named = None if outputs is None else _names(outputs, "outputs", "fc7")
         chosen = _names(stages, "stages", "deploy")
-        sizes = _sizes(shapes)
-        return cls(known, chosen, _level(level), sizes, allow_python, named, faithful, flat)
+        allowed = flag_given(allow_python, "allow_python")
+        whole, one_class = flag_given(faithful, "faithful"), flag_given(flat, "flat")
+        level = _level(level)
+        return cls(known, chosen, level, _sizes(shapes), allowed, named, whole, one_class)
 
 
 def _names(given: Any, what: str, such: str) -> tuple[str, ...]:

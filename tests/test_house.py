@@ -21,7 +21,8 @@ ORDER = {
     "arrays": 0,
     "shape": 0,
     "device": 1,
-    "selection": 1,
+    "given": 1,
+    "selection": 2,
     "files": 0,
     "reading": 1,
     "text": 1,
@@ -176,7 +177,7 @@ UNTYPED = {
         "weights/stored.py": 3,
         "weights/caffemodel.py": 1,
     },
-    "an optional package": {"data/extras.py": 1, "data/hdf5_file.py": 6},
+    "an optional package": {"data/extras.py": 1, "data/hdf5_file.py": 7},
     "a server of the standard library, whose methods have no types": {"drawing/server.py": 5},
     "what each feed plans and marks is its own": {"data/feed.py": 5},
     "JSON of a page, of figures, of a snapshot": {

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from protonet.cli.options import device_option, net_options, refuse_own_input
-from protonet.cli.weighted import beside, loader, refuse_other_kinds, write_with_weights
+from protonet.cli.outputs import refuse_other_kinds
+from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
 from protonet.plain import plain
@@ -54,7 +55,7 @@ def command(
         return
     refuse_own_input(net, output)
     if output:
-        refuse_other_kinds(output)
+        refuse_other_kinds(output, "compile", "Python", (".py",), "a Python file: -o net.py")
     given = weights is not None
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")

@@ -12,8 +12,7 @@ from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError, raise_all
 from protonet.plain import plain
 from protonet.selection import Selection
-
-_MEANS = (".npy", ".binaryproto")
+from protonet.weights.mean import SUFFIXES, read_mean, write_mean
 
 
 @click.command()
@@ -50,9 +49,7 @@ def command(
     What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
     """
     refuse_own_weights(weights, output)
-    if Path(output).suffix.lower() in _MEANS:
-        from protonet.weights.mean import read_mean, write_mean
-
+    if Path(output).suffix.lower() in SUFFIXES:
         write_mean(output, read_mean(weights))
     else:
         _convert(
@@ -85,7 +82,8 @@ def _convert(
         stored = [open_weights(path, forms) for path in split_paths(weights)]
         gathered = gather(stored, net, strict)
         tell(gathered.match)
-        WRITERS[suffix](output, net.definition, gathered.blobs, gathered.diffs)
+        both = gathered.blobs, gathered.diffs
+        WRITERS[suffix](output, net.definition, *both, encoding=net.encoding)
 
 
 def _convert_alone(weights: str, output: str, suffix: str) -> None:
@@ -102,9 +100,10 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
         what = f"{weights} does not say what its layers are"
         what = what if not stored.skeleton else "a module's state has the names of a compiled net"
         raise NetError(what, None, "name the net: --prototxt deploy.prototxt")
-    net = upgrade(load(definition(stored)))
+    stated, encoding = definition(stored)
+    net = upgrade(load(stated))
     raise_all(net.errors)
-    WRITERS[suffix](output, net.message, as_dict([stored]))
+    WRITERS[suffix](output, net.message, as_dict([stored]), encoding=encoding)
 
 
 def _write_state(

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from protonet.cli.outputs import refuse_other_kinds
 from protonet.diagnostics import NetError
 from protonet.plain import plain
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from protonet.data.image_files import Size
     from protonet.data.mean_image import Components
 
@@ -55,6 +59,7 @@ def _write(
     from protonet.data.progress import tracked
     from protonet.data.writing import write_database
 
+    refuse_other_kinds(output, "data", "a database", (), "a folder: -o train_lmdb")
     shown = tracked(records, output.name, total)
     count = write_database(output, shown, backend, force)
     click.echo(plain(f"{output}: {count:,} records"))
@@ -170,7 +175,7 @@ def _wanted_size(options: dict[str, Any]) -> Size:
 
 @command.command()
 @click.argument("database", type=_FILE)
-@click.option("-o", "--output", type=_FILE, help="The mean file to write, a .binaryproto.")
+@click.option("-o", "--output", type=_FILE, help="The mean file to write, .binaryproto or .npy.")
 @click.option("--pca", is_flag=True, help="Print the colours' components, for color_noise.")
 def mean(database: Path, output: Path | None, pca: bool) -> None:
     """Compute the mean image of DATABASE, and print each channel's mean.
@@ -180,9 +185,12 @@ def mean(database: Path, output: Path | None, pca: bool) -> None:
     protonet data mean train_lmdb --pca            # for transform_param { color_noise { ... } }
     """
     from protonet.data.databases import backend_of, open_reader
-    from protonet.data.mean_image import all_records, images_of, mean_of, write_mean
+    from protonet.data.mean_image import all_records, images_of, mean_of
     from protonet.data.progress import tracked
+    from protonet.weights.mean import SUFFIXES
 
+    if output:
+        refuse_other_kinds(output, "data mean", "a mean", SUFFIXES, "a mean file: -o m.binaryproto")
     reader = open_reader(database, backend_of(database))
     try:
         decoded = images_of(all_records(reader), database)
@@ -190,13 +198,24 @@ def mean(database: Path, output: Path | None, pca: bool) -> None:
     finally:
         reader.close()
     if output:
-        write_mean(output, found.image)
+        _write_mean(output, found.image)
         shape = "x".join(str(n) for n in found.image.shape)
         click.echo(plain(f"{output}: the mean of {found.count:,} images, {shape}"), err=True)
     for value in found.channels:
         click.echo(f"mean_value: {value:.6g}")
     if found.components:
         click.echo(_color_noise(found.components))
+
+
+def _write_mean(path: Path, image: NDArray[np.float32]) -> None:
+    """Caffe's own form, or an array of the same axes."""
+    from protonet.data.mean_image import write_mean
+    from protonet.weights.mean import write_mean as write_array
+
+    if path.suffix.lower() == ".npy":
+        write_array(path, image[None])
+    else:
+        write_mean(path, image)
 
 
 def _color_noise(components: Components) -> str:

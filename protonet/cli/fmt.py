@@ -28,7 +28,7 @@ def command(files: tuple[str, ...], only_check: bool, in_place: bool) -> None:
     for file in files:
         loaded = load_any(file)
         raise_all(loaded.errors)
-        text = formatted(loaded).encode(_encoding(loaded))
+        text = formatted(loaded).encode(loaded.encoding)
         differs = text != Path(file).read_bytes()
         changed += differs
         if only_check and differs:
@@ -45,8 +45,3 @@ def formatted(loaded: Loaded) -> str:
     """The canonical text of what was read."""
     assert loaded.source is not None
     return format_text(parse(loaded.source))
-
-
-def _encoding(loaded: Loaded) -> str:
-    """What the file's bytes were read as, and are written as again."""
-    return loaded.source.encoding if loaded.source else "utf-8"

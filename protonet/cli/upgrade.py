@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from protonet.cli.outputs import refuse_other_kinds
 from protonet.diagnostics import NetError, raise_all
 from protonet.files import write_whole
 from protonet.plain import plain
@@ -33,15 +34,21 @@ def command(file: str, output: str | None) -> None:
     head = _head(file)
     if kind_of(head) == "text" or not head:
         what, hint = foreign(head) or ("a text", None)
-        if output and output.endswith((".caffemodel", ".binaryproto", ".h5")):
+        if output and output.lower().endswith((".caffemodel", ".h5", ".hdf5")):
             raise NetError(f"{file} is {what}, it has no weights for {output}", None, hint)
-        old, new = _upgraded_text(file)
-        _write_text(new, output)
+        _refuse(output, "a text", (".prototxt",), "a text: -o new.prototxt")
+        old, new, encoding = _upgraded_text(file)
+        _write_text(new, output, encoding)
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
     told = f"upgraded: {found}" if found else f"{file} is in today's form already"
     click.echo(plain(told), err=True)
+
+
+def _refuse(output: str | None, writes: str, own: tuple[str, ...], such: str) -> None:
+    if output:
+        refuse_other_kinds(output, "upgrade", writes, own, such)
 
 
 def _head(file: str) -> bytes:
@@ -50,27 +57,28 @@ def _head(file: str) -> bytes:
         return opened.read(4096)
 
 
-def _upgraded_text(file: str) -> tuple[Any, Any]:
-    """The message of a net or a solver, as it was and as it is today."""
+def _upgraded_text(file: str) -> tuple[Any, Any, str]:
+    """The message of a net or a solver, as it was and as it is today, and its text's encoding."""
     from protonet.schema.load import load_any
     from protonet.schema.upgrade import upgrade, upgrade_solver
 
     loaded = load_any(file)
     raise_all(loaded.errors)
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
-        return loaded.message, upgrade_solver(loaded)
+        return loaded.message, upgrade_solver(loaded), loaded.encoding
     new = upgrade(loaded, keep_inputs=False)
     raise_all(new.errors)
-    return loaded.message, new.message
+    return loaded.message, new.message, loaded.encoding
 
 
-def _write_text(message: Any, output: str | None) -> None:
+def _write_text(message: Any, output: str | None, encoding: str = "utf-8") -> None:
     from protonet.schema.unbind import to_text
 
+    text = to_text(message).encode(encoding)
     if output:
-        write_whole(output, to_text(message))
+        write_whole(output, text)
     else:
-        click.echo(to_text(message), nl=False)
+        click.echo(text, nl=False)
 
 
 def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
@@ -84,14 +92,17 @@ def _upgrade_binary(file: str, output: str | None) -> tuple[Any, Any]:
 
     if output is None:
         raise click.UsageError("a .caffemodel is no text: name the file to write by -o")
+    own = (".caffemodel", ".prototxt")
+    _refuse(output, "weights or a definition", own, "-o new.caffemodel or -o definition.prototxt")
     stored = read_caffemodel(open_content(file))
-    old = definition(stored)
+    old, encoding = definition(stored)
     new = upgrade(load(old), keep_inputs=False).message
-    if output.endswith((".prototxt", ".txt")):
-        _write_text(new, output)
+    if output.lower().endswith((".prototxt", ".txt")):
+        _write_text(new, output, encoding)
         return old, new
     blobs = {layer.name: [np.asarray(blob) for blob in layer.blobs] for layer in stored.layers}
-    write_caffemodel(output, new, {name: given for name, given in blobs.items() if given})
+    kept = {name: given for name, given in blobs.items() if given}
+    write_caffemodel(output, new, kept, encoding=encoding)
     return old, new
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from protonet.cli.options import net_options, refuse_own_input
+from protonet.cli.outputs import refuse_other_kinds
 from protonet.diagnostics import NetError
 from protonet.selection import Selection
 
@@ -64,6 +65,7 @@ def _export(net: str, path: str, style: Any, selection: Selection) -> None:
     from protonet.files import write_whole
 
     refuse_own_input(net, path)
+    refuse_other_kinds(path, "view", "a page", (".html", ".htm"), "a page: --export net.html")
     write_whole(path, exported(net, style, selection))
 
 

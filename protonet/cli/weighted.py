@@ -52,30 +52,6 @@ def tell(matched: Match) -> None:
         click.echo(f"warning: not in the file, keep their fillers: {names}", err=True)
 
 
-_CONVERTED = "`protonet convert WEIGHTS --prototxt NET -o FILE` writes it"
-_MEAN = (
-    "`protonet data mean DATABASE -o FILE` writes a .binaryproto, `protonet convert` the .npy of it"
-)
-_NO_SOURCE = {
-    **dict.fromkeys((".caffemodel", ".h5", ".hdf5"), _CONVERTED),
-    ".safetensors": f"{_CONVERTED}, and --weights beside -o net.py",
-    ".prototxt": "`protonet upgrade NET -o FILE` writes it, and `protonet fmt` tidies it",
-    ".solverstate": "`protonet train` writes it",
-    **dict.fromkeys((".binaryproto", ".npy"), _MEAN),
-}
-
-
-def refuse_other_kinds(output: str) -> None:
-    """NetError where a source would be written under the name of weights or of an export."""
-    from protonet.weights.save import ELSEWHERE
-
-    suffix = Path(output).suffix.lower()
-    known = {**ELSEWHERE, **_NO_SOURCE}
-    if suffix in known and suffix != ".py":
-        what = f"{output}: `protonet compile` writes Python, no file under the suffix {suffix!r}"
-        raise NetError(what, None, f"name a Python file: -o net.py; {known[suffix]}")
-
-
 def beside(output: str, weights: str) -> Path:
     """The file with the weights that goes with a source. NetError where it is one that is read.
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from protonet.data.opening import READ, open_feeds
 from protonet.diagnostics import NetError, raise_all
+from protonet.given import flag_given, mapping_given, number_given
 from protonet.schema.load import Loaded, Readable, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
@@ -16,6 +17,8 @@ from protonet.selection import Selection
 
 if TYPE_CHECKING:
     from protonet.data.prefetch import Prefetched
+
+_MEMORY = 'memory={"data": (images, labels)}'
 
 
 def batches(
@@ -42,6 +45,14 @@ def batches(
     from protonet.data.prefetch import prefetched
 
     selection = Selection.of(phase, stages, level)
+    seed = None if seed is None else number_given(seed, "seed")
+    workers = None if workers is None else number_given(workers, "workers", 1)
+    world, pin = number_given(world, "world", 1), flag_given(pin, "pin")
+    rank = number_given(rank, "rank", 0)
+    if rank >= world:
+        raise NetError(f"rank {rank} is none of {world} processes", None, "the first has rank=0")
+    if memory is not None:
+        mapping_given(memory, "the arrays of MemoryData layers", _MEMORY)
     selected, phase = _selected(source, selection), selection.phase
     feeds = open_feeds(selected, phase, seed=seed, rank=rank, world=world, memory=memory)
     if not feeds:

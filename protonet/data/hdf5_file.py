@@ -14,6 +14,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.data.extras import need
+from protonet.data.hdf5_heaps import Heaps
 from protonet.diagnostics import NetError
 from protonet.reading import reading
 
@@ -33,6 +34,7 @@ class Hdf5:
     path: str
     library: Any
     root: Any
+    heaps: Heaps
 
     def close(self) -> None:
         """Close the file; what was read stays."""
@@ -63,11 +65,22 @@ class Hdf5:
                     raise NetError(f"{self.path}: {part!r} is a link that leads to links")
                 found = self._find(found, link.path, links - 1)
             elif isinstance(link, self.library.HardLink):
-                found = found[part]
+                found = self._held(found, part)
             else:
                 what = f"{self.path}: {part!r} is a link into another file"
                 raise NetError(what, None, "copy what it leads to into the file itself")
         return found
+
+    def held(self, group: Any, name: str) -> Any:
+        """What a group itself has under one of its names; None for a link to elsewhere."""
+        with reading(self.path, f"is damaged at {name!r}"):
+            link = group.get(name, getlink=True)
+            return self._held(group, name) if isinstance(link, self.library.HardLink) else None
+
+    def _held(self, group: Any, name: str) -> Any:
+        link = group.id.links.get_info(name.encode("utf-8", "surrogateescape"))
+        self.heaps.check(link.u)
+        return group[name]
 
     def is_group(self, found: Any) -> bool:
         """Whether it has names in it."""
@@ -133,5 +146,7 @@ def _kind(dtype: Any, shape: Any) -> str:
 def open_hdf5(path: str | os.PathLike[str], what: str) -> Hdf5:
     """Open a file to read, for ``what``. NetError where it can't be, or is no HDF5."""
     library = need("h5py", what)
+    heaps = Heaps(path)
+    heaps.check_root()
     with reading(path, "is damaged, or no HDF5 file"):
-        return Hdf5(os.fspath(path), library, library.File(path, "r"))
+        return Hdf5(os.fspath(path), library, library.File(path, "r"), heaps)

@@ -17,6 +17,8 @@ from protonet.diagnostics import NetError
 from protonet.reading import AGAIN, reading
 
 _TABLES = (".ldb", ".sst")
+# A block states at most 4 GB. To look at each one of a large database takes as long as to read it.
+_SMALL = 1 << 30
 
 
 class LevelReader:
@@ -103,11 +105,11 @@ class LevelReader:
 
 def _link(path: Path, folder: Path) -> None:
     """Links to the tables, which never change, and copies of the few small files beside them."""
-    for file in path.iterdir():
-        if not file.is_file():
-            continue
+    files = [file for file in path.iterdir() if file.is_file()]
+    is_small = sum(file.stat().st_size for file in files) <= _SMALL
+    for file in files:
         if file.suffix in _TABLES:
-            check_table(file)
+            check_table(file, packed=is_small)
             (folder / file.name).symlink_to(file.resolve())
         elif file.name == "CURRENT" or file.name.startswith("MANIFEST") or file.suffix == ".log":
             shutil.copy(file, folder / file.name)

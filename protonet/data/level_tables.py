@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 from protonet.reading import reading
@@ -19,9 +20,12 @@ _PLAIN, _SNAPPY = 0, 1
 _MOST_PACKED = 24  # snappy writes at most 64 bytes for 3
 
 
-def check_table(table: Path) -> None:
-    """NetError where a block that the table's end or its index names does not lie within it."""
-    with reading(table, "is no whole table of a LevelDB"), table.open("rb") as file:
+def check_table(table: Path, packed: bool = True) -> None:
+    """NetError where a block that the table's end or its index names does not lie within it.
+
+    With ``packed`` it is one as well where a block states more than it can be packed from.
+    """
+    with reading(table, "is no whole table of a LevelDB"), FileIO(table) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _FOOTER))
         footer = file.read(_FOOTER)
@@ -31,7 +35,21 @@ def check_table(table: Path) -> None:
         _, (start, length) = _handles(footer, blocks, 2)
         file.seek(start)
         for value in _values(_unpacked(file.read(length + 1))):
-            _handles(value, blocks, 1)
+            ((start, length),) = _handles(value, blocks, 1)
+            if packed:
+                _check_packed(file, start, length)
+
+
+def _check_packed(file: FileIO, start: int, length: int) -> None:
+    """ValueError where a block of records states a size that its bytes can't have."""
+    file.seek(start + length)
+    if file.read(1) != bytes([_SNAPPY]):
+        return
+    file.seek(start)
+    head = file.read(min(length, 10))
+    wanted, _ = varint(head, 0, len(head))
+    if wanted > _MOST_PACKED * length:
+        raise ValueError(f"the block at byte {start:,} would have {wanted:,} bytes")
 
 
 def _handles(data: bytes, end: int, count: int) -> list[tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -46,7 +48,7 @@ class MemoryFeed(Feed):
         n is a multiple of batch_size. NetError where the arrays don't fit. Source:
         MemoryDataLayer::Reset, which does not transform either.
         """
-        values = np.ascontiguousarray(data, np.float32)
+        values = self._floats(data, "the data")
         if values.ndim != 4 or values.shape[1:] != self._item:
             what = f"the data given have the shape {values.shape}; it takes (n, "
             raise self.definition.error(what + ", ".join(map(str, self._item)) + ")")
@@ -70,7 +72,7 @@ class MemoryFeed(Feed):
         self._take(values, labels)
 
     def _take(self, values: NDArray[np.float32], labels: ArrayLike) -> None:
-        classes = np.ascontiguousarray(labels, np.float32).reshape(-1)
+        classes = self._floats(labels, "the labels").reshape(-1)
         if len(classes) != len(values):
             what = f"{len(values)} items are given with {len(classes)} labels"
             raise self.definition.error(what)
@@ -78,6 +80,13 @@ class MemoryFeed(Feed):
             what = f"{len(values)} items are no multiple of batch_size {self._batch}"
             raise self.definition.error(what, "memory_data_param", "batch_size")
         self._data, self._labels, self._position = values, classes, 0
+
+    def _floats(self, given: ArrayLike, what: str) -> NDArray[np.float32]:
+        try:
+            return np.ascontiguousarray(given, np.float32)
+        except (ValueError, TypeError):
+            shown = f"{what} given are no array of numbers: {reprlib.repr(given)}"
+            raise self.definition.error(shown) from None
 
     def plan(self) -> slice:
         if self._data is None:

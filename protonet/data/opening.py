@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pkgutil
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -123,4 +124,7 @@ def _give(feeds: list[Feed], memory: Mapping[str, tuple[ArrayLike, ArrayLike]]) 
         if name not in takers:
             hint = did_you_mean(name, takers) or f"these are: {', '.join(takers) or 'none'}"
             raise NetError(f"data are given for {name!r}, no MemoryData layer", None, hint)
+        if not isinstance(arrays, Sequence) or len(arrays) != 2:
+            what = f"layer {name!r} is given {reprlib.repr(arrays)}, not its data and their labels"
+            raise NetError(what, None, f"give memory={{{name!r}: (images, labels)}}")
         takers[name].reset(*arrays)

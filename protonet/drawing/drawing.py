@@ -14,6 +14,7 @@ from protonet.drawing.dot import by_graphviz, dot
 from protonet.drawing.layout import layered
 from protonet.drawing.svg import svg
 from protonet.files import write_whole
+from protonet.given import flag_given, one_given, path_given
 from protonet.graph import Graph
 from protonet.schema.load import Readable
 from protonet.selection import DEFAULT, Selection, Shapes
@@ -70,9 +71,10 @@ class Drawing:
 
 def suffix(path: str | os.PathLike[str]) -> str:
     """The format that a file's name asks for."""
+    path = path_given(path, "a drawing's file", 'drawing.save("net.svg")')
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
-        what = f"{os.fspath(path)}: a drawing ends in .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
+        what = f"{path}: a drawing ends in .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
         raise NetError(what, None, did_you_mean(kind, FORMATS))
     return kind
 
@@ -95,14 +97,11 @@ def draw(
     ``direction`` is TB, from top to bottom, or LR, from left to right; ``layout`` "own", the same
     everywhere, or "graphviz". Raises NetError with its place.
     """
-    for name, value, known in (
-        ("direction", direction, ("TB", "LR")),
-        ("layout", layout, tuple(LAYOUTS)),
-    ):
-        if value not in known:
-            raise NetError(f"the {name} is {' or '.join(known)}, not {value!r}")
+    one_given(direction, "direction", ("TB", "LR"))
+    one_given(layout, "layout", tuple(LAYOUTS))
+    shown, once = flag_given(show_shapes, "show_shapes"), flag_given(collapse, "collapse")
     selection = Selection.of(phase, stages, level, shapes, allow_python)
-    return drawn(source, selection, Style(show_shapes, collapse, direction == "LR"), layout)
+    return drawn(source, selection, Style(shown, once, direction == "LR"), layout)
 
 
 def drawn(source: Readable, selection: Selection, style: Style, layout: str = "own") -> Drawing:

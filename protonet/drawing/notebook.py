@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.diagnostics import NetError
 from protonet.drawing.drawing import draw
-from protonet.schema.pool import message_class
+from protonet.schema.strings import parsed
 
 
 def svg(definition: bytes) -> str | None:
     """The net of a binary NetParameter as SVG; None where its definition alone gives none."""
-    net = message_class("NetParameter").FromString(definition)
+    net: Any = parsed("NetParameter", definition)[0]
     if not len(net.layer):
         return None
     try:

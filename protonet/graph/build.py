@@ -7,7 +7,7 @@ from typing import Any
 
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
-from protonet.graph.ends import data_shapes, limit
+from protonet.graph.ends import data_shapes, limit, smaller_batch
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
 from protonet.graph.params import node_params
@@ -76,7 +76,7 @@ class _GraphBuilder:
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
         self.names = Names()  # of the blobs so far
-        self.graph = Graph(self.message.name, phase)
+        self.graph = Graph(self.message.name, phase, encoding=loaded.encoding)
         self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
 
@@ -188,7 +188,8 @@ class _GraphBuilder:
         for top, shape in zip(message.top, tops, strict=True):
             problem = flaw(shape)
             if problem:
-                raise self.error(node, f"the top {top!r} would have {problem}")
+                hint = smaller_batch(shape, self.graph.inputs)
+                raise self.error(node, f"the top {top!r} would have {problem}", None, hint)
         return tops
 
     def infer_tops(self, node: Node, message: Any, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from protonet.graph.graph import Value
 from protonet.layers import Layer, LayerError
-from protonet.shape import Shape
+from protonet.layers.base import MOST
+from protonet.shape import Shape, count, show
 
 
 def limit(fewest: int, most: int | None, field: str) -> str:
@@ -29,3 +31,16 @@ def data_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
     if tops[0] in given:
         inferred = {top: batch + shape[1:] for top, shape in inferred.items()}
     return tuple(given.get(top, inferred[top]) for top in tops)
+
+
+def smaller_batch(shape: Shape, inputs: Sequence[Value]) -> str | None:
+    """How a blob that is too large becomes one that can be; None where its batch is not to blame.
+
+    ``inputs`` are the net's, in their order.
+    """
+    fits = MOST // max(1, count(shape, 1))
+    batched = next((v for v in inputs if shape and v.shape[:1] == shape[:1]), None)
+    if batched is None or not 1 <= fits < shape[0]:
+        return None
+    given = f"--shape {batched.blob}={show((fits, *batched.shape[1:]))}"
+    return f"at most {fits} items fit: give {given}, or a smaller batch and the solver's iter_size"

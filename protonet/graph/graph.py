@@ -96,7 +96,8 @@ class Graph:
 
     ``unchecked`` are layers that a lenient build has passed over, each with the reason, and
     ``below_unchecked`` is how many read what those make.
-    ``definition`` is its NetParameter as Caffe would save it, without blobs.
+    ``definition`` is its NetParameter as Caffe would save it, without blobs, ``encoding`` what its
+    text was read as.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Graph:
     blobs: dict[str, Value] = field(default_factory=dict)
     force_backward: bool = False
     definition: Any = None
+    encoding: str = "utf-8"
     unchecked: list[str] = field(default_factory=list)
     below_unchecked: int = 0
 

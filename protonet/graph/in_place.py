@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from protonet.graph.graph import Graph, Node, Value
 
-_KEEPS_SIGNS = ("Dropout", "ReLU")
-_ELEMENTWISE = ("ELU", "Exp", "PReLU", "ReLU", "Sigmoid", "Swish", "TanH")
+_ENET = "spatial_dropout.SpatialDropoutLayer"
+_SIGNS = ("Insanity", "ReLU")
+_KEEPS_SIGNS = ("Dropout", "ReLU", "ReLU6", "SpatialDropout", _ENET)
+_ELEMENTWISE = ("ELU", "Exp", "Insanity", "PReLU", "ReLU", "ReLU6", "Sigmoid", "Swish", "TanH")
 
 
 def memories(graph: Graph) -> dict[Value, Value]:
@@ -34,7 +36,7 @@ def _overwritten(node: Node, index: int) -> Value | None:
 def changes(graph: Graph) -> Iterator[tuple[int, Value]]:
     """The layers in place that write other numbers: their place in the net, and the bottom."""
     for place, node in enumerate(graph.nodes):
-        copies = node.layer.is_shared() or (node.type == "Dropout" and node.layer.is_alias())
+        copies = node.layer.is_shared() or node.layer.is_alias()
         for index in () if copies else range(len(node.outputs)):
             old = _overwritten(node, index)
             if old:
@@ -88,7 +90,7 @@ def spoilt_gradients(graph: Graph) -> Iterator[tuple[Node, str]]:
 
 def _harmless(reader: str, writer: Node) -> bool:
     """Whether what is overwritten gives the same gradient: signs are kept, or nothing passes."""
-    if reader == "ReLU" and writer.type in _KEEPS_SIGNS:
+    if reader in _SIGNS and writer.type in _KEEPS_SIGNS:
         return not writer.layer.is_harmed_in_place()
     plain = writer.type == "ReLU" and not writer.layer.p.negative_slope
     return plain and reader in _ELEMENTWISE

@@ -14,6 +14,7 @@ from protonet.lowering import Lowered
 from protonet.program.source import source
 from protonet.runtime.picture import picture
 from protonet.runtime.place import Places, places
+from protonet.schema.strings import serialized
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,8 +28,10 @@ def instantiate(lowered: Lowered) -> nn.Module:
     NetError where there is not enough memory.
     """
     program = lowered.program
-    text, definition = source(program), lowered.graph.definition
-    stated = definition.SerializeToString(deterministic=True) if definition is not None else b""
+    text, net_of = source(program), lowered.graph
+    stated = b""
+    if net_of.definition is not None:
+        stated = serialized(net_of.definition, net_of.encoding)
     cls = define(text, program.name, places(lowered), stated)
     try:
         net: nn.Module = cls()

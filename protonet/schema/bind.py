@@ -36,7 +36,10 @@ _KINDS = {
 
 
 def bind(tree: Tree, name: str) -> tuple[Any, list[NetError]]:
-    """The message of that name which a tree holds, and every problem on the way."""
+    """The message of that name which a tree holds, and every problem on the way.
+
+    UnicodeDecodeError where a string's bytes are not of the text's encoding.
+    """
     made = message(name)
     binder = _Binder(tree)
     binder.items(made, tree.items)
@@ -61,6 +64,7 @@ def _required(descriptor: Any) -> tuple[str, ...]:
 class _Binder:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self.encoding = tree.source.encoding
         self.errors: list[NetError] = []
 
     def items(self, target: Any, items: list[Field | Block]) -> None:
@@ -88,13 +92,15 @@ class _Binder:
                 self.fail(f"{field.name!r} takes {_wanted(field)}, not a block", scalar)
                 continue
             try:
-                value = _value(field, scalar.parts)
+                value = _value(field, scalar.parts, self.encoding)
                 if repeated:
                     getattr(target, field.name).append(value)
                 elif target.HasField(field.name):
                     self.fail(f"{field.name!r} is given twice", item, "it takes one value")
                 else:
                     setattr(target, field.name, value)
+            except UnicodeDecodeError:
+                raise
             except (ValueError, TypeError, text_format.ParseError):
                 self.wrong(field, scalar, item)
 
@@ -183,15 +189,15 @@ def _wanted(field: Any) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _value(field: Any, parts: tuple[str, ...]) -> Any:
+def _value(field: Any, parts: tuple[str, ...], encoding: str) -> Any:
     """The Python value of a scalar. ValueError or ParseError where it is none of its kind."""
     kind = field.type
     quoted = parts[0][0] in "\"'"
     if kind in (Kind.TYPE_STRING, Kind.TYPE_BYTES):
         if not quoted:
             raise ValueError
-        data = b"".join(_unescaped(part[1:-1]) for part in parts)
-        return data.decode("utf-8") if kind == Kind.TYPE_STRING else data
+        data = b"".join(_unescaped(part[1:-1].encode(encoding)) for part in parts)
+        return data.decode(encoding) if kind == Kind.TYPE_STRING else data
     if quoted:
         raise ValueError
     return _number_or_word(field, parts[0])
@@ -218,12 +224,11 @@ def _number_or_word(field: Any, text: str) -> Any:
     return text_format.ParseEnum(field, text)
 
 
-def _unescaped(text: str) -> bytes:
+def _unescaped(data: bytes) -> bytes:
     """The bytes of a string. ValueError where an escape is none, as to protobuf's C++ reader.
 
     In one pass, where the runtime's own CUnescape takes the square of a run of backslashes.
     """
-    data = text.encode()
     return _ESCAPE.sub(_escape, data) if b"\\" in data else data
 
 

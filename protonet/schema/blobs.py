@@ -6,7 +6,6 @@ Source: Blob::FromProto and ToProto; NVIDIA's fork for half precision (raw_data)
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.reading import reading
 from protonet.schema.pool import message_class
+from protonet.schema.view import FileView
 from protonet.schema.wire import (
     BYTES,
     FIXED32,
@@ -37,6 +37,7 @@ from protonet.schema.wire import (
 
 _MOST_AXES = 32
 _MOST_ELEMENTS = 2**31 - 1
+_TOGETHER = 1 << 20
 _LEGACY = (1, 2, 3, 4)
 _DATA, _DIFF, _SHAPE, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 7, 8, 9
 _RAW_DATA, _RAW_DIFF = 12, 13  # their types, two numbers before
@@ -59,23 +60,29 @@ class Content:
         if self._handle is not None:
             os.close(self._handle)
 
+    def check(self) -> None:
+        """NetError where the file has become shorter, which ends who has mapped it."""
+        if isinstance(self.view, FileView):
+            self.view.check()
+
     def copy(self, start: int, target: Array) -> None:
         """Fill a flat array with the numbers at a byte of the file."""
-        if self._handle is None or not len(target):
+        if isinstance(self.view, bytes):
             target[:] = np.frombuffer(self.view, target.dtype, len(target), start)
-            return
-        file = FileIO(self._handle, closefd=False)
-        file.seek(start)
-        whole, at = memoryview(target.data).cast("B"), 0
-        while at < len(whole):
-            got = file.readinto(whole[at:])
-            if not got:
-                raise NetError(f"{self.name} has become shorter while it was read")
-            at += got
+        elif len(target):
+            self.view.fill(start, memoryview(target.data).cast("B"))
+
+    def copy_spread(self, start: int, stride: int, target: Array) -> None:
+        """The same for numbers that stand so many bytes apart."""
+        for at in range(0, len(target), _TOGETHER):
+            part = target[at : at + _TOGETHER]
+            begin = start + at * stride
+            held = self.view[begin : begin + (len(part) - 1) * stride + part.itemsize]
+            part[:] = np.ndarray(len(part), part.dtype, held, 0, (stride,))
 
 
 def open_content(path: str | os.PathLike[str]) -> Content:
-    """A file, mapped and kept open, so that it stays this file if another takes its place.
+    """A file, kept open, so that it stays this file if another takes its place.
 
     NetError where it can't be read.
     """
@@ -83,10 +90,9 @@ def open_content(path: str | os.PathLike[str]) -> Content:
     with reading(name, "can't be read", None):
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         content = Content(name, b"", handle)
-        file = FileIO(handle, closefd=False)
-        if not os.fstat(handle).st_size:  # a pipe has no size, and no map
-            return Content(name, file.readall())
-        content.view = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+        if not os.fstat(handle).st_size:  # a pipe has no size
+            return Content(name, FileIO(handle, closefd=False).readall())
+        content.view = FileView(name, handle)
         return content
 
 
@@ -121,8 +127,7 @@ class StoredBlob:
             if run.stride == self.dtype.itemsize:
                 self.content.copy(run.start, target)
             else:
-                view = self.content.view
-                target[:] = np.ndarray(run.length, self.dtype, view, run.start, (run.stride,))
+                self.content.copy_spread(run.start, run.stride, target)
             at += run.length
         return flat.reshape(self.shape)
 

@@ -31,6 +31,11 @@ class Loaded:
     source: Source | None = None
 
     @property
+    def encoding(self) -> str:
+        """What the bytes of the text were read as, and are to be written as again."""
+        return self.source.encoding if self.source else "utf-8"
+
+    @property
     def folder(self) -> str:
         """The folder of the file that it was read from; "" for the working directory or a text."""
         return os.path.dirname(self.source.name) if self.source else ""
@@ -123,7 +128,11 @@ def _bound(tree: Tree, kind: str) -> Loaded:
     if not tree.items:
         where = Span(tree.source, 0, 0)
         raise NetError("the file is empty: it holds no field", where, "is it the right file?")
-    bound, errors = bind(tree, kind)
+    try:
+        bound, errors = bind(tree, kind)
+    except UnicodeDecodeError:  # a string has escaped bytes of another encoding
+        text = tree.source.text.encode("utf-8", "surrogatepass").decode("latin-1")
+        return _bound(parsed(Source(tree.source.name, text, "latin-1")), kind)
     return Loaded(bound, SourceMap(tree), tuple(errors), tree.source)
 
 

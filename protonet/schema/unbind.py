@@ -9,4 +9,4 @@ from google.protobuf import text_format
 
 def to_text(message: Any) -> str:
     """The message as prototxt, fields in the schema's order; binding it gives the message again."""
-    return str(text_format.MessageToString(message))
+    return str(text_format.MessageToString(message, as_utf8=True))

@@ -24,7 +24,8 @@ def upgrade(loaded: Loaded, keep_inputs: bool = True) -> Loaded:
 
     An input without a shape stays, as an Input layer that can be given one, with ``keep_inputs``;
     Caffe's tool drops it. What has no meaning is dropped as Caffe drops it, and named in an
-    IgnoredFields warning. Raises NetError where a definition mixes the forms. Source:
+    IgnoredFields warning. Raises NetError where a definition mixes the forms; of a V1 layer among
+    V0 ones Caffe's tool leaves the bottoms and tops, with which it then builds no net. Source:
     UpgradeNetAsNeeded.
     """
     if loaded.message.DESCRIPTOR.name != "NetParameter":
@@ -64,7 +65,7 @@ class _Upgrade:
             what = "the definition has both 'layer' and 'layers'"
             self.fail(what, ("layers", 0), "'layers' is the old form of 'layer'")
         first = [layer.HasField("layer") for layer in source.layers]
-        if any(first) and not all(first):
+        if self.keep_inputs and any(first) and not all(first):
             what = "the definition has 'layers' with and without a 'layer' inside"
             self.fail(what, ("layers", first.index(False)), "the first is the older form")
 
@@ -100,7 +101,7 @@ class _Upgrade:
         return found
 
     def dropper(self, layer: Any) -> Any:
-        kind = layer.layer.type or "no type"
+        kind = layer.layer.type or ("no type" if layer.HasField("layer") else "a V1 layer")
         return lambda name: self.dropped.update([f"{name} of {kind}"])
 
     def add_inputs(self) -> None:

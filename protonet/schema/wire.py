@@ -8,19 +8,20 @@ Source: the encoding chapter of the Protocol Buffers documentation.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from mmap import mmap
 from typing import NamedTuple
 
 import numpy as np
+
+from protonet.schema.view import FileView
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 SIZES = {FIXED64: 8, FIXED32: 4}
 _KINDS = (VARINT, FIXED64, BYTES, FIXED32)
 _LONGEST_VARINT = 10
 _LARGEST_NUMBER = 2**29 - 1
-_FIRST_WINDOW = 64
+_FIRST_WINDOW, _LARGEST_WINDOW = 64, 1 << 20
 
-Buffer = bytes | mmap
+Buffer = bytes | FileView
 
 
 class WireError(ValueError):
@@ -119,10 +120,11 @@ def _run(view: Buffer, begin: int, stop: int, stride: int) -> int:
     count, most, window = 1, (stop - begin) // stride, _FIRST_WINDOW
     while count < most:
         ahead = min(window, most - count)
-        tags = np.frombuffer(view, np.uint8, ahead * stride, begin + count * stride)[::stride]
+        start = begin + count * stride
+        tags = np.frombuffer(view[start : start + ahead * stride], np.uint8)[::stride]
         same = tags == view[begin]
         if not same.all():
             return begin + (count + int(same.argmin())) * stride
         count += ahead
-        window *= 4
+        window = min(4 * window, _LARGEST_WINDOW)
     return begin + count * stride

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from protonet.diagnostics import NetError
+from protonet.given import one_given
 from protonet.training.log import BoardLog, CaffeLog, JsonLog, Log, Logs
 from protonet.training.progress import ProgressLog
 
@@ -17,8 +17,7 @@ def open_log(kind: str, board: str | None = None) -> Log:
     Lines go where Caffe's go, to stderr; to stdout where only that is no terminal, so that
     ``| tee train.log`` takes them too.
     """
-    if kind not in KINDS:
-        raise NetError(f"the log {kind!r} is unknown", None, f"it is one of {', '.join(KINDS)}")
+    one_given(kind, "log", KINDS)
     logs: list[Log] = []
     lines = sys.stdout if sys.stderr.isatty() and not sys.stdout.isatty() else sys.stderr
     if kind == "rich" or (kind == "auto" and sys.stderr.isatty()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,7 @@ from torch import nn
 from protonet.data.definition import fresh_seed
 from protonet.device import device_kind
 from protonet.diagnostics import NetError
+from protonet.given import flag_given, mapping_given, one_given, path_given
 from protonet.runtime.sharing import share_weights
 from protonet.schema.load import Readable
 from protonet.schema.lookup import found
@@ -56,7 +58,7 @@ class Trained:
 def train(
     solver: Readable | Plan,
     *,
-    weights: str | Sequence[str] = (),
+    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = (),
     snapshot: str | None = None,
     device: str = "auto",
     precision: str = "fp32",
@@ -74,21 +76,40 @@ def train(
     none. Under torchrun the processes train together. Raises NetError, with its place, where the
     solver, a net, its data or a file is wrong, and where the loss is no number.
     """
+    _look_at(snapshot, tensorboard, effects)
     made = solver if isinstance(solver, Plan) else plan(solver)
-    paths = [weights] if isinstance(weights, str) else list(weights)
-    if paths and snapshot:
-        what = "a snapshot to resume and weights to start from are both given"
-        raise NetError(what, None, "give one of them")
-    if precision not in PRECISIONS:
-        hint = f"it is one of {', '.join(PRECISIONS)}"
-        raise NetError(f"the precision {precision!r} is unknown", None, hint)
-    options = {"precision": precision, "compiled": compile, "allow_python": allow_python}
+    paths = _paths(weights, snapshot)
+    options = {
+        "precision": one_given(precision, "precision", PRECISIONS),
+        "compiled": flag_given(compile, "compile"),
+        "allow_python": flag_given(allow_python, "allow_python"),
+    }
     with gpu_told(), opened(made, device, log, tensorboard, effects, **options) as run:
         with told_once():
             refuse_twins(run.net.message)
             _start(run, paths, snapshot)
         solve(run)
         return _result(run)
+
+
+def _look_at(snapshot: Any, tensorboard: Any, effects: Any) -> None:
+    """NetError where something that a caller gives is of the wrong type."""
+    if snapshot is not None:
+        path_given(snapshot, "the snapshot", 'snapshot="net_iter_100.solverstate"')
+    if tensorboard is not None:
+        path_given(tensorboard, "the folder for TensorBoard", 'tensorboard="runs"')
+    if effects is not None:
+        mapping_given(effects, "the effects of signals", 'effects={"SIGINT": "stop"}')
+
+
+def _paths(weights: Any, snapshot: str | None) -> list[str]:
+    """The weights that a caller names; a text may hold several, which are told apart later."""
+    one = isinstance(weights, str | os.PathLike)
+    paths = [] if weights is None else [os.fspath(weights)] if one else split_paths(weights)
+    if paths and snapshot:
+        what = "a snapshot to resume and weights to start from are both given"
+        raise NetError(what, None, "give one of them")
+    return paths
 
 
 @contextmanager
@@ -124,7 +145,7 @@ def _log(log: str | Log, board: str | None, group: Group) -> Log:
     """The log of this process; only the first of a run says anything."""
     if not group.is_root:
         return Log()
-    return open_log(log, board) if isinstance(log, str) else log
+    return log if isinstance(log, Log) else open_log(log, board)
 
 
 @contextmanager

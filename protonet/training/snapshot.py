@@ -66,7 +66,7 @@ def write_snapshot(
     }
     _remove_leftovers(plan)
     with replacing_together(paths) as (model, place, kept):
-        write(model, _definition(net), dump_blobs(net.module), diffs)
+        write(model, _definition(net), dump_blobs(net.module), diffs, net.graph.encoding)
         write_whole(place, json.dumps(position) + "\n")
         write_solver_state(kept, state)
     return paths[-1]

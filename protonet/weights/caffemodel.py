@@ -17,6 +17,7 @@ from protonet.reading import reading
 from protonet.schema.blobs import Content, StoredBlob, blob_bytes, stored_blob
 from protonet.schema.pool import Message, message, message_class
 from protonet.schema.sniff import foreign
+from protonet.schema.strings import UTF_8, parsed, serialized
 from protonet.schema.upgrade_v1 import type_name
 from protonet.schema.wire import BYTES, WireError, WireField, fields, header
 from protonet.weights.stored import StoredLayer, StoredNet
@@ -159,14 +160,14 @@ def _damaged(content: Content, layers: Sequence[StoredLayer], error: WireError) 
     return NetError(f"{content.name} is damaged {where}: {error.message}", None, size)
 
 
-def definition(net: StoredNet) -> Message:
-    """The NetParameter of a caffemodel without its blobs, as it is written there.
+def definition(net: StoredNet) -> tuple[Message, str]:
+    """The NetParameter of a caffemodel without its blobs, and what its strings were read as.
 
     NetError where the schema can't read it: a fork's own fields under numbers of another's.
     """
     hint = "name the net's .prototxt; the weights can be read"
     with reading(net.path, "has layers whose fields are those of an unknown fork", hint):
-        return message_class("NetParameter").FromString(net.skeleton)
+        return parsed("NetParameter", net.skeleton)
 
 
 def write_caffemodel(
@@ -174,6 +175,7 @@ def write_caffemodel(
     net: Message,
     blobs: Mapping[str, Sequence[Array]],
     diffs: Mapping[str, Sequence[Array]] | None = None,
+    encoding: str = UTF_8,
 ) -> None:
     """Write a net and its weights as the .caffemodel that Caffe loads, whole or not at all.
 
@@ -186,11 +188,11 @@ def write_caffemodel(
     parts: list[bytes | memoryview] = []
     for layer in net.layer:
         diff = (diffs or {}).get(layer.name)
-        parts += _layer_bytes(layer, blobs.get(layer.name, ()), diff)
+        parts += _layer_bytes(layer, blobs.get(layer.name, ()), diff, encoding)
     outer = message_class("NetParameter")()
     outer.CopyFrom(net)
     del outer.layer[:]
-    parts.insert(0, outer.SerializeToString())
+    parts.insert(0, serialized(outer, encoding))
     size = sum(len(part) for part in parts)
     if size > _MOST_BYTES:
         what = f"{os.fspath(path)} would have {size:,} bytes; Caffe reads at most {_MOST_BYTES:,}"
@@ -225,13 +227,13 @@ def refuse_twins(net: Message) -> None:
 
 
 def _layer_bytes(
-    layer: Any, blobs: Sequence[Array], diffs: Sequence[Array] | None
+    layer: Any, blobs: Sequence[Array], diffs: Sequence[Array] | None, encoding: str
 ) -> list[bytes | memoryview]:
     """One layer with its blobs, in parts; large arrays are not copied."""
     bare = message_class("LayerParameter")()
     bare.CopyFrom(layer)
     bare.ClearField("blobs")
-    parts: list[bytes | memoryview] = [bare.SerializeToString()]
+    parts: list[bytes | memoryview] = [serialized(bare, encoding)]
     for index, blob in enumerate(blobs):
         diff = None if diffs is None else np.asarray(diffs[index])
         written = blob_bytes(np.asarray(blob), diff)

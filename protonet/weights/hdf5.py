@@ -18,6 +18,7 @@ from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.reading import reading
 from protonet.schema.pool import Message
+from protonet.schema.strings import UTF_8
 from protonet.weights.caffemodel import refuse_unknown
 from protonet.weights.stored import BlobLike, LazyBlob, StoredLayer, StoredNet
 
@@ -49,23 +50,15 @@ def read_hdf5(path: str | os.PathLike[str]) -> StoredNet:
 def _groups(file: Hdf5, group: Any, prefix: str, seen: set[Any]) -> Iterator[tuple[str, Any]]:
     """Each layer's group; a name with slashes is groups within groups."""
     for name in file.names(group):
-        if not isinstance(group.get(name, getlink=True), file.library.HardLink):
-            continue
-        inner = group[name]
+        inner = file.held(group, name)
         if not file.is_group(inner) or inner in seen:
             continue
         seen.add(inner)
-        within = any(file.is_group(_hard(file, inner, n)) for n in file.names(inner))
+        within = any(file.is_group(file.held(inner, n)) for n in file.names(inner))
         if not within or _indices(file, inner):
             yield prefix + name, inner
         if within and prefix.count("/") < _DEEPEST:
             yield from _groups(file, inner, f"{prefix}{name}/", seen)
-
-
-def _hard(file: Hdf5, group: Any, name: str) -> Any:
-    """What a group itself holds under a name; None for a link to elsewhere."""
-    link = group.get(name, getlink=True)
-    return group[name] if isinstance(link, file.library.HardLink) else None
 
 
 def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | None]:
@@ -86,7 +79,7 @@ def _blobs(file: Hdf5, layer: str, group: Any, diffs: Any) -> list[BlobLike | No
 def _indices(file: Hdf5, group: Any) -> list[int]:
     names = [n for n in file.names(group) if n.isascii() and n.isdecimal()]
     own = [n for n in names if str(int(n[:_LONGEST_INDEX])) == n]
-    return [int(n) for n in own if file.is_array(_hard(file, group, n))]
+    return [int(n) for n in own if file.is_array(file.held(group, n))]
 
 
 def _lazy(file: Hdf5, what: str, dataset: Any, diff: LazyBlob | None = None) -> LazyBlob:
@@ -101,6 +94,7 @@ def write_hdf5(
     net: Message,
     blobs: Mapping[str, Sequence[Array | None]],
     diffs: Mapping[str, Sequence[Array]] | None = None,
+    encoding: str = UTF_8,
 ) -> None:
     """Write a net's weights as Caffe's HDF5, whole or not at all.
 
@@ -109,6 +103,9 @@ def write_hdf5(
     the first of them only, its gradients for each. Source: Net::ToHDF5.
     """
     refuse_unknown(net, blobs)
+    if encoding != UTF_8 and not all(name.isascii() for name in blobs):
+        what = f"{os.fspath(path)}: the layers' names are not in UTF-8, as HDF5 has them"
+        raise NetError(what, None, "write a .caffemodel, which keeps their bytes")
     library = need("h5py", "an HDF5 file")
     shared = _shared(net)
     memory = BytesIO()  # where the disk is full, HDF5 ends the process while it closes its file

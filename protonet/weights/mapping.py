@@ -54,14 +54,28 @@ def _of_layer(layer: Any, given: Any) -> list[BlobLike | None]:
     blobs: list[BlobLike | None] = []
     for index, one in enumerate(given):
         try:
-            blob = as_blob(one)
-        except ValueError:  # rows of several lengths
-            blob = np.array(one, object)
+            blob = as_blob(_on_host(one) if isinstance(one, torch.Tensor) else one)
+        except (
+            ValueError,
+            TypeError,
+            NotImplementedError,
+        ):  # rows of several lengths, a tensor without numbers
+            blob = np.empty(0, object)
         if isinstance(blob, np.ndarray) and blob.dtype.kind not in "fiub":
             what = f"blob {index} of layer {layer!r} is no array of numbers: {reprlib.repr(one)}"
             raise NetError(what, None, hint)
         blobs.append(blob)
     return blobs
+
+
+def _on_host(tensor: torch.Tensor) -> Array:
+    """A tensor of any precision, layout or device as an array of numpy's."""
+    plain = tensor.detach()
+    plain = plain.dequantize() if plain.is_quantized else plain
+    plain = plain if plain.layout is torch.strided else plain.to_dense()
+    brief = plain.is_floating_point() and plain.dtype.itemsize < torch.float32.itemsize
+    on_host: Array = (plain.float() if brief else plain).cpu().resolve_neg().numpy()
+    return on_host
 
 
 def load_weights(

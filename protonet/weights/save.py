@@ -12,7 +12,8 @@ import numpy as np
 
 from protonet.diagnostics import NetError
 from protonet.files import replacing
-from protonet.schema.pool import message_class
+from protonet.given import flag_given, path_given
+from protonet.schema.strings import parsed
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.hdf5 import write_hdf5
 from protonet.weights.match import Match
@@ -57,13 +58,16 @@ def save(net: nn.Module, path: str | os.PathLike[str], diff: bool = False) -> No
     """
     from protonet.weights.mapping import dump_blobs
 
+    path = path_given(path, "the file to save", 'save(net, "net.caffemodel")')
+    diff = flag_given(diff, "diff")
     suffix = suffix_of(path)
     if suffix == ".safetensors":
         save_state(net, path)
         return
     blobs = dump_blobs(net)
-    definition = message_class("NetParameter").FromString(getattr(type(net), "protonet_net", b""))
-    WRITERS[suffix](path, definition, blobs, dump_blobs(net, diff=True) if diff else None)
+    definition, encoding = parsed("NetParameter", getattr(type(net), "protonet_net", b""))
+    diffs = dump_blobs(net, diff=True) if diff else None
+    WRITERS[suffix](path, definition, blobs, diffs, encoding=encoding)
 
 
 def load_exactly(net: nn.Module, stored: Sequence[StoredNet], strict: bool = False) -> Match:

@@ -16,6 +16,7 @@ from protonet.layers.blob import BlobLayout
 from protonet.lowering import Lowered
 from protonet.reading import reading
 from protonet.runtime.place import Place, Places, places
+from protonet.schema.blobs import Content, open_content
 from protonet.weights.match import listed
 from protonet.weights.statistics import KEY, agree, unpacked
 from protonet.weights.stored import LazyBlob, StoredLayer, StoredNet
@@ -51,27 +52,29 @@ def read_safetensors(path: str | os.PathLike[str]) -> State:
 
     name = os.fspath(path)
     with reading(name):
+        held = open_content(name)
         file: Any = safe_open(name, framework="numpy")
         slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         metadata = file.metadata() or {}
         known = {key: (s.get_shape(), s.get_dtype()) for key, s in slices.items()}
     tensors = {
-        key: LazyBlob(tuple(shape), np.dtype(_DTYPES[kind]), _reader(file, name, key, kind))
+        key: LazyBlob(tuple(shape), np.dtype(_DTYPES[kind]), _reader(file, held, key, kind))
         for key, (shape, kind) in known.items()
         if kind in _DTYPES
     }
     return State(name, "safetensors", tensors, metadata)
 
 
-def _reader(file: Any, path: str, key: str, kind: str) -> Callable[[], Array]:
+def _reader(file: Any, held: Content, key: str, kind: str) -> Callable[[], Array]:
     def read() -> Array:
-        with reading(path, f"is damaged at the tensor {key!r}"):
+        held.check()
+        with reading(held.name, f"is damaged at the tensor {key!r}"):
             if kind != "BF16":  # which numpy has not
                 values: Array = file.get_tensor(key)
                 return values
             from safetensors import safe_open
 
-            with safe_open(path, framework="pt") as again:
+            with safe_open(held.name, framework="pt") as again:
                 widened: Array = again.get_tensor(key).float().numpy()
             return widened
 
@@ -84,13 +87,14 @@ def read_pt(path: str | os.PathLike[str]) -> State:
     Nothing is executed: what would need code is a NetError.
     """
     name = os.fspath(path)
+    held = open_content(name)
     tensors = _state_dict(name, _loaded(name))
     for key, tensor in tensors.items():
-        held = tensor.untyped_storage().nbytes()
-        if tensor.numel() * tensor.element_size() > held + _SLACK:
-            claimed = f"claims {tensor.numel():,} elements, but only {held:,} bytes are there"
+        there = tensor.untyped_storage().nbytes()
+        if tensor.numel() * tensor.element_size() > there + _SLACK:
+            claimed = f"claims {tensor.numel():,} elements, but only {there:,} bytes are there"
             raise NetError(f"{name}: the tensor {key!r} {claimed}")
-    return State(name, "pt", {key: _tensor(tensor) for key, tensor in tensors.items()})
+    return State(name, "pt", {key: _tensor(tensor, held) for key, tensor in tensors.items()})
 
 
 def _loaded(name: str) -> Any:
@@ -144,13 +148,14 @@ def _is_numbers(value: Any) -> bool:
     return dense and value.is_floating_point() and not value.is_quantized
 
 
-def _tensor(tensor: Any) -> LazyBlob:
+def _tensor(tensor: Any, held: Content) -> LazyBlob:
     import torch
 
     kinds = {torch.float64: "f8", torch.float32: "f4", torch.float16: "f2"}
     plain = tensor.dtype in kinds
 
     def read() -> Array:
+        held.check()
         values: Array = (tensor if plain else tensor.float()).detach().resolve_neg().numpy()
         return values
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -11,6 +13,7 @@ from protonet.cli import group
 from protonet.data.image_list import read_list
 from protonet.diagnostics import NetError
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "weights"
 INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 8, 8] } } }\n'
 
 
@@ -99,6 +102,54 @@ def test_a_source_is_not_written_under_the_name_of_another_kind(tmp_path, suffix
     assert writer in said
     assert output.read_bytes() == b"weights"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "command, output, words",
+    [
+        (["compile"], "o.svg", "`protonet draw NET -o FILE` draws it"),
+        (["upgrade"], "o.safetensors", "`protonet convert WEIGHTS"),
+        (["upgrade"], "o.NPY", "writes a text, no file under the suffix '.npy'"),
+        (["upgrade"], "o.py", "`protonet compile NET -o FILE` writes it"),
+        (["upgrade"], "o.HDF5", "has no weights for"),
+        (["upgrade"], "o.onnx", "torch.onnx.export("),
+        (["view"], "o.svg", "writes a page, no file under the suffix '.svg'"),
+        (["view"], "o.prototxt", "`protonet upgrade NET -o FILE` writes it"),
+        (["data", "mean"], "o.h5", "writes a mean, no file under the suffix '.h5'"),
+        (["data", "cifar"], "o.prototxt", "writes a database, no file under the suffix"),
+    ],
+)
+def test_no_output_goes_under_the_name_of_another_kind(tmp_path, command, output, words):
+    net = tmp_path / "net.prototxt"
+    net.write_text(INPUT)
+    (tmp_path / "data_batch_1.bin").write_bytes(bytes(3073))
+    given = net if command[0] != "data" else tmp_path / "data_batch_1.bin"
+    option = "--export" if command == ["view"] else "-o"
+    said = run(*command, given, option, tmp_path / output)
+    assert words in said
+    assert not (tmp_path / output).exists()
+
+
+def test_weights_are_upgraded_under_their_own_names_only(tmp_path):
+    weights = tmp_path / "old.caffemodel"
+    weights.write_bytes((GOLDEN / "v1_binary.caffemodel").read_bytes())
+    for suffix in (".safetensors", ".h5", ".pt", ".npy", ".py"):
+        said = run("upgrade", weights, "-o", tmp_path / f"o{suffix}")
+        assert f"writes weights or a definition, no file under the suffix '{suffix}'" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["old.caffemodel"]
+    run("upgrade", weights, "-o", tmp_path / "o.PROTOTXT")
+    assert (tmp_path / "o.PROTOTXT").read_text().startswith("name: ")
+
+
+def test_a_mean_is_what_its_name_says(tmp_path):
+    database = GOLDEN.parent / "data" / "raw_lmdb"
+    for name in ("m.npy", "m.NPY", "m.binaryproto"):
+        run("data", "mean", database, "-o", tmp_path / name)
+    run("convert", tmp_path / "m.binaryproto", "-o", tmp_path / "c.NPY")
+    arrays = [np.load(tmp_path / name) for name in ("m.npy", "m.NPY", "c.NPY")]
+    assert arrays[0].ndim == 4
+    for array in arrays[1:]:
+        np.testing.assert_array_equal(array, arrays[0])
 
 
 @pytest.mark.parametrize("name", ["net.py", "net.txt", "net"])

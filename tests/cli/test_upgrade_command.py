@@ -120,3 +120,45 @@ def test_what_can_not_be_upgraded_is_told(tmp_path):
         run(solver)
     assert error.value.span is not None
     assert error.value.span.line == 2
+
+
+GBK = "\u6570\u636e\u8bef".encode("gbk")
+
+
+def test_strings_of_another_encoding_keep_their_bytes(tmp_path):
+    """As raw bytes, and as the escapes that Caffe's own tool writes for them."""
+    escaped = b"".join(b"\\%03o" % byte for byte in GBK)
+    for number, name in enumerate((GBK, escaped)):
+        path, target = tmp_path / f"{number}.prototxt", tmp_path / f"{number}.new"
+        path.write_bytes(
+            b'input: "x" input_dim: [1, 1, 2, 2] layers { type: RELU bottom: "x" top: "y" name: "'
+            + name
+            + '" } # \u6570\n'.encode()
+        )
+        run(path, "-o", target)
+        assert b'name: "' + GBK + b'"' in target.read_bytes()
+        assert run(target).stdout_bytes == target.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["layers", "layer"])
+def test_a_binary_file_keeps_names_of_another_encoding(tmp_path, form):
+    net = message("NetParameter")
+    layer = getattr(net, form).add(name="name__", top=["name__"])
+    layer.type = {"layers": 14, "layer": "InnerProduct"}[form]
+    layer.inner_product_param.num_output = 2
+    layer.blobs.add(num=1, channels=1, height=1, width=2, data=[1, 2])
+    path = tmp_path / "old.caffemodel"
+    path.write_bytes(net.SerializeToString().replace(b"name__", GBK))
+    run(path, "-o", tmp_path / "new.caffemodel")
+    written = message_class("NetParameter").FromString((tmp_path / "new.caffemodel").read_bytes())
+    assert (tmp_path / "new.caffemodel").read_bytes().count(GBK) == 2
+    assert list(written.layer[0].blobs[0].data) == [1, 2]
+    run(path, "-o", tmp_path / "new.prototxt")
+    assert (tmp_path / "new.prototxt").read_bytes().count(b'"' + GBK + b'"') == 2
+    with pytest.raises(NetError, match=r"the layers' names are not in UTF-8"):
+        converted(path, tmp_path / "new.h5")
+
+
+def converted(path, target):
+    done = CliRunner().invoke(group, ["convert", str(path), "-o", str(target)])
+    raise done.exception

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +97,40 @@ def test_what_the_file_does_not_hold_is_refused(spoil, words):
         spoil(file.create_group("history"), "0")
     with pytest.raises(NetError, match=rf"s\.solverstate\.h5.*({words})"):
         read_solver_state("s.solverstate.h5")
+
+
+def with_endless_heap(number):
+    """A file whose heap of that number has free blocks in a circle."""
+    data = bytearray(Path("a.h5").read_bytes())
+    heaps = [at.start() for at in re.finditer(b"HEAP", data)]
+    (names,) = struct.unpack_from("<Q", data, heaps[number] + 24)
+    start = struct.unpack_from("<Q", data, heaps[number] + 8)[0] - 16
+    struct.pack_into("<Q", data, heaps[number] + 16, start)
+    base = data.index(b"\x89HDF")
+    struct.pack_into("<QQ", data, base + names + start, start, 16)
+    Path("a.h5").write_bytes(data)
+
+
+@pytest.mark.parametrize("userblock", [0, 512])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_heap_of_names_without_an_end_is_refused_before_hdf5_follows_it(userblock, number):
+    """Of the root, of a group in it, and of a data set's other files."""
+    with h5py.File("a.h5", "w", userblock_size=userblock) as file:
+        file["x/y"] = np.arange(3.0)
+        file.create_dataset("z", (4,), "f4", external=[("/etc/hostname", 0, 16)])
+        for number_of_many in range(50):  # the header of x goes on elsewhere
+            file["x"].attrs[f"long {number_of_many}"] = "a" * 90
+    file = open_hdf5("a.h5", "a test")
+    assert file.read("'y'", file.find(file.root, "x/y")).tolist() == [0, 1, 2]
+    file.close()
+    with_endless_heap(number)
+    with pytest.raises(NetError, match=r"a\.h5 is damaged: the list of free blocks at byte"):
+        found_in("a.h5", "x/y" if number == 1 else "z")
+
+
+def found_in(path, name):
+    file = open_hdf5(path, "a test")
+    return file.find(file.root, name)
 
 
 def test_links_and_groups_within_the_file_are_followed():

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 
-from binary_damage import with_table_sums
+from binary_damage import masked, with_table_sums
 
 from protonet.data.databases import open_reader
 from protonet.data.level_tables import check_table
@@ -69,6 +69,28 @@ def test_an_index_that_states_giants_is_refused(tmp_path, size):
     table.write_bytes(with_table_sums(bytes(data)))
     with pytest.raises(NetError, match=rf"a block of {size:,} bytes would stand at byte 0"):
         read(tmp_path / "db")
+
+
+@pytest.mark.parametrize("size", [10**6, 2**31, 2**32 - 1])
+def test_a_block_of_records_that_states_a_giant_is_refused(tmp_path, size):
+    """It is packed, and its checksum right: LevelDB takes the memory before it unpacks it."""
+    table = written(tmp_path / "db")
+    data = bytearray(table.read_bytes())
+    block = varint(size) + bytes(20)
+    start = 0
+    data[start : start + len(block) + 1] = block + b"\1"
+    checksum = masked(bytes(data[start : start + len(block) + 1]))
+    data[start + len(block) + 1 : start + len(block) + 5] = struct.pack("<I", checksum)
+    key, handle = b"99999" + bytes(8), varint(start) + varint(len(block))
+    index = bytes([0, len(key), len(handle)]) + key + handle + struct.pack("<II", 0, 1)
+    at = 200
+    data[at : at + len(index) + 1] = index + b"\0"
+    footer = varint(start) + varint(8) + varint(at) + varint(len(index))
+    data[-48:-8] = footer + bytes(40 - len(footer))
+    table.write_bytes(with_table_sums(bytes(data)))
+    with pytest.raises(NetError, match=rf"the block at byte 0 would have {size:,} bytes"):
+        read(tmp_path / "db")
+    check_table(table, packed=False)
 
 
 @pytest.mark.parametrize("seed", range(30))

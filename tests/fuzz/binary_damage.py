@@ -75,6 +75,20 @@ def number(draw, data, _other):
     struct.pack_into(form, data, at, new % (1 << 8 * size))
 
 
+def address(draw, data, _other):
+    """What may be an offset within the file by another that is there, its own place, or near it."""
+    found = []
+    for _ in range(400 if len(data) > 8 else 0):
+        at = draw.randrange(len(data) - 7)
+        (value,) = struct.unpack_from("<Q", data, at)
+        if 0 < value < len(data):
+            found.append((at, value))
+    if found:
+        (at, _), (_, other) = draw.choice(found), draw.choice(found)
+        new = draw.choice((other, other, at, 8, 16, 24, max(0, at - draw.randrange(64))))
+        struct.pack_into("<Q", data, at, new)
+
+
 def varint(draw, data, _other):
     """A length of protobuf's made longer, the bytes behind it as they are."""
     at = draw.randrange(len(data))
@@ -112,7 +126,7 @@ def digits(draw, data, _other):
 
 
 WAYS = (flip, flip, set_byte, truncate, zero_block, noise_block, number, number, number, varint)
-WAYS += (insert, remove, splice, splice, digits)
+WAYS += (insert, remove, splice, splice, digits, address, address)
 
 
 def damaged(draw: random.Random, data: bytes, other: bytes) -> bytes:
@@ -149,7 +163,7 @@ def _table() -> list[int]:
 _CRC32C = _table()
 
 
-def _masked(data: bytes) -> int:
+def masked(data: bytes) -> int:
     """LevelDB's checksum: CRC-32C, turned and moved."""
     value = 0xFFFFFFFF
     for byte in data:
@@ -164,7 +178,7 @@ def with_log_sums(data: bytes) -> bytes:
     while at + 7 <= len(made):
         (size,) = struct.unpack_from("<H", made, at + 4)
         body = bytes(made[at + 6 : at + 7 + size])
-        struct.pack_into("<I", made, at, _masked(body))
+        struct.pack_into("<I", made, at, masked(body))
         at += 7 + size
     return bytes(made)
 
@@ -187,5 +201,5 @@ def with_table_sums(data: bytes) -> bytes:
         size, at = _varint(made, at)
         end = start + size + 1
         if end + 4 <= len(made):
-            struct.pack_into("<I", made, end, _masked(bytes(made[start:end])))
+            struct.pack_into("<I", made, end, masked(bytes(made[start:end])))
     return bytes(made)

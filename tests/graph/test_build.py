@@ -342,3 +342,28 @@ STILL = "param { lr_mult: 0 }"
 def test_caffe_computes_the_gradients_of_some_frozen_blobs(text, computed):
     net = graph(text, "TRAIN")
     assert [net.computes_gradient(param) for param in net.nodes[-1].params] == computed
+
+
+def test_a_batch_that_is_too_large_for_a_blob_is_told_with_one_that_fits():
+    """Forks train with batches of all GPUs together; as in Caffe no blob can be so large."""
+    text = (
+        'layer { name: "d" type: "Data" top: "data" top: "label" '
+        "transform_param { crop_size: 227 }\n"
+        'data_param { source: "db" batch_size: 8192 } }\n'
+        'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+        "convolution_param { num_output: 96 kernel_size: 11 stride: 4 } }"
+    )
+    with pytest.raises(NetError, match="8192x96x55x55, more than 2147483647 elements") as caught:
+        graph(text, "TRAIN")
+    assert caught.value.span.line == 3
+    most = (2**31 - 1) // (96 * 55 * 55)
+    assert f"at most {most} items fit: give --shape data={most}x3x227x227" in caught.value.hint
+    assert graph(text, "TRAIN", shapes={"data": (most, 3, 227, 227)}).blobs["label"].shape == (
+        most,
+    )
+    with pytest.raises(NetError):
+        graph(text, "TRAIN", shapes={"data": (most + 1, 3, 227, 227)})
+    one = 'input: "x" input_dim: [1, 1, 70000, 70000]'
+    with pytest.raises(NetError) as caught:
+        graph(one)
+    assert "items fit" not in str(caught.value)

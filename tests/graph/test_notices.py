@@ -111,6 +111,57 @@ def test_a_gradient_that_caffe_spoils_in_place_is_named(layers, what):
     assert all(what in text for _, text in found)
 
 
+IMAGES = """layer { name: "i" type: "Input" top: "x" input_param { shape { dim: [2, 3, 4, 4] } } }
+layer { name: "f" type: "Convolution" bottom: "x" top: "y" convolution_param {
+num_output: 3 kernel_size: 1 weight_filler { type: "xavier" } } }\n"""
+RELU6 = layer("r", "ReLU6", "y", "y")
+DROPPED = layer("d", "SpatialDropout", "y", "y")
+
+
+def segnet(mode, spec=""):
+    return layer("n", "BN", "y", "y", f"bn_param {{ bn_mode: {mode} }} {spec}")
+
+
+@pytest.mark.parametrize(
+    "layers, what",
+    [
+        (layer("s", "SeLu", "y", "y"), OF_ITSELF),
+        (layer("s", "SeLu", "y", "z") + layer("r", "ReLU", "z", "z"), None),
+        (RELU6, None),
+        (RELU6 + RELU, None),
+        (RELU + RELU6, None),
+        (layer("r", "ReLU6", "y", "y", "relu6_param { negative_slope: -1 }"), OF_ITSELF),
+        (RELU6 + DROPPED, OF_ANOTHER.format("d")),
+        (RELU + DROPPED, None),
+        (layer("n", "Insanity", "y", "y") + DROPPED, None),
+        (layer("n", "Insanity", "y", "y", "insanity_param { lb: -2 }") + RELU, None),
+        (layer("n", "Normalize", "y", "z") + RELU.replace('"y"', '"z"'), OF_ANOTHER.format("r")),
+        (layer("p", "Permute", "y", "z", "permute_param { order: 0 order: 1 }"), None),
+        (segnet("INFERENCE"), OF_ITSELF),
+        (segnet("INFERENCE", "param { lr_mult: 0 }"), None),
+        (segnet("LEARN"), None),
+    ],
+)
+def test_a_gradient_that_forks_spoil_in_place_is_named(layers, what):
+    """As their sources have it: what Backward reads, and what a layer keeps a copy of."""
+    found = said(IMAGES + layers)
+    assert [category for category, _ in found] == [UnlikeCaffe] * (what is not None)
+    assert all(what in text for _, text in found)
+
+
+def test_forks_that_share_memory_or_change_nothing():
+    """Permute in the order that the axes have shares it; dropout changes nothing in TEST."""
+    images = IMAGES + layer("p", "Permute", "y", "z", "permute_param { order: 0 order: 1 }")
+    read = layer("t", "TanH", "y", "u")
+    with pytest.raises(NetError, match="it would read in 'y' what layer 'r' writes in place"):
+        graph(images + layer("r", "ReLU", "z", "z") + read)
+    dropped = layer("d", "SpatialDropout", "z", "z")
+    graph(images + dropped + read, "TEST")
+    with pytest.raises(NetError, match="what layer 'd' writes in place"):
+        graph(images + dropped + read, "TRAIN")
+    graph(images.replace("order: 1", "order: 2") + layer("r", "ReLU", "z", "z") + read)
+
+
 def test_a_hinge_loss_of_no_weight_leaves_margins_in_caffe():
     hinge = 'layer { name: "h" type: "HingeLoss" bottom: "y" bottom: "t" top: "h" loss_weight: 0 }'
     ((category, what),) = said(INPUT + FC + LOSS.format("") + hinge)

@@ -333,6 +333,14 @@ DROPPED = {
         'layer { name: "l" type: "ReLU" }',
         "include of relu, loss_weight of relu",
     ),
+    "a V1 layer among V0 ones": (
+        (
+            'layers { layer { name: "l" type: "relu" } top: "x" } layers { name: "m" type: POOLING '
+            'bottom: "x" top: "y" include { phase: TRAIN } pooling_param { kernel_size: 2 } }'
+        ),
+        'layer { name: "l" type: "ReLU" top: "x" } layer { bottom: "x" top: "y" }',
+        "name of a V1 layer, type of a V1 layer, pooling_param of a V1 layer, include of a V1",
+    ),
     "a V0 net's newer fields": (
         (
             'name: "n" force_backward: true debug_info: true state { phase: TRAIN } '

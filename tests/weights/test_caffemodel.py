@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from files import NET, caffemodel, random_blobs, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 import protonet
 from protonet import NetError
 from protonet.api import graph
+from protonet.cli import group
 from protonet.schema.pool import message_class
 from protonet.weights.caffemodel import definition, write_caffemodel
 from protonet.weights.read import open_weights
@@ -39,7 +42,7 @@ def test_every_generation_reads_the_same(tmp_path, form, dtype):
     bare = parsed(path)
     for layer in [*bare.layer, *bare.layers]:
         (layer.layer if form == "V0" else layer).ClearField("blobs")
-    assert definition(stored) == bare
+    assert definition(stored) == (bare, "utf-8")
 
 
 def test_what_caffe_wrote():
@@ -209,3 +212,44 @@ def test_damage_is_one_clear_error_or_none(tmp_path, cut, flips):
     path.write_bytes(data[:cut])
     blobs = read_or_refused(path)
     assert sum(a.nbytes for v in blobs.values() for a in v) <= cut
+
+
+GBK = "\u6570\u636e\u8bef".encode("gbk")
+
+
+def test_names_of_another_encoding_are_the_same_bytes_in_weights(tmp_path, monkeypatch):
+    """As Caffe, which knows bytes only, would write them and find them again."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_bytes(NET.encode().replace(b'"f"', b'"' + GBK + b'"'))
+    net = protonet.compile("net.prototxt")
+    protonet.save(net, "a.caffemodel")
+    protonet.save(pickle.loads(pickle.dumps(net)), "b.caffemodel")
+    assert Path("a.caffemodel").read_bytes() == Path("b.caffemodel").read_bytes()
+    assert Path("a.caffemodel").read_bytes().count(GBK) >= 2
+    again = protonet.compile("net.prototxt", weights="a.caffemodel")
+    same(protonet.dump_blobs(again), protonet.dump_blobs(net))
+    assert net._repr_svg_()
+    arguments = ["convert", "a.caffemodel", "--prototxt", "net.prototxt", "-o", "c.caffemodel"]
+    assert CliRunner().invoke(group, arguments).exit_code == 0
+    assert Path("c.caffemodel").read_bytes().count(GBK) >= 2
+    with pytest.raises(NetError, match="the layers' names are not in UTF-8"):
+        protonet.save(net, "a.h5")
+
+
+def test_a_snapshot_keeps_names_of_another_encoding(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_bytes(
+        b'layer { name: "d" type: "DummyData" top: "a" top: "b" dummy_data_param { '
+        b'shape { dim: [2, 3] } } } layer { name: "NAME" type: "InnerProduct" bottom: "a" top: "i" '
+        b'inner_product_param { num_output: 3 } } layer { name: "e" type: "EuclideanLoss" '
+        b'bottom: "i" bottom: "b" top: "e" }'.replace(b"NAME", GBK)
+    )
+    Path("solver.prototxt").write_text(
+        'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 2 solver_mode: CPU '
+        'snapshot: 1 snapshot_prefix: "s"'
+    )
+    protonet.train("solver.prototxt", log="none")
+    assert Path("s_iter_2.caffemodel").read_bytes().count(GBK) == 1
+    whole = protonet.read_blobs("s_iter_2.caffemodel")
+    protonet.train("solver.prototxt", log="none", snapshot="s_iter_1.solverstate")
+    same(protonet.read_blobs("s_iter_2.caffemodel"), whole)

@@ -13,6 +13,7 @@ class Axpy(Layer):
     """
 
     bottoms = (3, 3)
+    backward_reads = ("bottoms",)
     kind = "join"
     examples = (
         Example(

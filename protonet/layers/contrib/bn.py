@@ -83,6 +83,15 @@ class BN(Layer):
             raise LayerError(what, "top", 1)
         return (x, *((1, x[1], 1, 1),) * (tops - 1))
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """The gradient of SegNet's scale is taken from the bottom, all others' from a copy."""
+        return ("bottoms",) if self.is_segnet and self.p.bn_mode == _INFERENCE else ()
+
+    def is_harmed_in_place(self) -> bool:
+        """Where the bottom that the scale's gradient is taken from is gone, if it is learned."""
+        learns = not self.message.param or self.message.param[0].lr_mult
+        return bool(self.reads_backward() and learns)
+
     def check_fields(self) -> None:
         """LayerError where fields of two families meet, or one has no meaning here."""
         known = {"engine", "frozen", *(_SEGNET if self.is_segnet else ())}

@@ -13,6 +13,7 @@ class ChannelScale(Layer):
     """
 
     param = "channel_scale_param"
+    backward_reads = ("bottoms",)
     bottoms = (2, 2)
     examples = (
         Example(

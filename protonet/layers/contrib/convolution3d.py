@@ -19,6 +19,7 @@ class Convolution3D(Layer):
     """
 
     param = "convolution3d_param"
+    backward_reads = ("bottoms",)
     refuses = without(CONVOLUTION, "kernel_depth", "temporal_pad", "temporal_stride")
     examples = (
         Example(

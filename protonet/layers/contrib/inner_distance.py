@@ -24,6 +24,7 @@ class InnerDistanceLayer(Layer):
     """
 
     param = "inner_distance_param"
+    backward_reads = ("bottoms",)
     examples = (
         Example(
             'layer { name: "l" type: "InnerDistance" bottom: "x" top: "y" '

@@ -42,6 +42,11 @@ class InsanityLayer(Layer):
             raise LayerError(what, "lb")
         return bottoms
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """Where it works in place and a bound is negative, a copy of the bottom."""
+        in_place = self.message.bottom[0] == self.message.top[0]
+        return () if in_place and self.p.lb < 0 else ("bottoms",)
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         return b.module(Insanity, single(self.p.lb), single(self.p.ub))(*bottoms)
 

@@ -18,6 +18,7 @@ class LstmLayer(Layer):
     """
 
     param = "lstm_param"
+    backward_reads = ("bottoms", "tops")
     keeps = ("bottoms", "tops")
     ignores = ("paramq", "scale_in", "scale_out", "a_min", "a_max")
     examples = (

@@ -30,6 +30,7 @@ class MarginInnerProductLayer(Layer):
     """
 
     param = "margin_inner_product_param"
+    backward_reads = ("bottoms",)
     bottoms = (2, 2)
     tops = (1, 2)
     examples = (

@@ -17,6 +17,7 @@ class NormalizeLayer(Layer):
     """
 
     param = "norm_param"
+    backward_reads = ("bottoms", "tops")
     tops = (1, 2)
     kind = "normalisation"
     examples = (

@@ -39,6 +39,10 @@ class Permute(Layer):
                 raise LayerError(f"order names the axis {axis} twice", "order", index)
         return (tuple(x[i] for i in self.order(len(x))),)
 
+    def is_shared(self) -> bool:
+        """In the order that the axes have, the top is the bottom's memory."""
+        return tuple(self.p.order) == tuple(range(len(self.p.order)))
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         order = self.order(len(b.bottoms[0]))

@@ -39,6 +39,10 @@ class Pooling3D(Layer):
     def param_field(self) -> str:
         return "pooling_param" if self.message.HasField("pooling_param") else "pooling3d_param"
 
+    def reads_backward(self) -> tuple[str, ...]:
+        """A maximum is found again by comparing both sides."""
+        return ("bottoms", "tops") if self.p.pool == _MAX else ()
+
     def extent(self) -> Extent:
         """The window over (length, h, w)."""
         p = self.p

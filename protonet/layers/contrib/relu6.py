@@ -14,6 +14,7 @@ class ReLU6(Layer):
 
     param = "relu6_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
     kind = "activation"
     follows = True
     refuses = RELU
@@ -32,6 +33,10 @@ class ReLU6(Layer):
             "y = F.leaky_relu(x, 0.1).clamp(max=6)",
         ),
     )
+
+    def is_harmed_in_place(self) -> bool:
+        """A negative slope turns the signs that the gradient is told by."""
+        return bool(self.p.negative_slope < 0)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms

@@ -14,6 +14,8 @@ class SeLu(Layer):
 
     param = "selu_param"
     may_run_in_place = True
+    backward_reads = ("bottoms",)
+    in_place_harms = True
     examples = (
         Example(
             'layer { name: "selu1" type: "SeLu" bottom: "x" top: "y" }',

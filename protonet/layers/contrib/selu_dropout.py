@@ -35,6 +35,10 @@ class SeLuDropout(Layer):
             raise LayerError(what, "dropout_ratio")
         return bottoms
 
+    def is_alias(self) -> bool:
+        """Outside of training the top is the bottom."""
+        return self.phase == "TEST"
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         ratio, alpha = single(self.p.dropout_ratio), self.p.alpha
         if alpha == type(self.p)().alpha:

@@ -36,5 +36,9 @@ class SpatialDropout(Layer):
             raise LayerError(what, "bottom", 0)
         return bottoms
 
+    def is_alias(self) -> bool:
+        """Outside of training the top is the bottom."""
+        return self.phase == "TEST"
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         return b.module(nn.Dropout2d, single(self.p.dropout_ratio))(*bottoms)
