@@ -49,6 +49,8 @@ LAST = (
     free,  # variables that nothing reads any more
 )
 
+_ANY = 1000  # columns
+
 
 def lowered(
     graph: Graph,
@@ -70,8 +72,10 @@ def lowered(
     if not (faithful or flat):
         main = replace(program.main, is_typed=True)
         program = replace(program, classes=(main,), tells_layers=False)
-        outlined = verify(outline(program, graph))
-        if outlined is not program:
+        # Blocks are found in lines of any length: their names are short.
+        joined = verify(chain(program, graph, _ANY))
+        outlined = verify(outline(joined, graph))
+        if outlined is not joined:
             for step in STRUCTURE:
                 outlined = verify(step(outlined, graph))
             return Lowered(graph, flat_form, outlined)

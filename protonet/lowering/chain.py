@@ -15,10 +15,10 @@ _VIEWS |= {"detach", "long"}
 _POINTWISE = {"F.softmax", "F.relu", "torch.sigmoid"}
 
 
-def chain(program: Program, graph: Graph) -> Program:
+def chain(program: Program, graph: Graph, width: int = WIDTH) -> Program:
     """Join a short view with the next statement, where that alone reads it: x.permute().flatten().
 
-    What a person gives a line of its own keeps it: convolutions, poolings, sums, losses.
+    A line is no longer than a ``width``. What a person gives a line of its own keeps it: convolutions, poolings, sums, losses.
     """
     statements = program.main.statements
     reads = Counter(n for s in statements if isinstance(s, Statement) for n in s.value.reads())
@@ -28,7 +28,7 @@ def chain(program: Program, graph: Graph) -> Program:
     made: list[Statement | Free] = []
     for one in statements:
         made.append(one)
-        while len(made) > 1 and (joined := _joined(made[-2], made[-1], alone)):
+        while len(made) > 1 and (joined := _joined(made[-2], made[-1], alone, width)):
             made[-2:] = joined
             if len(joined) > 1:
                 break
@@ -36,7 +36,9 @@ def chain(program: Program, graph: Graph) -> Program:
     return replace(program, classes=(*program.classes[:-1], cls))
 
 
-def _joined(first: Statement | Free, second: Statement | Free, alone: set[str]) -> list[Statement]:
+def _joined(
+    first: Statement | Free, second: Statement | Free, alone: set[str], width: int
+) -> list[Statement]:
     """The two as one, or shorter; nothing where they stay as they are."""
     if isinstance(first, Free) or isinstance(second, Free) or first.target not in alone:
         return []
@@ -52,7 +54,7 @@ def _joined(first: Statement | Free, second: Statement | Free, alone: set[str]) 
     if not place or not _is_view(first.value, softmax=place == "chain"):
         return []
     value = second.value.changed(lambda part: first.value if _is(part, name) else part)
-    if len(f"        {second.target} = {value.text()}") > WIDTH:
+    if len(f"        {second.target} = {value.text()}") > width:
         return []
     return [replace(second, value=value, origin=(*first.origin, *second.origin))]
 
