@@ -18,7 +18,8 @@ _POINTWISE = {"F.softmax", "F.relu", "torch.sigmoid"}
 def chain(program: Program, graph: Graph, width: int = WIDTH) -> Program:
     """Join a short view with the next statement, where that alone reads it: x.permute().flatten().
 
-    A line is no longer than a ``width``. What a person gives a line of its own keeps it: convolutions, poolings, sums, losses.
+    A line is no longer than a ``width``. What a person gives a line of its own keeps it:
+    convolutions, poolings, sums, losses.
     """
     statements = program.main.statements
     reads = Counter(n for s in statements if isinstance(s, Statement) for n in s.value.reads())
