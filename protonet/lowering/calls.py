@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
-from protonet.lowering.folding import GIVEN, UNKNOWN, Constants, value_of
+from protonet.lowering.folding import GIVEN, UNKNOWN, Constants, tree_of, value_of
 from protonet.program.expr import Call, Expr, Literal, Ref, Sequence
 from protonet.program.parts import parts_of
 from protonet.program.program import Each, Fill, Program, Statement, Submodule
@@ -16,6 +19,12 @@ Given = tuple[list[object], dict[str, object]]  # the values by place, and those
 
 class Escapes(Exception):
     """A helper is handed on, or called with arguments that only the run knows the number of."""
+
+
+@cache
+def source_of(code: object) -> str:
+    """The text of a class or function, as its file has it."""
+    return textwrap.dedent(inspect.getsource(code)).rstrip()  # type: ignore[arg-type]
 
 
 def in_program(program: Program) -> dict[str, list[Given]]:
@@ -55,7 +64,7 @@ def in_text(text: str, name: str, constants: Constants) -> list[Given]:
     """The calls of a helper in the text of another. Escapes where it is used otherwise."""
     if name not in text:
         return []
-    nodes = list(ast.walk(ast.parse(text)))
+    nodes = list(ast.walk(tree_of(text)))
     calls = [n for n in nodes if isinstance(n, ast.Call) and _is_name(n.func, name)]
     if sum(_is_name(n, name) for n in nodes) > len(calls):
         raise Escapes

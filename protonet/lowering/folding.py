@@ -11,6 +11,7 @@ import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 Constants = Mapping[str, object]  # values of names, and of attributes as "self.name"
@@ -26,6 +27,12 @@ _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 UNKNOWN = object()
 GIVEN = object()  # neither None nor empty nor 0, else unknown
+
+
+@lru_cache(maxsize=256)
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree of a text, which nobody changes."""
+    return ast.parse(text)
 
 
 def folded(text: str, constants: Constants) -> str:
@@ -76,7 +83,7 @@ def _decided(node: ast.BoolOp, constants: Constants) -> object:
 
 
 def _steps(text: str, constants: Constants) -> Iterator[str]:
-    tree = ast.parse(text)
+    tree = tree_of(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.If):
             yield from _if(text, node, constants)
@@ -129,7 +136,7 @@ def _above(lines: list[str], number: int) -> int:
 def _has_siblings(text: str, node: ast.stmt) -> bool:
     """Whether a statement is not the only one of its block."""
     place = node.lineno, node.col_offset
-    places = ([(s.lineno, s.col_offset) for s in block] for block in _blocks(ast.parse(text)))
+    places = ([(s.lineno, s.col_offset) for s in block] for block in _blocks(tree_of(text)))
     return any(len(block) > 1 for block in places if place in block)
 
 
@@ -221,7 +228,7 @@ def _without_lines(text: str, node: ast.stmt) -> str:
 def substituted(text: str, function: str, values: Constants) -> str:
     """The text with names, and attributes of self, that are read in a function as constants."""
     while True:
-        tree = ast.parse(text)
+        tree = tree_of(text)
         inside = (n for f in _functions(tree) if function in ("", f.name) for n in ast.walk(f))
         reads = (n for n in inside if isinstance(n, ast.Name | ast.Attribute))
         found = next(

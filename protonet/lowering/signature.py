@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection
 
-from protonet.lowering.folding import UNKNOWN, replaced, value_of
+from protonet.lowering.folding import UNKNOWN, replaced, tree_of, value_of
 from protonet.program.defaults import defaults_of
 from protonet.program.layout import WIDTH
 
@@ -57,7 +57,7 @@ def without_parameters(text: str, name: str, gone: Collection[str], given: Colle
 
 def definition(text: str, name: str) -> ast.FunctionDef:
     """The function or method of that name in a text."""
-    nodes = ast.walk(ast.parse(text))
+    nodes = ast.walk(tree_of(text))
     return next(n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == name)
 
 
@@ -99,7 +99,7 @@ def without_arguments(text: str, name: str, order: list[str], gone: Collection[s
 
 
 def _calls(text: str, name: str) -> list[ast.Call]:
-    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(tree_of(text)) if isinstance(node, ast.Call))
     return [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == name]
 
 

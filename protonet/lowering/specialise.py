@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from protonet.graph import Graph
-from protonet.lowering.calls import Escapes, Given, in_program, in_text, without
+from protonet.lowering.calls import Escapes, Given, in_program, in_text, source_of, without
 from protonet.lowering.folding import GIVEN, UNKNOWN, Constants, folded, substituted
 from protonet.lowering.signature import (
     definition,
@@ -38,11 +37,6 @@ def specialise(program: Program, graph: Graph) -> Program:
     return replace(program, helpers=helpers)
 
 
-def source_of(code: object) -> str:
-    """The text of a class or function, as its file has it."""
-    return textwrap.dedent(inspect.getsource(code)).rstrip()  # type: ignore[arg-type]
-
-
 def settled(
     texts: dict[str, str], calls: Mapping[str, list[Given]]
 ) -> tuple[dict[str, str], dict[str, set[str]]]:
@@ -65,7 +59,8 @@ def settled(
             if not bound:
                 continue
             known = {p: _same([b.get(p, default) for b in bound]) for p, default in now.items()}
-            texts[name], less, values[name] = _narrowed(texts[name], name, known)
+            typed = tuple((p, type(v), v) for p, v in known.items())
+            texts[name], less, values[name] = _narrowed(texts[name], name, typed)
             gone[name] |= less
             texts = {n: without_arguments(t, name, list(now), less) for n, t in texts.items()}
         if (texts, values) == before:
@@ -86,11 +81,15 @@ def _same(values: Iterable[object]) -> object:
     return GIVEN if all(v is not UNKNOWN and v for v in (first, *rest)) else UNKNOWN
 
 
-def _narrowed(text: str, name: str, known: Constants) -> tuple[str, set[str], Constants]:
+@lru_cache(maxsize=256)
+def _narrowed(
+    text: str, name: str, typed: tuple[tuple[str, type, object], ...]
+) -> tuple[str, frozenset[str], Constants]:
     """A function for these values of its parameters alone, and the parameters that it lost.
 
     Last are the values of those that stay and are never set anew.
     """
+    known = {parameter: value for parameter, _, value in typed}
     fixed = {n: v for n, v in known.items() if n not in _names(text, name, ast.Store)}
     words = {n: v for n, v in fixed.items() if v is None or isinstance(v, bool | str)}
     numbers = {n: v for n, v in fixed.items() if isinstance(v, int | float) and n not in words}
@@ -105,7 +104,7 @@ def _narrowed(text: str, name: str, known: Constants) -> tuple[str, set[str], Co
     less = known.keys() - _names(new, name, ast.Load)
     if less or given:
         new = without_parameters(new, name, less, given)
-    return new, set(less), {n: v for n, v in fixed.items() if n not in less}
+    return new, frozenset(less), {n: v for n, v in fixed.items() if n not in less}
 
 
 def _names(text: str, name: str, context: type[ast.expr_context]) -> set[str]:
