@@ -21,6 +21,7 @@ from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
 from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
+from protonet.lowering.specialise import specialise
 from protonet.lowering.tail import return_last
 from protonet.program.program import verify
 
@@ -28,6 +29,7 @@ from protonet.program.program import verify
 FIRST = (
     share,  # one parameter under several paths
     initialise,  # fillers, and parameters that are not learned
+    specialise,  # helpers without what no call asks for
     make_room,  # variables that bear the names of helpers get others
 )
 QUIET = (
