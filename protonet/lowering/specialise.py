@@ -59,7 +59,8 @@ def settled(
             if not bound:
                 continue
             known = {p: _same([b.get(p, default) for b in bound]) for p, default in now.items()}
-            typed = tuple((p, type(v), v) for p, v in known.items())
+            said = {p for b in bound for p in b}
+            typed = tuple((p, type(v), v, p in said) for p, v in known.items())
             texts[name], less, values[name] = _narrowed(texts[name], name, typed)
             gone[name] |= less
             texts = {n: without_arguments(t, name, list(now), less) for n, t in texts.items()}
@@ -83,13 +84,15 @@ def _same(values: Iterable[object]) -> object:
 
 @lru_cache(maxsize=256)
 def _narrowed(
-    text: str, name: str, typed: tuple[tuple[str, type, object], ...]
+    text: str, name: str, typed: tuple[tuple[str, type, object, bool], ...]
 ) -> tuple[str, frozenset[str], Constants]:
     """A function for these values of its parameters alone, and the parameters that it lost.
 
+    With each value stands whether any call says it, or all leave it to the default.
     Last are the values of those that stay and are never set anew.
     """
-    known = {parameter: value for parameter, _, value in typed}
+    known = {parameter: value for parameter, _, value, _ in typed}
+    unsaid = {parameter for parameter, _, _, is_said in typed if not is_said}
     fixed = {n: v for n, v in known.items() if n not in _names(text, name, ast.Store)}
     words = {n: v for n, v in fixed.items() if v is None or isinstance(v, bool | str)}
     numbers = {n: v for n, v in fixed.items() if isinstance(v, int | float) and n not in words}
@@ -100,7 +103,8 @@ def _narrowed(
         decided = without_default(decided, name, number, value)
         if number not in _names(decided, name, ast.Load):
             new = decided
-    new = folded(substituted(new, name, words), given)
+    left: Constants = {n: v for n, v in numbers.items() if n in unsaid}
+    new = folded(substituted(new, name, {**words, **left}), given)
     less = known.keys() - _names(new, name, ast.Load)
     if less or given:
         new = without_parameters(new, name, less, given)
