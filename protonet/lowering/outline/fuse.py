@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.flow import Flow, Made, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Call, Expr, Name, Ref
+from protonet.program.expr import Binary, Call, Expr, Name, Ref
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Statement
 
@@ -91,6 +92,30 @@ def _heavy(known: Flow, value: Expr) -> Expr | None:
             return value
         value = value.args[0]
     return None
+
+
+def in_order(cls: Class, signatures: Signatures) -> Class:
+    """The class with what was made first at the left of every sum of two; it is the same sum."""
+    known = flow(cls, signatures)
+    made = tuple(
+        replace(statement, value=statement.value.changed(_sorting(sources)))
+        for statement, sources in zip(known.statements, known.sources, strict=True)
+    )
+    return replace(cls, statements=made)
+
+
+def _sorting(sources: tuple[Made, ...]) -> Callable[[Expr], Expr]:
+    order = {name: place for place, name in sources}
+
+    def sort(part: Expr) -> Expr:
+        if isinstance(part, Binary) and part.operator == "+":
+            left, right = part.left, part.right
+            named = isinstance(left, Name) and isinstance(right, Name)
+            if named and order.get(right.text(), 0) < order.get(left.text(), 0):
+                return right + left
+        return part
+
+    return sort
 
 
 def put(first: Statement, second: Statement) -> Expr:
