@@ -10,15 +10,17 @@ from protonet.program import torch
 CODES = {1: "corner", 2: "center_size", 3: "corner_size"}
 
 
-def box_iou(a: torch.Tensor, b: torch.Tensor, pixel: float = 0.0) -> torch.Tensor:
+def box_iou(a: torch.Tensor, b: torch.Tensor, pixels: bool = False) -> torch.Tensor:
     """Intersection over union of each of (n, 4) boxes with each of (m, 4): (n, m).
 
-    ``pixel`` is what a side is longer than the difference of its corners.
+    Corners that are ``pixels`` are a part of their boxes.
     """
     low = torch.maximum(a[:, None, :2], b[:, :2])
     high = torch.minimum(a[:, None, 2:], b[:, 2:])
-    shared = (high - low + pixel).clamp(min=0).prod(2)
-    first, second = ((x[:, 2:] - x[:, :2] + pixel).clamp(min=0).prod(1) for x in (a, b))
+    sides = [high - low, a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]]
+    if pixels:
+        sides = [side + 1 for side in sides]
+    shared, first, second = (side.clamp(min=0).prod(-1) for side in sides)
     union = first[:, None] + second - shared
     return torch.where(shared > 0, shared / union, 0)
 
@@ -27,7 +29,7 @@ def nms(
     boxes: torch.Tensor,
     threshold: float,
     eta: float = 1.0,
-    pixel: float = 0.0,
+    pixels: bool = False,
     most: int | None = None,
 ) -> torch.Tensor:
     """The places of the boxes to keep, of (n, 4) boxes in the order of falling scores.
@@ -41,8 +43,8 @@ def nms(
         if most is not None and len(kept) >= most:
             break
         block = boxes[start : start + step]
-        free = ~(box_iou(boxes[kept], block, pixel) > threshold).any(0)
-        covers = (box_iou(block, block, pixel) > threshold).triu(1)
+        free = ~(box_iou(boxes[kept], block, pixels) > threshold).any(0)
+        covers = (box_iou(block, block, pixels) > threshold).triu(1)
         stays, before = free, ~free
         while not torch.equal(stays, before):
             before = stays
@@ -76,8 +78,8 @@ def match_boxes(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The true box of each box, -1 for none and -2 for one not to be used, and their overlap.
 
-    Each true box takes its best box, the greatest overlap first; per prediction, each box left
-    then takes the true box that it overlaps most, if by the threshold.
+    Each true box takes its best box, the greatest overlap first. With ``per_prediction`` each box
+    left then takes the true box that it overlaps most, if by the threshold.
     """
     overlaps = box_iou(boxes, truth)
     overlaps = torch.where(overlaps > 1e-6, overlaps, 0)
@@ -105,7 +107,10 @@ def decode_boxes(
     offsets: torch.Tensor,
     code: str,
 ) -> torch.Tensor:
-    """The boxes (..., 4) that offsets from prior boxes mean, by SSD's three codes."""
+    """The boxes (..., 4) that offsets from prior boxes mean.
+
+    The ``code`` is one of SSD's three.
+    """
     offsets = offsets * variances
     if code == "corner":
         return priors + offsets
@@ -123,7 +128,10 @@ def encode_boxes(
     boxes: torch.Tensor,
     code: str,
 ) -> torch.Tensor:
-    """The offsets (..., 4) from prior boxes that mean these boxes, by SSD's three codes."""
+    """The offsets (..., 4) from prior boxes that mean these boxes.
+
+    The ``code`` is one of SSD's three.
+    """
     if code == "corner":
         return (boxes - priors) / variances
     size = priors[..., 2:] - priors[..., :2]

@@ -49,7 +49,7 @@ class SoftmaxWithLoss(Layer):
             "loss_param { ignore_label: 255 } }",
             {"x": (2, 10, 4, 4), "label": (2, 1, 4, 4)},
             {"y": ()},
-            'y_part = softmax_loss(x, loss_target, ignore_index=255, reduction="sum")',
+            "y = softmax_loss(x, label.squeeze(1).long(), ignore_index=255)",
         ),
         Example(
             'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "x" bottom: "label" top: "y" '
@@ -108,7 +108,9 @@ class SoftmaxWithLoss(Layer):
         ):
             return self.entropy(b, scores, target, axis)
         ignored = {"ignore_index": options.ignore_label} if ignores else {}
-        if ignores and mode in (VALID, FULL) and not weights:
+        if ignores and mode == VALID and not weights:
+            return self.entropy(b, scores, target, axis, **ignored, reduction="valid")
+        if ignores and mode == FULL and not weights:
             target = b.let("target", target)
         total: Expr = self.entropy(b, scores, target, axis, **weights, **ignored, reduction="sum")
         if mode == PRE_FIXED:
@@ -158,6 +160,8 @@ def softmax_loss(
     own.detach().clamp_max_(87.33654475)
     if weight is not None:
         own = own * weight[labels.clamp(0, len(weight) - 1)]
+    if reduction == "valid":
+        return own.sum() / torch.count_nonzero(labels != ignore_index).clamp(min=1)
     return own.mean() if reduction == "mean" and own.numel() else own.sum()
 
 

@@ -21,6 +21,7 @@ from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
 from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
+from protonet.lowering.specialise import specialise
 from protonet.lowering.tail import return_last
 from protonet.program.program import verify
 
@@ -28,6 +29,7 @@ from protonet.program.program import verify
 FIRST = (
     share,  # one parameter under several paths
     initialise,  # fillers, and parameters that are not learned
+    specialise,  # helpers without what no call asks for
     make_room,  # variables that bear the names of helpers get others
 )
 QUIET = (
@@ -48,6 +50,8 @@ LAST = (
     shorten,  # statements too long for a line in two
     free,  # variables that nothing reads any more
 )
+
+_ANY = 1000  # columns
 
 
 def lowered(
@@ -70,8 +74,10 @@ def lowered(
     if not (faithful or flat):
         main = replace(program.main, is_typed=True)
         program = replace(program, classes=(main,), tells_layers=False)
-        outlined = verify(outline(program, graph))
-        if outlined is not program:
+        # Blocks are found in lines of any length: their names are short.
+        joined = verify(chain(program, graph, _ANY))
+        outlined = verify(outline(joined, graph))
+        if outlined is not joined:
             for step in STRUCTURE:
                 outlined = verify(step(outlined, graph))
             return Lowered(graph, flat_form, outlined)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, combinations, groupby
 
 from protonet.graph import Graph
+from protonet.lowering.calls import source_of
 from protonet.program.defaults import without_defaults
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref, Sequence
 from protonet.program.layout import statement
@@ -74,7 +74,7 @@ def _filled(fill: Fill) -> _Filled:
 
 def kinds_of(program: Program) -> dict[str, list[str]]:
     """The attributes of the modules of each kind; none where modules may hold some of their own."""
-    sources = {h.code.__name__: inspect.getsource(h.code) for h in program.helpers}
+    sources = {h.code.__name__: source_of(h.code) for h in program.helpers}
     kinds: dict[str, list[str]] = {}
     for part in program.main.submodules:
         kinds.setdefault(part.call.function.text(), []).append(part.attribute)

@@ -13,7 +13,7 @@ from protonet.program.expr import Expr, Name
 from protonet.program.names import Names, class_name, identifiers
 from protonet.program.program import Class, Helper, Program, Statement, Submodule
 
-_LONGEST_TARGET = 60
+_LONGEST_TARGET = 74
 LOADING = {"Any", "Path", "WEIGHTS", "load", "load_model"}
 RESERVED = {*dir(builtins), "self", "torch", "nn", "F", "math", "LAYERS", "objective"}
 

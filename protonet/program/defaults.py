@@ -19,14 +19,14 @@ def without_defaults(expr: Expr, helpers: Mapping[str, Callable[..., Any]]) -> E
     def shorter(part: Expr) -> Expr:
         if not (isinstance(part, Call) and isinstance(part.function, Ref) and part.kwargs):
             return part
-        defaults = _defaults(part.function.path, helpers.get(part.function.path))
+        defaults = defaults_of(part.function.path, helpers.get(part.function.path))
         kwargs = {k: v for k, v in part.kwargs.items() if not _repeats(k, v, defaults)}
         return Call(part.function, part.args, kwargs)
 
     return expr.changed(shorter)
 
 
-def _repeats(key: str, value: Expr, defaults: dict[str, Any]) -> bool:
+def _repeats(key: str, value: Expr, defaults: dict[str, object]) -> bool:
     if not isinstance(value, Literal) or key not in defaults:
         return False
     default = defaults[key]
@@ -35,13 +35,14 @@ def _repeats(key: str, value: Expr, defaults: dict[str, Any]) -> bool:
 
 
 @cache
-def _defaults(path: str, helper: Callable[..., Any] | None) -> dict[str, Any]:
+def defaults_of(path: str, helper: Callable[..., object] | None = None) -> dict[str, object]:
+    """The defaults of a function or class of torch's, or of a helper, by parameter."""
     parameters = _parameters(path, helper)
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 
 
 @cache
-def _parameters(path: str, helper: Callable[..., Any] | None) -> list[inspect.Parameter]:
+def _parameters(path: str, helper: Callable[..., object] | None) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(helper or _torch(path)).parameters.values())
     except (TypeError, ValueError):

@@ -116,6 +116,9 @@ class Printer:
 
 def _documented(text: str) -> tuple[str, ...]:
     """The docstring of a class, and the blank line behind it."""
+    if "\n" in text:
+        lines = (f"    {line}".rstrip() for line in text.split("\n")[1:])
+        return (f'    """{text.partition(chr(10))[0]}', *lines, '    """', "")
     return (f'    """{text}"""', "") if text else ()
 
 

@@ -136,10 +136,14 @@ class Class:
 
 @dataclass(frozen=True)
 class Helper:
-    """A class or function to copy into the source, with the first layer that needs it."""
+    """A class or function to copy into the source, with the first layer that needs it.
+
+    ``text`` is what is copied in its place, where that says less.
+    """
 
     code: Callable[..., Any]
     origin: Origins
+    text: str = ""
 
 
 @dataclass(frozen=True)

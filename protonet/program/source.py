@@ -49,8 +49,8 @@ def _parts(program: Program, weights: str) -> Iterator[list[Piece]]:
     if weights:
         yield [Piece((loading.constant(weights),))]
     for helper in program.helpers:
-        lines = textwrap.dedent(inspect.getsource(helper.code)).rstrip().split("\n")
-        yield [Piece(tuple(lines), helper.origin)]
+        text = helper.text or textwrap.dedent(inspect.getsource(helper.code)).rstrip()
+        yield [Piece(tuple(text.split("\n")), helper.origin)]
     yield from _table(program)
     for cls in program.classes:
         yield list(printer(program).class_(cls))

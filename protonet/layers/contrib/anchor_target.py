@@ -92,7 +92,7 @@ def anchor_targets(
     boxes, truth = shifted_anchors(anchors, stride, scores), truth.reshape(-1, 5)
     fits = (boxes[:, :2] >= -border).all(1)
     fits &= (boxes[:, 2:] < sizes[0, [1, 0]] + border).all(1)
-    overlap = box_iou(boxes[fits], truth[:, :4], pixel=1.0)
+    overlap = box_iou(boxes[fits], truth[:, :4], pixels=True)
     best, nearest = overlap.max(1)
     best_of_truth = F.pad(overlap, (0, 0, 0, 1)).amax(0)
     label = torch.where(best < overlaps[0], 0.0, -1.0)

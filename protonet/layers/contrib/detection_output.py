@@ -32,7 +32,7 @@ class DetectionOutput(Layer):
             "nms_param { nms_threshold: 0.45 top_k: 400 } } }",
             {"x": (1, 24), "score": (1, 18), "prior": (1, 2, 24)},
             {"y": (1, 1, 1, 7)},
-            'l_boxes = detection_boxes(x, prior, code="center_size")',
+            "l_boxes = detection_boxes(x, prior)",
         ),
     )
 
@@ -115,13 +115,13 @@ def detection_output(
 ) -> torch.Tensor:
     """Rows of image, label, score and corners of the boxes found, (1, 1, n, 7)."""
     scores = scores.detach().reshape(len(scores), -1, classes)
-    limits = (threshold, nms_threshold, eta, top_k)
     found = [boxes.new_zeros(0, 7)]
     for image in range(len(scores)):
         rows = [boxes.new_zeros(0, 6)]
         for label in (i for i in range(classes) if i != background):
             own = boxes[image, :, label if boxes.shape[2] > 1 else 0]
-            best = detected_boxes(own, scores[image, :, label], *limits)
+            own_scores = scores[image, :, label]
+            best = detected_boxes(own, own_scores, threshold, nms_threshold, eta, top_k)
             rows.append(F.pad(best, (1, 0), value=label))
         kept = torch.cat(rows)
         best = kept[:, 1].argsort(descending=True, stable=True)[:keep_top_k]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, number, single, torch
@@ -131,6 +132,14 @@ class PriorBox(Layer):
             boxes += [(size * root, size / root) for root in roots]
         return [(number(width), number(height)) for width, height in boxes]
 
+    def stated(self, b: Builder) -> Any:
+        """The sizes, by what they are made of where that is one size with flipped ratios."""
+        ratios = self.ratios()[1:]
+        if len(self.p.min_size) > 1 or not (ratios and self.p.flip):
+            return self.sizes()
+        most = int(self.p.max_size[0]) if self.p.max_size else None
+        return b.call(box_sizes, int(self.p.min_size[0]), most, list(map(number, ratios[::2])))
+
     def dense_sizes(self) -> list[tuple[float, float, float, float]]:
         """(width, height) of the boxes around one place, and how far right and below it each is."""
         boxes: list[tuple[float, float, float, float]] = []
@@ -161,7 +170,7 @@ class PriorBox(Layer):
         return b.call(
             prior_boxes,
             *bottoms,
-            [box[:2] for box in dense] or self.sizes(),
+            [box[:2] for box in dense] or self.stated(b),
             variance * (4 // len(variance)),
             image_size=self.pair("img_size", "img_h", "img_w"),
             step=self.pair("step", "step_h", "step_w"),
@@ -169,6 +178,19 @@ class PriorBox(Layer):
             clip=self.p.clip,
             **shifts,
         )
+
+
+def box_sizes(
+    least: int,
+    most: int | None,
+    ratios: list[float],
+) -> list[tuple[float, float]]:
+    """Widths and heights: a square, one between it and the next size, and each ratio both ways."""
+    sizes: list[tuple[float, float]] = [(least, least)]
+    if most:
+        sizes.append((math.sqrt(least * most),) * 2)
+    roots = [math.sqrt(each) for ratio in ratios for each in (ratio, 1 / ratio)]
+    return sizes + [(least * root, least / root) for root in roots]
 
 
 def prior_boxes(

@@ -106,7 +106,7 @@ def proposals(
         large = (boxes[:, 2:] - boxes[:, :2] + 1 >= smallest).all(1)
         score, order = (score * large).sort(descending=True, stable=True)
         boxes = boxes[order[:before]]
-        kept = nms(boxes, overlap, pixel=1.0, most=most)
+        kept = nms(boxes, overlap, pixels=True, most=most)
         regions.append(F.pad(boxes[kept], (1, 0), value=image))
         found.append(score[kept])
     return torch.cat(regions), torch.cat(found)

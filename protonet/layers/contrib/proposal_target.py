@@ -69,7 +69,7 @@ def proposal_targets(
     """Regions, classes, targets, inside and outside weights of a sample."""
     truth = truth.reshape(-1, 5)
     regions = torch.cat([regions.reshape(-1, 5), F.pad(truth[:, :4], (1, 0))]).detach()
-    best, nearest = box_iou(regions[:, 1:], truth[:, :4], pixel=1.0).max(1)
+    best, nearest = box_iou(regions[:, 1:], truth[:, :4], pixels=True).max(1)
     low, high = background_overlaps
     shown = (best >= object_overlap).nonzero()[:, 0]
     empty = ((best >= low) & (best < high)).nonzero()[:, 0]

@@ -104,7 +104,7 @@ def rpn_proposals(
         large = (boxes[:, 2:] - boxes[:, :2] + 1 >= least * scale).all(1)
         score, order = score[large].sort(descending=True, stable=True)
         boxes = boxes[large][order[:before]]
-        kept = nms(boxes, overlap, pixel=1.0, most=most)
+        kept = nms(boxes, overlap, pixels=True, most=most)
         regions.append(F.pad(boxes[kept], (1, 0), value=image))
         found.append(score[kept, None])
     return torch.cat(regions), torch.cat(found)

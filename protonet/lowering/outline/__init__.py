@@ -24,7 +24,7 @@ from protonet.lowering.outline.units import units
 from protonet.lowering.outline.variables import with_short_names
 from protonet.program.program import Class, Program
 
-LONG = 16  # statements of a net that people write line by line
+LONG = 8  # statements of a net that people write line by line
 
 
 def outline(program: Program, graph: Graph) -> Program:

@@ -48,6 +48,8 @@ def description(
     """One line on a block; ``names`` are its parameters' in the order in which calls give them."""
     ends = [found for use in family.uses if (found := _ends(use, shapes)) is not None]
     what = _sentence(family, word)
+    if not ends and {"channels", "out_channels"} <= set(names):
+        return _whole(what, "(n, channels, h, w) to (n, out_channels, h', w')")
     if len(ends) < len(family.uses) or any(len(a) != 4 or len(b) != 4 for a, b in ends):
         return f"{what}."
     given = [dict(zip(names, call.args, strict=False)) | call.kwargs for call in calls]
@@ -58,8 +60,13 @@ def description(
         more = {out[1] - before[1] for before, out in ends}
         after = f"{channels} + {more.pop()}" if len(more) == 1 else after
         after = after.removesuffix(" + 0")
-    whole = f"{what}: (n, {channels}, h, w) to (n, {after}, {_window(ends, values)})."
-    return whole if len(whole) <= _LONGEST else f"{what}."
+    return _whole(what, f"(n, {channels}, h, w) to (n, {after}, {_window(ends, values)})")
+
+
+def _whole(what: str, shapes: str) -> str:
+    """What a block does and its shapes, in a second paragraph where they do not fit."""
+    line = f"{what}: {shapes}."
+    return line if len(line) <= _LONGEST else f"{what}.\n\n{shapes}."
 
 
 def _sentence(family: Family, word: str) -> str:

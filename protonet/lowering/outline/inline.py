@@ -23,7 +23,9 @@ def inlined(cls: Class, signatures: Signatures, most: int) -> Class:
         if before is not None and _is_next(known, index) and _is_plain(known, index):
             value = put(before, statement)
             text = f"{statement.target} = {value.text()}"
-            if calls(value) <= most and len(text) + _INDENT <= WIDTH:
+            pools = _is_pooling(known, index) and not cls.is_block
+            starts = _is_pooling(known, index - 1) and not cls.is_block
+            if calls(value) <= most + pools - most * starts and len(text) + _INDENT <= WIDTH:
                 origin = (*before.origin, *statement.origin)
                 made[-1] = replace(statement, value=value, origin=origin)
                 continue
@@ -46,6 +48,13 @@ def _is_plain(known: Flow, index: int) -> bool:
     own = any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
     called = isinstance(both[0], Call) and (isinstance(both[1], Call) or _is_scaled(both[1]))
     return called and (not own or _is_activated(known, index))
+
+
+def _is_pooling(known: Flow, index: int) -> bool:
+    """Whether a statement is a pooling and nothing more, which ends a line of a net."""
+    form = known.forms[index]
+    pools = [name for name in form.modules if "Pool" in known.modules[name].callee]
+    return len(pools) == len(form.modules) == 1 and calls(known.statements[index].value) == 1
 
 
 def _is_scaled(value: Expr) -> bool:

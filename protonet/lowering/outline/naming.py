@@ -40,11 +40,11 @@ def prefix(region: Region) -> str:
 
 
 def layers(region: Region) -> dict[str, str]:
-    """What the submodules of a class are called: in a net as their layers, else as they are."""
-    cls = region.flow.cls
-    if cls.is_block:
-        return {part.attribute: part.attribute for part in cls.submodules}
-    return {part.attribute: part.origin[0].name for part in cls.submodules}
+    """What a region's submodules are called: in a net as their layers, in a block as they are."""
+    if region.flow.cls.is_block:
+        return {name: name for name in region.attributes}
+    parts = region.flow.parts
+    return {name: parts[name].origin[0].name for name in region.attributes}
 
 
 def _common(names: Sequence[str]) -> str:

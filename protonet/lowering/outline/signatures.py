@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +18,11 @@ class Signatures:
         self._helpers: Mapping[str, Callable[..., Any]] = {
             helper.code.__name__: helper.code for helper in program.helpers
         }
-        self._known: dict[str, Mapping[str, Expr | None]] = {}
+        self._known: dict[str, Mapping[str, Expr | None]] = {
+            helper.code.__name__: _stated(helper.text)
+            for helper in program.helpers
+            if helper.text.startswith("def ")
+        }
         self._blocks: set[str] = set()
 
     def add(self, classes: Iterable[Class]) -> None:
@@ -39,3 +44,10 @@ class Signatures:
     def is_block(self, callee: str) -> bool:
         """Whether a class is the program's own."""
         return callee in self._blocks
+
+
+def _stated(text: str) -> dict[str, Expr | None]:
+    """The parameters of a function as its text has them, which is narrower than its code."""
+    (stated,) = ast.parse(text).body
+    assert isinstance(stated, ast.FunctionDef)
+    return dict.fromkeys(one.arg for one in (*stated.args.args, *stated.args.kwonlyargs))

@@ -1,0 +1,107 @@
+"""Helpers lose what no call asks for, and compute what they did."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import protonet
+from protonet.lowering.folding import GIVEN, folded
+from protonet.lowering.specialise import settled
+
+BRANCHES = '''
+def area(x, whole, mode, least, scale=2.0):
+    """The area."""
+    if mode == "none":
+        return 0
+    elif mode == "half" and x > least:
+        # Only a part.
+        x = x / 2
+    else:
+        x = x + (1 if whole else 2)
+    size = x * scale or least
+    return size if whole else -size
+'''
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("mode", ["none", "half", "other"])
+@pytest.mark.parametrize("x", [1.0, 5.0])
+def test_a_folded_function_computes_the_same(x, whole, mode):
+    made = folded(BRANCHES.strip(), {"whole": whole, "mode": mode})
+    results = []
+    for text in (BRANCHES, made):
+        names = {}
+        exec(text, names)
+        results.append(names["area"](x, whole, mode, 3.0))
+    assert results[0] == results[1]
+    assert " if whole" not in made
+    assert "mode ==" not in made
+
+
+def test_what_is_given_is_not_none():
+    text = "def f(x, y):\n    if y is None:\n        return x\n    return y or x"
+    assert folded(text, {"y": GIVEN}) == "def f(x, y):\n    return y"
+
+
+def test_an_elif_that_is_left_becomes_an_if():
+    made = folded(BRANCHES.strip(), {"mode": "half"})
+    assert "    if x > least:\n        # Only a part.\n        x = x / 2\n    else:" in made
+
+
+CALLED = {
+    "inner": "def inner(x, flag: bool = False, count: int | None = None, eta: float = 1.0):\n"
+    '    """Twice x. With ``flag`` it is x. It is cut at ``count``."""\n'
+    "    if flag:\n        return x\n"
+    "    if eta < 1:\n        x = x * eta\n"
+    "    return 2 * x[:count]",
+    "outer": "def outer(x, eta: float):\n    return inner(x, eta=eta) + inner(x)",
+}
+
+
+def test_what_is_the_same_in_all_calls_goes_everywhere():
+    texts, gone = settled(dict(CALLED), {"inner": [], "outer": [([object()], {"eta": 1.0})]})
+    assert texts["inner"] == 'def inner(x):\n    """Twice x."""\n    return 2 * x'
+    assert texts["outer"] == "def outer(x):\n    return inner(x) + inner(x)"
+    assert gone == {"inner": {"flag", "count", "eta"}, "outer": {"eta"}}
+
+
+def test_what_differs_stays():
+    texts, _ = settled(dict(CALLED), {"inner": [], "outer": [([object()], {"eta": 0.5})]})
+    assert "if eta < 1:" in texts["inner"]
+    assert "eta=eta" in texts["outer"]
+
+
+def test_a_function_that_is_handed_on_stays_as_it_is():
+    text = {**CALLED, "outer": "def outer(x):\n    return map(inner, x)"}
+    texts, _ = settled(text, {"inner": [], "outer": [([object()], {})]})
+    assert texts == text
+
+
+LOSS = """
+input: "x" input_shape {{ dim: 6 dim: 4 }} input: "label" input_shape {{ dim: 6 }}
+layer {{ name: "fc" type: "InnerProduct" bottom: "x" top: "fc"
+        inner_product_param {{ num_output: 3 weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss"
+        loss_param {{ {loss} }} }}
+"""
+
+
+def test_a_plain_loss_is_three_lines():
+    lines = protonet.emit(LOSS.format(loss="")).splitlines()
+    start = lines.index(
+        "def softmax_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:"
+    )
+    assert lines[start + 2] == '    own = F.cross_entropy(scores, labels, reduction="none")'
+    assert lines[start + 5] == ""
+
+
+@pytest.mark.parametrize("loss", ["ignore_label: 1", "ignore_label: 7", "normalization: NONE"])
+def test_losses_divide_by_what_counts(loss):
+    net = protonet.compile(LOSS.format(loss=loss))
+    x, label = torch.rand(6, 4), torch.tensor([0.0, 1, 2, 1, 0, 2])
+    scores = net.fc(x)
+    each = torch.nn.functional.cross_entropy(scores, label.long(), reduction="none")
+    counts = label != float(loss.split()[1]) if "ignore" in loss else label >= 0
+    divisor = counts.sum() if "ignore" in loss else 1
+    torch.testing.assert_close(net(x, label), each[counts].sum() / divisor)
