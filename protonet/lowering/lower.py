@@ -14,7 +14,7 @@ from protonet.program.names import Names, class_name, identifiers
 from protonet.program.program import Class, Helper, Program, Statement, Submodule
 
 _LONGEST_TARGET = 74
-_LOADING = {"Path", "WEIGHTS", "load", "load_model"}
+LOADING = {"Any", "Path", "WEIGHTS", "load", "load_model"}
 RESERVED = {*dir(builtins), "self", "torch", "nn", "F", "math", "LAYERS", "objective"}
 
 
@@ -26,7 +26,7 @@ def lower(graph: Graph, title: str = "") -> Program:
 def named(graph: Graph, taken: frozenset[str]) -> tuple[str, dict[str, str]]:
     """The name of a net's class, and a variable for every blob, none of them ``taken``."""
     name = class_name(graph.name)
-    name = f"{name}Net" if name in {*RESERVED, *_LOADING, *taken} else name
+    name = f"{name}Net" if name in {*RESERVED, *LOADING, *taken} else name
     blobs = [value.blob for node in graph.nodes for value in node.outputs]
     return name, identifiers(blobs, {*RESERVED, *taken, name})
 

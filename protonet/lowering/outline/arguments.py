@@ -70,9 +70,9 @@ class Difference:
 
     @cached_property
     def default(self) -> Expr | None:
-        """The value of most uses; None for sizes, which every use gives."""
+        """The value of most uses; None for sizes, which every use gives that has the module."""
         if self.first.is_size:
-            return None
+            return Literal(None) if None in self.texts else None
         values = [self.value(use) for use in range(len(self.texts))]
         count = Counter(value.text() for value in values if value is not None)
         most = count.most_common(1)[0][0]

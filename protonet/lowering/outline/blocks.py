@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from protonet.lowering.lower import RESERVED
+from protonet.lowering.lower import LOADING, RESERVED
 from protonet.lowering.outline.block import WrittenBlock, block
 from protonet.lowering.outline.description import BlobShapes, description
 from protonet.lowering.outline.family import Family, Find, families
@@ -38,7 +38,7 @@ class Outline:
         self.shapes = shapes
         self._flows: dict[tuple[int, bool], Flow] = {}
         self.paths = Whereabouts(main.name, (part.attribute for part in main.submodules))
-        self.names = Names({*RESERVED, *taken, main.name})
+        self.names = Names({*RESERVED, *LOADING, *taken, main.name})
 
     def repeat(self, find: Find = families, strict: bool = True, apart: bool = False) -> None:
         """Take out what repeats until nothing does; activations may go ``apart`` for it."""
@@ -85,6 +85,7 @@ class Outline:
             with_blocks(cls, own) if (own := places[cls.name]) else cls for cls in self.classes
         ]
         self.signatures.add(made.cls for made in blocks)
+        self.names.update(one.name for made in blocks for one in made.cls.parameters)
         self.classes = [*(made.cls for made in blocks), *rewritten]
 
     def block(self, family: Family, word: str, name: str) -> WrittenBlock:

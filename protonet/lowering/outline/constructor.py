@@ -38,7 +38,8 @@ class Constructor:
         last = model.flow.statements[model.stop - 1].value
         outer = ends(model)
         several = (joined(last) == "concatenate" and len(outer) > 1) or len(model.outs) > 1
-        self.names = parameter_names(self.found, names, outer, several)
+        callees = {module.callee for use in self.uses for module in use if module is not None}
+        self.names = parameter_names(self.found, names, outer, several, callees)
         self.given = {
             (column.member, column.argument): Name(name)
             for one, name in zip(self.found, self.names, strict=True)

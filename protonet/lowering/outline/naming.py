@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from protonet.lowering.lower import RESERVED
 from protonet.lowering.outline.arguments import Difference
 from protonet.lowering.outline.form import Module
 from protonet.lowering.outline.kind import is_convolution, projection
@@ -164,13 +165,17 @@ def member(suffix: str, module: Module) -> str:
 
 
 def parameter_names(
-    found: Sequence[Difference], members: Sequence[str], ends: frozenset[int], several: bool
+    found: Sequence[Difference],
+    members: Sequence[str],
+    ends: frozenset[int],
+    several: bool,
+    classes: Iterable[str],
 ) -> list[str]:
     """The names of parameters; ``ends`` are the members whose values the block gives out.
 
-    With ``several`` branches each has the name of its module.
+    None is that of one of the ``classes`` that the members are of. With ``several`` branches each has the name of its module.
     """
-    names = Names({"self", "x"})
+    names = Names({*RESERVED, *classes, "x"})
     return [names.free(_parameter(one, members, ends, several)) for one in found]
 
 

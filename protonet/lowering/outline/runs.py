@@ -12,7 +12,7 @@ from protonet.lowering.outline.signatures import Signatures
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.compound import Comprehension, Star
 from protonet.program.expr import Attribute, Call, Expr, Literal, Name, Ref
-from protonet.program.names import Names
+from protonet.program.names import Names, cleaned
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, InitParameter, Statement, Submodule
 
@@ -167,7 +167,7 @@ def _names(runs: Sequence[_Run], taken: Names) -> list[str]:
     words = [one.pop() if len(one) == 1 else "" for one in found]
     told = len(set(words)) == len(words) and not set(words) & {"", "block"}
     if told:
-        return [taken.free(word) for word in words]
+        return [taken.free(cleaned(word)) for word in words]
     if len(words) == 1:
         return [taken.free("blocks")]
     return [taken.free(f"layer{index}") for index in range(1, len(words) + 1)]
