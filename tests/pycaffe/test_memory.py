@@ -10,7 +10,8 @@ from protonet.diagnostics import AsInCaffe, NetError
 
 CONV = """
 name: "net" force_backward: true
-layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "data" type: "Input" top: "data" input_param {
+  shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }
 layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
   convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "gaussian" std: 1 }
     bias_filler { type: "gaussian" std: 1 } } }
@@ -103,7 +104,7 @@ def test_net_surgery_takes_effect(make):
     net.params["conv"][0].data[...] = 0
     net.params["conv"][1].data[...] = 1
     net.forward()
-    wanted = np.arange(weight.count).reshape(5, -1).sum(1) + [1, 2, 3, 4, 5]
+    wanted = np.arange(weight.count).reshape(5, -1).sum(1) + np.arange(1, 6)
     np.testing.assert_allclose(net.blobs["ip"].data[0], wanted)
 
 
@@ -323,7 +324,7 @@ def test_what_is_assigned_wrongly_is_told(make):
         net.blobs["data"].data[...] = np.zeros((3, 3, 8, 8))
     with pytest.raises(AttributeError, match=r"blob.data\[...\] = values"):
         net.blobs["data"].data = 1
-    with pytest.raises(NetError, match="negative|shape"):
+    with pytest.raises(NetError, match=r"negative|shape"):
         net.blobs["data"].reshape(2, -3)
     with pytest.raises(NetError, match="whole numbers"):
         net.blobs["data"].reshape((2, 3, 8, 8))
