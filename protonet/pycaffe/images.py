@@ -49,7 +49,7 @@ def _gray(rgb: Array) -> Array:
     return gray.astype(np.float32)[:, :, np.newaxis]
 
 
-def oversample(images: Any, crop_dims: Sequence[int]) -> Array:
+def oversample(images: Any, crop_dims: Sequence[int] | Array) -> Array:
     """The four corners and the centre of each image, and then their mirror images.
 
     n images of (h, w, k) to (10 n, crop_h, crop_w, k), float32. ValueError where a crop is larger
