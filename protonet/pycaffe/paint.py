@@ -43,16 +43,21 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An edge through these points, and what stands at its beginning."""
+    """An edge through these points, and what stands at it."""
 
     points: tuple[Point, ...]
     label: str
 
+    def at(self) -> Point:
+        """Where its label stands: beside its beginning."""
+        x, y = self.points[0]
+        return x + 4, y + 12
+
     def tip(self) -> list[Point]:
         """The three corners of its head."""
         (x, y) = self.points[-1]
-        before = next((p for p in self.points[::-1] if p != (x, y)), (x, y - 1))
-        dx, dy = x - before[0], y - before[1]
+        steps = [(x - px, y - py) for px, py in self.points[::-1]]
+        dx, dy = next((step for step in steps if max(map(abs, step)) > 1), (0, 1))
         length = (dx * dx + dy * dy) ** 0.5
         dx, dy = dx / length, dy / length
         back = (x - 7 * dx, y - 7 * dy)
@@ -96,8 +101,8 @@ def _svg(picture: Picture) -> str:
     for arrow in picture.arrows:
         lines.append(f'<polyline fill="none" stroke="{_EDGE}" points="{_points(arrow.points)}"/>')
         lines.append(f'<polygon fill="{_EDGE}" points="{_points(arrow.tip())}"/>')
-        x, y = arrow.points[0]
-        lines.append(f'<text x="{x + 4:g}" y="{y + 12:g}">{escape(arrow.label)}</text>')
+        x, y = arrow.at()
+        lines.append(f'<text x="{x:g}" y="{y:g}">{escape(arrow.label)}</text>')
     for box in picture.boxes:
         fill = escape(box.style.get("fillcolor", "#fff"))
         lines.append(f'<polygon fill="{fill}" stroke="#000" points="{_points(box.corners())}"/>')
@@ -141,8 +146,7 @@ def _paint(axes: Any, picture: Picture) -> None:
     for arrow in picture.arrows:
         axes.plot(*zip(*arrow.points, strict=True), color=_EDGE, linewidth=1)
         axes.add_patch(Polygon(arrow.tip(), color=_EDGE, linewidth=0))
-        x, y = arrow.points[0]
-        axes.text(x + 4, y + 12, arrow.label, **letters)
+        axes.text(*arrow.at(), arrow.label, **letters)
     for box in picture.boxes:
         fill = box.style.get("fillcolor", "#fff")
         axes.add_patch(Polygon(box.corners(), facecolor=fill, edgecolor="#000", zorder=3))
