@@ -1,0 +1,162 @@
+"""A net's blobs and layers as Caffe has them, and the passes over them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from protonet.data.memory_feed import MemoryFeed
+from protonet.graph import Node, Value
+from protonet.pycaffe.blob import Blob
+from protonet.pycaffe.computed import ComputedRunner
+from protonet.pycaffe.flow import Flow
+from protonet.pycaffe.learned import Parameters, fill_python_blobs
+from protonet.pycaffe.memory import Memory
+from protonet.pycaffe.needs import mark_needs
+from protonet.pycaffe.opening import Opened
+from protonet.pycaffe.others import DataRunner, FileRunner, InputRunner, PythonRunner
+from protonet.pycaffe.runner import Runner, SilenceRunner, SplitRunner
+from protonet.pycaffe.wiring import Step, Wire, wiring
+from protonet.runtime.fit import Fitter
+from protonet.shape import count
+
+Callback = Callable[[int], object]
+_CONSTANT = "constant"
+
+
+class Engine:
+    """The layers of an opened net in their order, each with what runs it."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.net = opened.net
+        self.python = opened.python
+        self.wiring = wiring(self.net.graph)
+        mark_needs(self.wiring, self.net.graph)
+        self.fitter = Fitter(self.net)
+        self.parameters = Parameters(self.net)
+        fill_python_blobs(self.python, self.parameters)
+        self.batches = Batches(opened)
+        self.blobs = _blobs(self.wiring.wires)
+        self.files = list(self.net.files)
+        self.runners = [self._runner(step) for step in self.wiring.steps]
+        _mark_stable(self.runners)
+        self.before_forward: list[Callback] = []
+        self.after_forward: list[Callback] = []
+        self.before_backward: list[Callback] = []
+        self.after_backward: list[Callback] = []
+
+    def _runner(self, step: Step) -> Runner:
+        bottoms = [self.blobs[wire] for wire in step.bottoms]
+        tops = [self.blobs[wire] for wire in step.tops]
+        node = step.node
+        if node is None:
+            return SplitRunner(step, bottoms, tops)
+        if node in self.python:
+            return PythonRunner(step, bottoms, tops, self.python[node])
+        if node.type == "Input":
+            return InputRunner(step, (), tops)
+        if node.layer.is_data:
+            return DataRunner(step, tops, self.batches.take, _fixed(node, tops))
+        if node.type == "HDF5Output":
+            return FileRunner(step, bottoms, self.files.pop(0))
+        if not node.outputs:
+            return SilenceRunner(step, bottoms, tops)
+        return ComputedRunner(step, bottoms, tops, self.fitter, self.parameters.of(node))
+
+    def forward(self, start: int, end: int) -> float:
+        """Run the layers from one to another, and return their loss. Net::ForwardFromTo."""
+        flow, loss = Flow(), 0.0
+        for index in range(start, end + 1):
+            for run in self.before_forward:
+                run(index)
+                flow.clear()
+            self.runners[index].forward(flow)
+            loss += self.runners[index].loss()
+            for run in self.after_forward:
+                run(index)
+                flow.clear()
+        return loss
+
+    def backward(self, start: int, end: int) -> None:
+        """Run the layers backward from one to an earlier one. Source: Net::BackwardFromTo."""
+        for index in range(start, end - 1, -1):
+            for run in self.before_backward:
+                run(index)
+            if self.wiring.steps[index].needs_backward:
+                self.runners[index].backward()
+            for run in self.after_backward:
+                run(index)
+
+    def reshape(self) -> None:
+        """Give all blobs the shapes that follow from those that were set. Source: Net::Reshape."""
+        for runner in self.runners:
+            runner.reshape()
+
+
+class Batches:
+    """The batches of a net's data layers, for each layer in its own order."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.net = opened.net
+        self._waiting: dict[str, deque[Mapping[str, Tensor]]] = {
+            feed.definition.layer.name: deque() for feed in self.net.feeds
+        }
+
+    def take(self, layer: str) -> Mapping[str, Tensor]:
+        """The next batch of a layer."""
+        if not self._waiting[layer]:
+            batch = self.net.next_batch()
+            for waiting in self._waiting.values():
+                waiting.append(batch)
+        return self._waiting[layer].popleft()
+
+    def memory(self, layer: str) -> MemoryFeed | None:
+        """The feed of a MemoryData layer, what was read ahead of it forgotten."""
+        for feed in self.net.feeds:
+            if feed.definition.layer.name == layer and isinstance(feed, MemoryFeed):
+                self.net.forget_batches()
+                for waiting in self._waiting.values():
+                    waiting.clear()
+                return feed
+        return None
+
+
+def _blobs(wires: Sequence[Wire]) -> dict[Wire, Blob]:
+    """A blob for each wire; memory is common where it is in Caffe."""
+    data: dict[Value, Memory] = {}
+    diffs: dict[Wire, Memory] = {}
+    blobs: dict[Wire, Blob] = {}
+    for wire in wires:
+        size = count(wire.shape)
+        memory = data.setdefault(wire.root, Memory(size))
+        diff = diffs.setdefault(wire.gradient or wire, Memory(size, wire.weight))
+        blobs[wire] = Blob(wire.shape, memory, diff, wire.name)
+    return blobs
+
+
+def _fixed(node: Node, tops: Sequence[Blob]) -> list[bool]:
+    """Which tops of a data layer are filled here, once. Source: DummyDataLayer::LayerSetUp."""
+    if node.type != "DummyData":
+        return [False] * len(tops)
+    fillers: list[Any] = list(node.layer.message.dummy_data_param.data_filler) or [None]
+    fillers = fillers if len(fillers) == len(tops) else fillers * len(tops)
+    fixed = [filler is None or filler.type == _CONSTANT for filler in fillers]
+    for blob, filler, is_fixed in zip(tops, fillers, fixed, strict=True):
+        if is_fixed and filler is not None:
+            blob.tensor.fill_(filler.value)
+    return fixed
+
+
+def _mark_stable(runners: Sequence[Runner]) -> None:
+    """Tell each layer which of its bottoms keep their numbers after it has read them."""
+    written: set[Memory] = set()
+    for runner in reversed(runners):
+        copies = isinstance(runner, SplitRunner) or (
+            runner.step.node is not None and runner.step.node.layer.is_shared()
+        )
+        written |= {blob.memory for blob in runner.tops if not copies}
+        if isinstance(runner, ComputedRunner):
+            runner.stable = [blob.memory not in written for blob in runner.bottoms]

@@ -1,0 +1,46 @@
+"""What a pass has computed so far, beside the memory of the blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from protonet.pycaffe.blob import Blob
+from protonet.pycaffe.memory import Memory
+
+
+class Flow:
+    """The newest tensor of each memory that this pass has written.
+
+    Where arrays are held, a blob's memory is a copy of what was computed; the layers behind go on
+    with the tensor itself, since a layer in place overwrites the memory that gradients still need.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[Memory, Tensor] = {}
+
+    def tensor(self, blob: Blob) -> Tensor:
+        """The numbers of a blob."""
+        newest = self._newest.get(blob.memory)
+        if newest is None or newest.numel() != blob.count:
+            return blob.tensor
+        return newest if newest.shape == blob.shape else newest.view(blob.shape)
+
+    def put(self, blob: Blob, values: Tensor, foreign: set[int]) -> None:
+        """Give a blob what a layer computed, and its shape. ``foreign`` as ``Memory.put``."""
+        blob.to_shape(tuple(values.shape))
+        blob.memory.put(values, foreign)
+        if values.is_contiguous():
+            self._newest[blob.memory] = values.detach()
+        else:
+            self._newest.pop(blob.memory, None)
+
+    def forget(self, blobs: Iterable[Blob]) -> None:
+        """Read these from their memory, which something else may have written to."""
+        for blob in blobs:
+            self._newest.pop(blob.memory, None)
+
+    def clear(self) -> None:
+        """Read everything from its memory."""
+        self._newest.clear()
