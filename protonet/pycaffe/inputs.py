@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from protonet.pycaffe import TEST, Net
+from protonet.pycaffe import TEST
+from protonet.pycaffe.net import Net
 from protonet.pycaffe.transformer import Transformer
 
 

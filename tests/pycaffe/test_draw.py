@@ -30,7 +30,7 @@ def net(text=NET):
 
 @pytest.fixture
 def no_graphviz(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda program: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
 
 def test_labels_tell_type_and_window():
@@ -89,7 +89,8 @@ def test_names_are_text_in_the_picture():
 
 
 @pytest.mark.parametrize("rankdir", ["LR", "TB", "BT", "RL"])
-def test_pictures_without_graphviz(no_graphviz, tmp_path, rankdir):
+@pytest.mark.usefixtures("no_graphviz")
+def test_pictures_without_graphviz(tmp_path, rankdir):
     made = draw.draw_net(net(), rankdir, "svg").decode()
     assert made.startswith("<svg")
     assert made.count("<polyline") == 11
@@ -98,11 +99,13 @@ def test_pictures_without_graphviz(no_graphviz, tmp_path, rankdir):
     assert (tmp_path / "n.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_pdf_without_graphviz(no_graphviz):
+@pytest.mark.usefixtures("no_graphviz")
+def test_a_pdf_without_graphviz():
     assert draw.draw_net(net(), "TB", "pdf").startswith(b"%PDF")
 
 
-def test_the_direction_turns_the_picture(no_graphviz):
+@pytest.mark.usefixtures("no_graphviz")
+def test_the_direction_turns_the_picture():
     places = {}
     for rankdir in ("LR", "RL", "TB", "BT"):
         boxes = draw.get_pydot_graph(net(), rankdir).picture().boxes
@@ -121,8 +124,9 @@ def test_pictures_by_graphviz():
         draw.draw_net(net(), "LR", "nonsense")
 
 
-def test_what_can_not_be_drawn_is_refused(no_graphviz):
-    with pytest.raises(ValueError, match="can't be drawn as 'jpg'.*raw, dot, gv, svg, png, pdf"):
+@pytest.mark.usefixtures("no_graphviz")
+def test_what_can_not_be_drawn_is_refused():
+    with pytest.raises(ValueError, match=r"can't be drawn as 'jpg'.*raw, dot, gv, svg, png, pdf"):
         draw.draw_net(net(), "LR", "jpg")
     with pytest.raises(ValueError, match="rankdir is one of LR, TB, BT, RL, not 'XX'"):
         draw.draw_net(net(), "XX")

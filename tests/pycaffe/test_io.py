@@ -186,7 +186,7 @@ def test_settings_that_do_not_fit_are_refused():
     t = io.Transformer({"data": (1, 3, 4, 4)})
     with pytest.raises(Exception, match=r"dta is not one of the net inputs: \['data'\]"):
         t.preprocess("dta", np.zeros((4, 4, 3)))
-    with pytest.raises(Exception, match="same|as many dimensions as the input"):
+    with pytest.raises(Exception, match="as many dimensions as the input"):
         t.set_transpose("data", (1, 0))
     with pytest.raises(Exception, match="as many channels as the input"):
         t.set_channel_swap("data", (1, 0))

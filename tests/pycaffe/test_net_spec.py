@@ -83,7 +83,7 @@ def test_a_net_is_as_deep_as_one_likes():
 
 def test_whole_numbers_that_a_division_made_are_whole():
     assert to_proto(L.Pooling(L.Input(), kernel_size=6 / 2)).layer[1].pooling_param.kernel_size == 3
-    with pytest.raises(TypeError, match="kernel_size takes a whole number, not 3.5; .*//"):
+    with pytest.raises(TypeError, match=r"kernel_size takes a whole number, not 3.5; .*//"):
         to_proto(L.Pooling(L.Input(), kernel_size=7 / 2))
 
 
@@ -117,7 +117,7 @@ def test_an_input_that_is_no_top_is_refused():
 
 
 def test_a_parameter_that_does_not_exist_is_told_when_it_is_written():
-    with pytest.raises(AttributeError, match="no 'num_outputs'.*did you mean 'num_output'"):
+    with pytest.raises(AttributeError, match=r"no 'num_outputs'.*did you mean 'num_output'"):
         to_proto(L.Convolution(L.Input(), num_outputs=3))
     with pytest.raises(AttributeError, match="no constant 'MAXX'"):
         _ = P.Pooling.MAXX
