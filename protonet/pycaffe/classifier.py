@@ -47,7 +47,8 @@ class Classifier(Preprocessing):
         images = np.stack([resize_image(image, self.image_dims) for image in inputs])
         crops = oversampled(images, self.crop_dims) if oversample else self._centres(images)
         made = np.stack([self.transformer.preprocess(self.inputs[0], crop) for crop in crops])
-        found: Array = self.forward_all(**{self.inputs[0]: made})[self.outputs[0]]
+        given: dict[str, Any] = {self.inputs[0]: made}
+        found: Array = self.forward_all(**given)[self.outputs[0]]
         return found.reshape((len(found) // 10, 10, -1)).mean(1) if oversample else found
 
     def _centres(self, images: Array) -> Array:

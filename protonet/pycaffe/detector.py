@@ -51,7 +51,8 @@ class Detector(Preprocessing):
             image = load_image(name)
             crops = [self.crop(image, window) for window in windows]
             made += [self.transformer.preprocess(self.inputs[0], crop) for crop in crops]
-        found = self.forward_all(**{self.inputs[0]: np.stack(made)})[self.outputs[0]]
+        given: dict[str, Any] = {self.inputs[0]: np.stack(made)}
+        found = self.forward_all(**given)[self.outputs[0]]
         return [
             {"window": window, "prediction": prediction, "filename": name}
             for (name, window), prediction in zip(flat, found, strict=True)

@@ -23,7 +23,7 @@ class Preprocessing(Net):
         raw_scale: float | None,
         channel_swap: Sequence[int] | None,
     ) -> None:
-        super().__init__(model_file, TEST, weights=pretrained_file)
+        super().__init__(model_file, TEST, weights=os.fspath(pretrained_file))
         name = self.inputs[0]
         self.transformer = Transformer({name: self.blobs[name].data.shape})
         self.transformer.set_transpose(name, (2, 0, 1))
