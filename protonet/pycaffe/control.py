@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ class _State:
 
     seed: int | None = None
     level: int = 0
-    logs: bool = True
     told_of_gpu: bool = False
     solvers: int = 1
     rank: int = 0
@@ -69,11 +69,16 @@ def init_log(level: int = 0, stderr: bool = False) -> None:
 
 def log(text: str) -> None:
     """Write a line of information, as glog does."""
-    if _STATE.level <= 0:
+    if logs():
         now = time.time()
         stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
         micros = int(now % 1 * 1e6)
         print(f"I{stamp}.{micros:06d} {text}", file=sys.stderr)
+
+
+def logs() -> bool:
+    """Whether lines of information are wanted."""
+    return _STATE.level <= 0 and os.environ.get("GLOG_minloglevel", "0") == "0"
 
 
 def say(text: str) -> None:

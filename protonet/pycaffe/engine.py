@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from protonet.data.memory_feed import MemoryFeed
@@ -69,16 +70,22 @@ class Engine:
     def forward(self, start: int, end: int) -> float:
         """Run the layers from one to another, and return their loss. Net::ForwardFromTo."""
         flow, loss = Flow(), 0.0
-        for index in range(start, end + 1):
-            for run in self.before_forward:
-                run(index)
-                flow.clear()
-            self.runners[index].forward(flow)
-            loss += self.runners[index].loss()
-            for run in self.after_forward:
-                run(index)
-                flow.clear()
+        with torch.inference_mode(False):  # its tensors could have no gradient
+            for index in range(start, end + 1):
+                for run in self.before_forward:
+                    run(index)
+                    flow.clear()
+                self.runners[index].forward(flow)
+                loss += self.runners[index].loss()
+                for run in self.after_forward:
+                    run(index)
+                    flow.clear()
         return loss
+
+    def results(self) -> dict[str, Tensor]:
+        """The outputs by their names."""
+        wires = {wire.name: self.blobs[wire] for wire in self.wiring.outputs}
+        return {output.blob: wires[output.blob].tensor for output in self.net.outputs}
 
     def backward(self, start: int, end: int) -> None:
         """Run the layers backward from one to an earlier one. Source: Net::BackwardFromTo."""

@@ -25,16 +25,13 @@ class Flow:
         newest = self._newest.get(blob.memory)
         if newest is None or newest.numel() != blob.count:
             return blob.tensor
-        return newest if newest.shape == blob.shape else newest.view(blob.shape)
+        return newest if newest.shape == blob.shape else newest.reshape(blob.shape)
 
     def put(self, blob: Blob, values: Tensor, foreign: set[int]) -> None:
         """Give a blob what a layer computed, and its shape. ``foreign`` as ``Memory.put``."""
         blob.to_shape(tuple(values.shape))
         blob.memory.put(values, foreign)
-        if values.is_contiguous():
-            self._newest[blob.memory] = values.detach()
-        else:
-            self._newest.pop(blob.memory, None)
+        self._newest[blob.memory] = values.detach()
 
     def forget(self, blobs: Iterable[Blob]) -> None:
         """Read these from their memory, which something else may have written to."""

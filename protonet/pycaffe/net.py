@@ -11,7 +11,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.pycaffe import control, files
+from protonet.pycaffe import files
 from protonet.pycaffe.batches import in_batches
 from protonet.pycaffe.blob import Blob, BlobVec
 from protonet.pycaffe.engine import Engine
@@ -55,11 +55,16 @@ class Net:
             self.copy_from(stated["weights"])
 
     @classmethod
-    def of_plan(cls, plan: NetPlan) -> Net:
-        """The net of a solver's plan."""
+    def of_plan(cls, plan: NetPlan, seed: int | None) -> Net:
+        """The net of a solver's plan, its data with that seed."""
         net = cls.__new__(cls)
-        net._set_up(open_net(plan))
+        net._set_up(open_net(plan, seed))
         return net
+
+    @property
+    def engine(self) -> Engine:
+        """What runs it."""
+        return self._engine
 
     def _set_up(self, opened: Opened) -> None:
         self._engine = Engine(opened)
@@ -298,6 +303,3 @@ def _plan(source: Any, phase: Any, level: int, stages: Sequence[str] | None) -> 
         raise NetError(what, None, "caffe.Net(file, caffe.TEST, weights=...)")
     names = [stages] if isinstance(stages, str) else list(stages or ())
     return net_plan(source, PHASES[number], names, level)
-
-
-__all__ = ["Net", "control"]

@@ -24,7 +24,7 @@ from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.selection import Selection
 from protonet.training.nets import Net as RunningNet
-from protonet.training.nets import OutputFile, outputs_of
+from protonet.training.nets import OutputFile, lay_out, outputs_of
 from protonet.training.plan import NetPlan
 
 PHASES = ("TRAIN", "TEST")
@@ -38,15 +38,15 @@ class Opened:
     python: Mapping[Node, Any]
 
 
-def open_net(plan: NetPlan) -> Opened:
-    """Open the data of a net and compile it for the shapes that the data has.
+def open_net(plan: NetPlan, seed: int | None = None) -> Opened:
+    """Open the data of a net, with that seed, and compile it for the shapes that the data has.
 
     What a user's own class raises comes as it is.
     """
     selected = select(plan.loaded, plan.phase)
     raise_all(selected.errors)
     _prefer_own_classes(selected)
-    seed = control.next_seed()
+    seed = control.next_seed() if seed is None else seed
     feeds = open_feeds(selected, plan.phase, seed=seed)
     try:
         with _own_errors():
@@ -65,6 +65,7 @@ def _compiled(plan: NetPlan, selected: Loaded, feeds: Sequence[Feed]) -> Opened:
     made = runnable(lowered(graph, [], True, plan.title), torch.device("cpu"))
     _fill_by_default(made.lowered.graph, made)
     made.module.train(plan.phase == "TRAIN")
+    lay_out(made.module, made.device)
     net = RunningNet(
         lowered=made.lowered,
         module=made.module,

@@ -252,7 +252,7 @@ def _compiled(
     given = dict.fromkeys([*(o.blob for o in outputs), *taken])
     made = runnable(lowered(graph, None if training else list(given), title=plan.title), device)
     made.module.train(training)
-    _lay_out(made.module, device)
+    lay_out(made.module, device)
     files = [
         OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
         for node in sinks
@@ -269,7 +269,7 @@ def _compiled(
     )
 
 
-def _lay_out(module: nn.Module, device: torch.device) -> None:
+def lay_out(module: nn.Module, device: torch.device) -> None:
     """Have convolutions of one plane give their channels side by side, on a CPU.
 
     oneDNN's way to planes apart takes twice the time there, pooling behind it included: a step of
