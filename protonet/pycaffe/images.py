@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,17 +15,14 @@ from protonet.data.image_decode import decode
 _LUMINANCE = (0.2125, 0.7154, 0.0721)  # of red, green and blue, as scikit-image weighs them
 
 
-def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
+def load_image(filename: str | os.PathLike[str] | BinaryIO, color: bool = True) -> Array:
     """An image as (h, w, 3) RGB or, without ``color``, (h, w, 1), float32 from 0 to 1.
 
-    Transparency is left out. OSError where it can't be read, ValueError where it is no image.
-    Source: pycaffe's io.load_image.
+    ``filename`` may be an open file. Transparency is left out. OSError where it can't be read,
+    ValueError where it is no image. Source: pycaffe's io.load_image.
     """
-    path = Path(filename)
-    if str(filename).startswith(("http://", "https://", "ftp://")):
-        raise ValueError(f"{filename} is an address, not a file; download it first")
     try:
-        image = decode(path.read_bytes(), None)
+        image = decode(_content(filename), None)
     except ValueError as error:
         raise ValueError(f"{filename} can't be read as an image: {error}") from None
     image = _as_float(image)
@@ -34,6 +31,18 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> Array:
         return np.tile(image, (1, 1, 3)) if color else image
     rgb = image[:, :, 2::-1]
     return np.ascontiguousarray(rgb if color else _gray(rgb))
+
+
+def _content(file: str | os.PathLike[str] | BinaryIO) -> bytes:
+    """The bytes of a file. ValueError where it is an address, or open as text."""
+    if isinstance(file, str | os.PathLike):
+        if str(file).startswith(("http://", "https://", "ftp://")):
+            raise ValueError("it is an address, not a file; download it first")
+        return Path(file).read_bytes()
+    content = file.read()
+    if isinstance(content, str):
+        raise ValueError("it is open as text; open it with 'rb', or use BytesIO for StringIO")
+    return content
 
 
 def _as_float(image: Array) -> Array:

@@ -55,7 +55,9 @@ class _Whole:
         """Nothing: the data layers run with the others."""
         return {}
 
-    def forward(self, batch: Mapping[str, Tensor], through: Runs | None = None) -> dict[str, Tensor]:
+    def forward(
+        self, batch: Mapping[str, Tensor], through: Runs | None = None
+    ) -> dict[str, Tensor]:
         """The outputs after a pass."""
         self.engine.forward(0, len(self.engine.runners) - 1)
         return self.engine.results()
@@ -120,9 +122,7 @@ def stepped_run(made: Plan) -> tuple[SteppedRun, Net, list[Net]]:
     chosen.keep_updates = True
     running = [test.engine.net for test in tests]
     log = open_log("caffe" if control.logs() else "none")
-    run = SteppedRun(
-        made, Group(), own.net, running, weights, chosen, Diffs(own), log, Signals({})
-    )
+    run = SteppedRun(made, Group(), own.net, running, weights, chosen, Diffs(own), log, Signals({}))
     run.train = own
     run.engines = {id(test.engine.net): test.engine for test in tests}
     return run, train, tests

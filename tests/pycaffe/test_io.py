@@ -1,5 +1,7 @@
 """caffe.io: arrays and messages, images, crops, and what a Transformer makes of them."""
 
+from io import StringIO
+
 import cv2
 import numpy as np
 import pytest
@@ -78,6 +80,14 @@ def test_an_image_is_rgb_from_0_to_1(image):
     assert gray.shape == (5, 7, 1)
     expected = (pixels / 255.0) @ [0.2125, 0.7154, 0.0721]
     np.testing.assert_allclose(gray[:, :, 0], expected, atol=1e-6)
+
+
+def test_an_open_file_is_an_image_too(image):
+    pixels, path = image
+    with path.open("rb") as file:
+        assert np.array_equal(io.load_image(file), (pixels / 255.0).astype(np.float32))
+    with pytest.raises(ValueError, match="open as text; .* BytesIO"):
+        io.load_image(StringIO("x"))
 
 
 def test_gray_deep_and_transparent_images(tmp_path):
