@@ -41,7 +41,8 @@ def _content(file: str | os.PathLike[str] | BinaryIO) -> bytes:
         return Path(file).read_bytes()
     content = file.read()
     if isinstance(content, str):
-        raise ValueError("it is open as text; open it with 'rb', or use BytesIO for StringIO")
+        what = "it is open as text; open it with 'rb', or use BytesIO for StringIO"
+        raise ValueError(what)  # noqa: TRY004 (the caller adds the name)
     return content
 
 

@@ -1,4 +1,4 @@
-"""The names that numpy has dropped since pycaffe's scripts were written."""
+"""The names that numpy dropped after pycaffe and its scripts were written."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_an_open_file_is_an_image_too(image):
     pixels, path = image
     with path.open("rb") as file:
         assert np.array_equal(io.load_image(file), (pixels / 255.0).astype(np.float32))
-    with pytest.raises(ValueError, match="open as text; .* BytesIO"):
+    with pytest.raises(ValueError, match=r"open as text; .* BytesIO"):
         io.load_image(StringIO("x"))
 
 
