@@ -2,8 +2,7 @@
 
 import sys
 
-from protonet.cli import main
+from protonet.pycaffe.script import main
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "python")
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -36,6 +36,7 @@ def in_batches(
     size = next(iter(net.blobs.values())).shape[0]
     found: dict[str, list[Array]] = {}
     back: dict[str, list[Array]] = {}
+    pairs: Iterator[tuple[dict[str, Any], dict[str, Any]]]
     pairs = zip_longest(_batches(inputs, size), _batches(ends, size), fillvalue={})
     for forward_batch, backward_batch in pairs:
         for name, values in net.forward(blobs=blobs, **forward_batch).items():

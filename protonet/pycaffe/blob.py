@@ -10,7 +10,7 @@ from torch import Tensor
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.layers.base import flaw
-from protonet.pycaffe.memory import Memory, ParameterMemory
+from protonet.pycaffe.memory import LiveMemory, ParameterMemory
 from protonet.shape import Shape, count, show
 
 
@@ -25,13 +25,13 @@ class Blob:
     def __init__(
         self,
         shape: Shape,
-        data: Memory | None = None,
-        diff: Memory | None = None,
+        data: LiveMemory | None = None,
+        diff: LiveMemory | None = None,
         name: str = "",
     ) -> None:
         self._shape = shape
-        self._data = Memory(count(shape)) if data is None else data
-        self._diff = Memory(count(shape)) if diff is None else diff
+        self._data = LiveMemory(count(shape)) if data is None else data
+        self._diff = LiveMemory(count(shape)) if diff is None else diff
         self.name = name
 
     def __repr__(self) -> str:
@@ -96,7 +96,7 @@ class Blob:
         return self._shape[index] if index < len(self._shape) else 1
 
     def reshape(self, *shape: int) -> None:
-        """Take another shape; the rest of the net follows with the next forward, or reshape().
+        """Take another shape; the rest of the net follows with the next pass or Net.reshape.
 
         NetError where it is no shape, or a parameter's has another number of elements.
         """
@@ -122,7 +122,7 @@ class Blob:
             self._data.resize(size)
             self._diff.resize(size)
 
-    def move(self, data: Memory) -> None:
+    def move(self, data: LiveMemory) -> None:
         """Have the numbers of another memory. Source: Blob::ShareData."""
         self._data = data
 
@@ -137,12 +137,12 @@ class Blob:
         return self._diff.view(self._shape)
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> LiveMemory:
         """Where the numbers are."""
         return self._data
 
     @property
-    def gradient_memory(self) -> Memory:
+    def gradient_memory(self) -> LiveMemory:
         """Where the gradient is."""
         return self._diff
 

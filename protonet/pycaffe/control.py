@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from protonet.diagnostics import NetError
 
 _MOST = 2**32
+_QUIET = "GLOG_minloglevel"
 
 
 @dataclass
@@ -62,7 +63,7 @@ def next_seed() -> int | None:
     return own
 
 
-def init_log(level: int = 0, stderr: bool = False) -> None:
+def init_log(level: int = 0, _stderr: bool = False) -> None:
     """Log from a level on: 0 all, 1 warnings, 2 errors. It always goes to stderr."""
     _STATE.level = level
 
@@ -78,7 +79,7 @@ def log(text: str) -> None:
 
 def logs() -> bool:
     """Whether lines of information are wanted."""
-    return _STATE.level <= 0 and os.environ.get("GLOG_minloglevel", "0") == "0"
+    return _STATE.level <= 0 and os.environ.get(_QUIET, "0") == "0"
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from protonet.pycaffe.blob import Blob
-from protonet.pycaffe.memory import Memory
+from protonet.pycaffe.memory import LiveMemory
 
 
 class Flow:
@@ -18,7 +18,7 @@ class Flow:
     """
 
     def __init__(self) -> None:
-        self._newest: dict[Memory, Tensor] = {}
+        self._newest: dict[LiveMemory, Tensor] = {}
 
     def tensor(self, blob: Blob) -> Tensor:
         """The numbers of a blob."""
@@ -28,7 +28,7 @@ class Flow:
         return newest if newest.shape == blob.shape else newest.reshape(blob.shape)
 
     def put(self, blob: Blob, values: Tensor, foreign: set[int]) -> None:
-        """Give a blob what a layer computed, and its shape. ``foreign`` as ``Memory.put``."""
+        """Give a blob what a layer computed, and its shape. ``foreign`` as ``LiveMemory.put``."""
         blob.to_shape(tuple(values.shape))
         blob.memory.put(values, foreign)
         self._newest[blob.memory] = values.detach()

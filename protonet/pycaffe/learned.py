@@ -9,7 +9,7 @@ from torch import Tensor
 
 from protonet.graph import Node, Param
 from protonet.pycaffe.blob import Blob, BlobVec
-from protonet.pycaffe.memory import Memory, ParameterMemory
+from protonet.pycaffe.memory import LiveMemory, ParameterMemory
 from protonet.runtime.net import RunnableNet
 from protonet.runtime.place import Place
 from protonet.shape import count
@@ -23,11 +23,11 @@ class Learned:
     param: Param
     place: Place
     data: ParameterMemory = field(init=False)
-    diff: Memory = field(init=False)
+    diff: LiveMemory = field(init=False)
     _gradient: Tensor | None = None
 
     def __post_init__(self) -> None:
-        self.diff = Memory(count(self.place.shape))
+        self.diff = LiveMemory(count(self.place.shape))
         self.look()
 
     def look(self) -> None:

@@ -1,4 +1,4 @@
-"""Memory of blobs: a tensor and the arrays over it that a script may hold."""
+"""LiveMemory of blobs: a tensor and the arrays over it that a script may hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protonet.shape import Shape, count
 _OWN = 2  # references to an array that only its memory holds, as getrefcount counts them
 
 
-class Memory:
+class LiveMemory:
     """Single-precision numbers in Caffe's order, of which blobs have views in their shapes.
 
     Arrays over it stay live: what a pass computes is copied to where they look. Where a script
@@ -81,8 +81,8 @@ class Memory:
         return False
 
 
-class ParameterMemory(Memory):
-    """Memory that a module's parameter, or its gradient, looks at: nothing takes its place."""
+class ParameterMemory(LiveMemory):
+    """LiveMemory that a module's parameter, or its gradient, looks at: nothing takes its place."""
 
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor.numel())

@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class NoSuchName(NetError, KeyError, ValueError):
-    """A net has no blob or layer of a name; KeyError and ValueError, as Caffe's interface raises."""
+    """A net has no blob or layer of a name: KeyError and ValueError, as in pycaffe."""
 
 
 class Listed(list[Any]):

@@ -7,15 +7,14 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.pycaffe import files
-from protonet.pycaffe.batches import in_batches
+from protonet.pycaffe.batches import Arrays, in_batches
 from protonet.pycaffe.blob import Blob, BlobVec
-from protonet.pycaffe.engine import Engine
+from protonet.pycaffe.giving import give
 from protonet.pycaffe.layer import Layer, NetLayer
+from protonet.pycaffe.live import LiveNet
 from protonet.pycaffe.named import Named, unknown
 from protonet.pycaffe.opening import PHASES, Opened, open_net
 from protonet.pycaffe.wiring import Step
@@ -23,11 +22,9 @@ from protonet.runtime.sharing import share_weights
 from protonet.schema.load import is_text
 from protonet.training.plan import NetPlan, net_plan
 
-Arrays = dict[str, Array]
-
 
 class Net:
-    """A net of one phase: Net(file, phase, level=, stages=, weights=), or Net(file, weights, phase).
+    """A net of one phase: Net(file, phase, level, stages, weights), or Net(file, weights, phase).
 
     NetError, with its place, where the definition, its data or the weights are wrong.
     """
@@ -58,18 +55,18 @@ class Net:
     def of_plan(cls, plan: NetPlan, seed: int | None) -> Net:
         """The net of a solver's plan, its data with that seed."""
         net = cls.__new__(cls)
-        net._set_up(open_net(plan, seed))
+        net._set_up(open_net(plan, seed))  # noqa: SLF001 (its own kind)
         return net
 
     @property
-    def engine(self) -> Engine:
+    def live(self) -> LiveNet:
         """What runs it."""
-        return self._engine
+        return self._live
 
     def _set_up(self, opened: Opened) -> None:
-        self._engine = Engine(opened)
-        wired = self._engine.wiring
-        pairs = [(wire.name, blob) for wire, blob in self._engine.blobs.items()]
+        self._live = LiveNet(opened)
+        wired = self._live.wiring
+        pairs = [(wire.name, blob) for wire, blob in self._live.blobs.items()]
         self._blob_names = [name for name, _ in pairs]
         self._blobs = [blob for _, blob in pairs]
         self._layer_names = [step.name for step in wired.steps]
@@ -81,7 +78,9 @@ class Net:
         self._bottoms = [[places[wire] for wire in step.bottoms] for step in wired.steps]
         self.blobs: Named[Blob] = Named("blob", pairs)
         self.layers: list[Layer] = [self._layer(step) for step in wired.steps]
-        self.layer_dict: Named[Layer] = Named("layer", zip(self._layer_names, self.layers))
+        self.layer_dict: Named[Layer] = Named(
+            "layer", zip(self._layer_names, self.layers, strict=True)
+        )
         named = zip(self._layer_names, self.layers, strict=True)
         self.params: Named[BlobVec] = Named(
             "layer with parameters", [(name, layer.blobs) for name, layer in named if layer.blobs]
@@ -90,13 +89,13 @@ class Net:
     def _layer(self, step: Step) -> Layer:
         if step.node is None:
             return NetLayer(step.type, BlobVec())
-        made = self._engine.python.get(step.node)
+        made = self._live.python.get(step.node)
         if made is not None:
             return made  # type: ignore[no-any-return]
-        return NetLayer(step.type, self._engine.parameters.blobs(step.node))
+        return NetLayer(step.type, self._live.parameters.blobs(step.node))
 
     def __repr__(self) -> str:
-        graph = self._engine.net.graph
+        graph = self._live.net.graph
         return f"<Net {graph.name!r} {graph.phase}, {len(self.layers)} layers>"
 
     @property
@@ -136,10 +135,10 @@ class Net:
         return list(self._bottoms[layer])
 
     def _forward(self, start: int, end: int) -> float:
-        return self._engine.forward(self._index(start), self._index(end))
+        return self._live.forward(self._index(start), self._index(end))
 
     def _backward(self, start: int, end: int) -> None:
-        self._engine.backward(self._index(start), self._index(end))
+        self._live.backward(self._index(start), self._index(end))
 
     def _index(self, layer: int) -> int:
         if not 0 <= layer < len(self.layers):
@@ -169,7 +168,7 @@ class Net:
         named = self.outputs if end is None else self.top_names[end]
         wanted = dict.fromkeys([*named, *(blobs or ())])
         found = {name: self.blobs[name] for name in wanted}
-        self._give(kwargs, self.inputs, "input", diff=False)
+        give(kwargs, self.blobs, self.inputs, "input")
         self._forward(first, last)
         return {name: blob.data for name, blob in found.items()}
 
@@ -189,35 +188,9 @@ class Net:
         named = self.inputs if end is None else self.bottom_names[end]
         wanted = dict.fromkeys([*named, *(diffs or ())])
         found = {name: self.blobs[name] for name in wanted}
-        self._give(kwargs, self.outputs, "output", diff=True)
+        give(kwargs, self.blobs, self.outputs, "output", diff=True)
         self._backward(first, last)
         return {name: blob.diff for name, blob in found.items()}
-
-    def _give(self, given: dict[str, Any], wanted: list[str], what: str, *, diff: bool) -> None:
-        """Write arrays into the inputs, or the outputs' gradients. NetError where they don't fit."""
-        if not given:
-            return
-        if set(given) != set(wanted):
-            told = f"the {what}s given, {', '.join(given)}, are not the net's {what}s"
-            raise NetError(told, None, f"it has {', '.join(wanted) or 'none'}")
-        for name, values in given.items():
-            blob, array = self.blobs[name], np.asarray(values)
-            if not array.shape or array.shape[0] != blob.shape[0]:
-                told = (
-                    f"the {what} {name!r} is of a batch of {blob.shape[0]}, not {array.shape[:1]}"
-                )
-                hint = f"net.blobs[{name!r}].reshape(...) takes another batch size"
-                raise NetError(told.replace("(", "").replace(",)", ""), None, hint)
-            try:
-                np.broadcast_to(array, blob.shape)
-            except ValueError:
-                told = (
-                    f"the {what} {name!r} has the shape {blob.shape}, what is given {array.shape}"
-                )
-                raise NetError(told, None, f"net.blobs[{name!r}].reshape(...) first") from None
-        for name, values in given.items():
-            blob = self.blobs[name]
-            (blob.diff if diff else blob.data)[...] = values
 
     def forward_all(self, blobs: Sequence[str] | None = None, **kwargs: Any) -> Arrays:
         """Run any number of items through the net, a batch at a time; {output: array}."""
@@ -234,41 +207,41 @@ class Net:
 
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from the inputs'. Source: Net::Reshape."""
-        self._engine.reshape()
+        self._live.reshape()
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero."""
-        self._engine.parameters.clear_gradients()
+        self._live.parameters.clear_gradients()
 
     def copy_from(self, weights: str | os.PathLike[str]) -> None:
         """Take the weights of a file of any kind, or of several with commas between them."""
-        files.copy_from(self._engine.net.module, weights)
+        files.copy_from(self._live.net.module, weights)
 
     def load_hdf5(self, weights: str | os.PathLike[str]) -> None:
         """Take the weights of an HDF5 file."""
-        files.copy_from(self._engine.net.module, weights)
+        files.copy_from(self._live.net.module, weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the layers and weights as a caffemodel."""
-        files.save(self._engine.net, path)
+        files.save(self._live.net, path)
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Write the weights as Caffe's HDF5."""
-        files.save_hdf5(self._engine.net, path)
+        files.save_hdf5(self._live.net, path)
 
     def share_with(self, other: Net) -> None:
         """Hold the very parameters of another net, for layers of one name.
 
         NetError where their blobs don't fit. Source: Net::ShareTrainedLayersWith.
         """
-        share_weights(self._engine.net.module, other._engine.net.module)
-        self._engine.parameters.look()
-        self._engine.fitter.forget()
+        share_weights(self._live.net.module, other.live.net.module)
+        self._live.parameters.look()
+        self._live.fitter.forget()
 
     def set_input_arrays(self, data: Array, labels: Array) -> None:
         """Have the net's first layer, a MemoryData, give these arrays from now on."""
         layer = self._layer_names[0]
-        feed = self._engine.batches.memory(layer)
+        feed = self._live.batches.memory(layer)
         if feed is None:
             what = f"arrays are given, but the first layer, {layer!r} ({self.layers[0].type}),"
             raise NetError(f"{what} is no MemoryData", None, "write into net.blobs[...].data")
@@ -276,19 +249,19 @@ class Net:
 
     def before_forward(self, run: Callable[[int], object]) -> None:
         """Call a function with the number of each layer before it runs."""
-        self._engine.before_forward.append(run)
+        self._live.before_forward.append(run)
 
     def after_forward(self, run: Callable[[int], object]) -> None:
         """Call a function with the number of each layer after it ran."""
-        self._engine.after_forward.append(run)
+        self._live.after_forward.append(run)
 
     def before_backward(self, run: Callable[[int], object]) -> None:
         """Call a function with the number of each layer before it runs backward."""
-        self._engine.before_backward.append(run)
+        self._live.before_backward.append(run)
 
     def after_backward(self, run: Callable[[int], object]) -> None:
         """Call a function with the number of each layer after it ran backward."""
-        self._engine.after_backward.append(run)
+        self._live.after_backward.append(run)
 
 
 def _plan(source: Any, phase: Any, level: int, stages: Sequence[str] | None) -> NetPlan:

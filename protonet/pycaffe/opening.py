@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,16 +123,15 @@ def _fill_by_default(graph: Graph, made: Any) -> None:
                 place.tensor(made.module).zero_()
 
 
-class _own_errors:  # noqa: N801 (read as a statement)
+@contextmanager
+def _own_errors() -> Iterator[None]:
     """Raise what a user's own class raised, where building the net failed by it."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if isinstance(error, NetError):
-            for cause in _causes(error):
-                raise cause
+    try:
+        yield
+    except NetError as error:
+        for cause in _causes(error):
+            raise cause from None
+        raise
 
 
 def _causes(error: NetError) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Layers that torch does not compute: data, Input, a file's writer, Python layers."""
+"""Layers that torch does not compute: data, a file's writer, Python layers."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from protonet.pycaffe.runner import Runner
 from protonet.pycaffe.wiring import Step
 from protonet.training.nets import OutputFile
 
-Reader = Callable[[str], Mapping[str, Tensor]]
-
-
-class InputRunner(Runner):
-    """An Input: a script fills its tops."""
+ReadBatch = Callable[[str], Mapping[str, Tensor]]
 
 
 class DataRunner(Runner):
-    """A data layer: each pass takes its next batch.
+    """A data layer: each pass takes its next batch, but for tops that are ``fixed``.
 
-    ``fixed`` are tops that are filled once, as DummyData's of constants are.
+    Those are filled otherwise: an Input's by a script, DummyData's of constants once.
     """
 
     def __init__(
-        self, step: Step, tops: Sequence[Blob], read: Reader, fixed: Sequence[bool]
+        self, step: Step, tops: Sequence[Blob], read: ReadBatch, fixed: Sequence[bool]
     ) -> None:
         super().__init__(step, (), tops)
         self.read = read
         self.fixed = list(fixed)
 
     def forward(self, flow: Flow) -> None:
+        if all(self.fixed):
+            return
         batch = self.read(self.step.name)
         for blob, wire, fixed in zip(self.tops, self.step.tops, self.fixed, strict=True):
             if not fixed:

@@ -17,10 +17,10 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def run_script(script: str, arguments: Sequence[str]) -> int:
     """Run a script as ``python script.py arguments`` would; its exit code.
 
-    NetError where the script is not there or is no Python that runs here. What is wrong with a net
-    is told with the script's own lines alone; any other error of the script is its own.
+    NetError where the script is not there or is no Python that runs here. What it raises is told
+    as Python tells it; of an error in a net the script's own lines alone, and the error.
     """
-    if not os.path.isfile(script) and not os.path.isdir(script):
+    if not os.path.exists(script):
         raise NetError(f"the script {script!r} is not there", None, "give the path of a .py file")
     hook.install(first=True)
     compiled.install()
@@ -32,10 +32,22 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
         runpy.run_path(script, run_name="__main__")
     except SyntaxError as error:
         raise _old_python(error) from None
-    except NetError as error:
-        _tell(error)
+    except Exception as error:  # noqa: BLE001 (told as Python would)
+        _tell(error, os.path.abspath(script))
         return 1
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m protonet.pycaffe script.py arguments``; the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m protonet.pycaffe script.py [arguments]", file=sys.stderr)
+        return 0 if arguments else 2
+    try:
+        return run_script(arguments[0], arguments[1:])
+    except NetError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def _old_python(error: SyntaxError) -> NetError:
@@ -46,11 +58,19 @@ def _old_python(error: SyntaxError) -> NetError:
     return NetError(what, None, hint)
 
 
-def _tell(error: NetError) -> None:
-    """The lines of the script that led to an error, and the error without ours."""
+def _tell(error: Exception, script: str) -> None:
+    """The traceback from the script's first line on; of a net's error without our own lines."""
+    told = traceback.TracebackException.from_exception(error)
+    places = [os.path.abspath(frame.filename) for frame in told.stack]
+    first = places.index(script) if script in places else 0
+    kept = list(told.stack)[first:]
+    if isinstance(error, NetError):
+        own = _PACKAGE + os.sep
+        kept = [f for f in kept if not os.path.abspath(f.filename).startswith(own)]
+    told.stack = traceback.StackSummary.from_list(kept)
+    if not isinstance(error, NetError):
+        print("".join(told.format()), end="", file=sys.stderr)
+        return
     print("Traceback (most recent call last):", file=sys.stderr)
-    for frame in traceback.extract_tb(error.__traceback__):
-        ours = os.path.abspath(frame.filename).startswith(_PACKAGE + os.sep)
-        if not ours and not frame.filename.startswith("<frozen"):
-            print("".join(traceback.format_list([frame])), end="", file=sys.stderr)
+    print("".join(told.stack.format()), end="", file=sys.stderr)
     print(error, file=sys.stderr)

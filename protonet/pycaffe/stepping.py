@@ -8,7 +8,7 @@ from torch import Tensor
 
 from protonet.data.definition import fresh_seed
 from protonet.pycaffe import control
-from protonet.pycaffe.engine import Engine
+from protonet.pycaffe.live import LiveNet
 from protonet.pycaffe.net import Net
 from protonet.training.evaluate import Tested, evaluate
 from protonet.training.gradients import Gradients
@@ -26,15 +26,15 @@ from protonet.training.signals import Signals
 class Diffs(Gradients):
     """The diffs of a net's parameters, and what a script wants to do around them."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, live: LiveNet) -> None:
+        self.live = live
         self.last_pass = True
         self.on_start: list[Callable[[], object]] = []
         self.on_gradients_ready: list[Callable[[], object]] = []
 
     def zero(self) -> None:
         """Zeros, before an iteration. Source: Solver::Step."""
-        self.engine.parameters.clear_gradients()
+        self.live.parameters.clear_gradients()
         for run in self.on_start:
             run()
 
@@ -47,9 +47,9 @@ class Diffs(Gradients):
 class _Whole:
     """A test net as ``evaluate`` runs it: over its blobs."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.outputs: list[Output] = engine.net.outputs
+    def __init__(self, live: LiveNet) -> None:
+        self.live = live
+        self.outputs: list[Output] = live.net.outputs
 
     def next_batch(self) -> dict[str, Tensor]:
         """Nothing: the data layers run with the others."""
@@ -59,15 +59,15 @@ class _Whole:
         self, batch: Mapping[str, Tensor], through: Runs | None = None
     ) -> dict[str, Tensor]:
         """The outputs after a pass."""
-        self.engine.forward(0, len(self.engine.runners) - 1)
-        return self.engine.results()
+        self.live.forward(0, len(self.live.runners) - 1)
+        return self.live.results()
 
 
 class SteppedRun(Run):
     """A run whose passes go over the blobs of ``train`` and of ``tested_nets``."""
 
-    engines: Mapping[int, Engine]
-    train: Engine
+    live_nets: Mapping[int, LiveNet]
+    train: LiveNet
     told_not_finite = False
 
     def forward_backward(self, detailed: bool) -> float:
@@ -91,7 +91,7 @@ class SteppedRun(Run):
 
     def evaluated(self, net: RunningNet) -> Tested | None:
         """The means of a test net over its batches."""
-        return evaluate(_Whole(self.engines[id(net)]), net.plan.iterations, self.interrupted)
+        return evaluate(_Whole(self.live_nets[id(net)]), net.plan.iterations, self.interrupted)
 
     def update(self, rate: float, shown: bool) -> None:
         """Apply the diffs, which hold what was taken off the parameters then."""
@@ -114,17 +114,17 @@ def stepped_run(made: Plan) -> tuple[SteppedRun, Net, list[Net]]:
     tests = [Net.of_plan(test, seed) for test in made.tests]
     for test in tests:
         test.share_with(train)
-    own = train.engine
+    own = train.live
     for one in own.parameters.all:
         one.tensor.grad = one.gradient
     weights = own.net.weights()
     chosen = optimizer(made.method, made.solver, weights)
     chosen.keep_updates = True
-    running = [test.engine.net for test in tests]
+    running = [test.live.net for test in tests]
     log = open_log("caffe" if control.logs() else "none")
     run = SteppedRun(made, Group(), own.net, running, weights, chosen, Diffs(own), log, Signals({}))
     run.train = own
-    run.engines = {id(test.engine.net): test.engine for test in tests}
+    run.live_nets = {id(test.live.net): test.live for test in tests}
     return run, train, tests
 
 

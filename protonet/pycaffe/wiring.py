@@ -17,7 +17,7 @@ AUTOMATIC = "(automatic)"
 
 
 @dataclass(eq=False)
-class Wire:
+class BlobWire:
     """A blob of Caffe's: its name, its first shape, the value whose memory it is, its weight.
 
     ``gradient`` is the wire whose diff it has in common, itself where it has one of its own.
@@ -27,7 +27,7 @@ class Wire:
     shape: Shape
     root: Value
     weight: float = 0.0
-    gradient: Wire | None = None
+    gradient: BlobWire | None = None
 
 
 @dataclass(eq=False)
@@ -37,8 +37,8 @@ class Step:
     name: str
     type: str
     node: Node | None
-    bottoms: tuple[Wire, ...] = ()
-    tops: tuple[Wire, ...] = ()
+    bottoms: tuple[BlobWire, ...] = ()
+    tops: tuple[BlobWire, ...] = ()
     weights: tuple[float, ...] = ()
     needs_backward: bool = False
     down: list[bool] = field(default_factory=list)
@@ -49,9 +49,9 @@ class Wiring:
     """All steps and all wires, in Caffe's order; what of them is input and output."""
 
     steps: list[Step]
-    wires: list[Wire]
-    inputs: list[Wire]
-    outputs: list[Wire]
+    wires: list[BlobWire]
+    inputs: list[BlobWire]
+    outputs: list[BlobWire]
 
 
 def wiring(graph: Graph) -> Wiring:
@@ -65,11 +65,11 @@ class _Wirer:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.roots = memories(graph)
-        self.wires: list[Wire] = []
+        self.wires: list[BlobWire] = []
         self.steps: list[Step] = []
-        self.by_value: dict[Value, Wire] = {}
-        self.split: dict[Value, Iterator[Wire]] = {}
-        self.given: list[Wire] = []
+        self.by_value: dict[Value, BlobWire] = {}
+        self.split: dict[Value, Iterator[BlobWire]] = {}
+        self.given: list[BlobWire] = []
 
     def run(self) -> Wiring:
         for node in self.graph.nodes:
@@ -97,10 +97,10 @@ class _Wirer:
             if readers > 1:
                 self.add_split(node, index, readers, split.get(value, 0.0))
 
-    def read(self, value: Value) -> Wire:
+    def read(self, value: Value) -> BlobWire:
         return next(self.split[value]) if value in self.split else self.by_value[value]
 
-    def top(self, node: Node, index: int, bottoms: Sequence[Wire]) -> Wire:
+    def top(self, node: Node, index: int, bottoms: Sequence[BlobWire]) -> BlobWire:
         """The wire of a top: that of its bottom in place, else a new one."""
         value = node.outputs[index]
         in_place = index < len(node.inputs) and node.inputs[index].blob == value.blob
@@ -113,8 +113,8 @@ class _Wirer:
         self.by_value[value] = wire
         return wire
 
-    def wire(self, name: str, value: Value, gradient: Wire | None = None) -> Wire:
-        made = Wire(name, value.shape, self.roots[value], 0.0, gradient)
+    def wire(self, name: str, value: Value, gradient: BlobWire | None = None) -> BlobWire:
+        made = BlobWire(name, value.shape, self.roots[value], 0.0, gradient)
         self.wires.append(made)
         return made
 

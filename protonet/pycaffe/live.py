@@ -15,12 +15,12 @@ from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.computed import ComputedRunner
 from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.learned import Parameters, fill_python_blobs
-from protonet.pycaffe.memory import Memory
+from protonet.pycaffe.memory import LiveMemory
 from protonet.pycaffe.needs import mark_needs
 from protonet.pycaffe.opening import Opened
-from protonet.pycaffe.others import DataRunner, FileRunner, InputRunner, PythonRunner
+from protonet.pycaffe.others import DataRunner, FileRunner, PythonRunner
 from protonet.pycaffe.runner import Runner, SilenceRunner, SplitRunner
-from protonet.pycaffe.wiring import Step, Wire, wiring
+from protonet.pycaffe.wiring import BlobWire, Step, wiring
 from protonet.runtime.fit import Fitter
 from protonet.shape import count
 
@@ -28,7 +28,7 @@ Callback = Callable[[int], object]
 _CONSTANT = "constant"
 
 
-class Engine:
+class LiveNet:
     """The layers of an opened net in their order, each with what runs it."""
 
     def __init__(self, opened: Opened) -> None:
@@ -57,12 +57,11 @@ class Engine:
             return SplitRunner(step, bottoms, tops)
         if node in self.python:
             return PythonRunner(step, bottoms, tops, self.python[node])
-        if node.type == "Input":
-            return InputRunner(step, (), tops)
-        if node.layer.is_data:
-            return DataRunner(step, tops, self.batches.take, _fixed(node, tops))
         if node.type == "HDF5Output":
             return FileRunner(step, bottoms, self.files.pop(0))
+        if node.layer.is_data:
+            fixed = _fixed(node, tops)
+            return DataRunner(step, tops, self.batches.take, fixed)
         if not node.outputs:
             return SilenceRunner(step, bottoms, tops)
         return ComputedRunner(step, bottoms, tops, self.fitter, self.parameters.of(node))
@@ -131,23 +130,26 @@ class Batches:
         return None
 
 
-def _blobs(wires: Sequence[Wire]) -> dict[Wire, Blob]:
+def _blobs(wires: Sequence[BlobWire]) -> dict[BlobWire, Blob]:
     """A blob for each wire; memory is common where it is in Caffe."""
-    data: dict[Value, Memory] = {}
-    diffs: dict[Wire, Memory] = {}
-    blobs: dict[Wire, Blob] = {}
+    data: dict[Value, LiveMemory] = {}
+    diffs: dict[BlobWire, LiveMemory] = {}
+    blobs: dict[BlobWire, Blob] = {}
     for wire in wires:
         size = count(wire.shape)
-        memory = data.setdefault(wire.root, Memory(size))
-        diff = diffs.setdefault(wire.gradient or wire, Memory(size, wire.weight))
+        memory = data.setdefault(wire.root, LiveMemory(size))
+        diff = diffs.setdefault(wire.gradient or wire, LiveMemory(size, wire.weight))
         blobs[wire] = Blob(wire.shape, memory, diff, wire.name)
     return blobs
 
 
 def _fixed(node: Node, tops: Sequence[Blob]) -> list[bool]:
-    """Which tops of a data layer are filled here, once. Source: DummyDataLayer::LayerSetUp."""
+    """Which tops of a data layer no batch fills: a script fills an Input's, constants are here.
+
+    Source: DummyDataLayer::LayerSetUp.
+    """
     if node.type != "DummyData":
-        return [False] * len(tops)
+        return [node.type == "Input"] * len(tops)
     fillers: list[Any] = list(node.layer.message.dummy_data_param.data_filler) or [None]
     fillers = fillers if len(fillers) == len(tops) else fillers * len(tops)
     fixed = [filler is None or filler.type == _CONSTANT for filler in fillers]
@@ -159,7 +161,7 @@ def _fixed(node: Node, tops: Sequence[Blob]) -> list[bool]:
 
 def _mark_stable(runners: Sequence[Runner]) -> None:
     """Tell each layer which of its bottoms keep their numbers after it has read them."""
-    written: set[Memory] = set()
+    written: set[LiveMemory] = set()
     for runner in reversed(runners):
         copies = isinstance(runner, SplitRunner) or (
             runner.step.node is not None and runner.step.node.layer.is_shared()
