@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from protonet.diagnostics import NetError
-from protonet.pycaffe import compiled, hook, old_numpy, old_yaml
+from protonet.pycaffe import compiled, hook, old_numpy, old_python, old_yaml
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -24,8 +24,8 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
         raise NetError(f"the script {script!r} is not there", None, "give the path of a .py file")
     hook.install(first=True)
     compiled.install()
-    old_numpy.restore()
-    old_yaml.restore()
+    for old in (old_python, old_numpy, old_yaml):
+        old.restore()
     sys.argv[:] = [script, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     try:
