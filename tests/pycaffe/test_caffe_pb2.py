@@ -47,3 +47,31 @@ def test_messages_are_copied_and_pickled():
 def test_a_name_that_is_missing_is_told_with_the_nearest():
     with pytest.raises(AttributeError, match="'NetParametr'; did you mean 'NetParameter'"):
         _ = caffe_pb2.NetParametr
+
+
+def test_fields_of_one_value_in_caffe_take_one():
+    solver = caffe_pb2.SolverParameter(net="n", device_id=2)
+    solver.device_id = 1
+    assert text_format.MessageToString(solver) == 'device_id: 1\nnet: "n"\n'
+    layer = caffe_pb2.LayerParameter()
+    layer.transform_param.resize_param.height = 300
+    assert not caffe_pb2.SolverParameter().HasField("device_id")
+
+
+def test_the_messages_of_ssd_are_there():
+    labels = text_format.Parse('item { name: "cat" label: 8 }', caffe_pb2.LabelMap())
+    assert (labels.item[0].name, labels.item[0].label) == ("cat", 8)
+    record = caffe_pb2.AnnotatedDatum(type=caffe_pb2.AnnotatedDatum.BBOX)
+    record.annotation_group.add(group_label=8).annotation.add().bbox.xmin = 0.5
+    assert caffe_pb2.AnnotatedDatum.FromString(record.SerializeToString()) == record
+
+
+def test_protonet_takes_its_messages():
+    import protonet
+
+    net = text_format.Parse(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } }'
+        'layer { name: "r" type: "ReLU" bottom: "x" top: "r" }',
+        caffe_pb2.NetParameter(),
+    )
+    assert "relu" in protonet.emit(net)
