@@ -24,6 +24,7 @@ _CONTROL = (
 _HOMES = {
     "Net": "net",
     "Blob": "blob",
+    "BlobVec": "blob",
     "Layer": "layer",
     **dict.fromkeys(_SOLVERS, "solver"),
     **dict.fromkeys(_CONTROL, "control"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -38,8 +39,19 @@ class _Finder(MetaPathFinder):
             if sys.modules.get("caffe") is not sys.modules.get(_OURS):
                 return None  # another Caffe's own module
             if find_spec(ours) is None:
-                return None
+                return _of_checkout(name)
         return ModuleSpec(name, _Ours(ours), is_package=name in ("caffe", "caffe.proto"))
+
+
+def _of_checkout(name: str) -> ModuleSpec | None:
+    """A module that a fork added to its caffe package, such as SSD's model_libs.
+
+    It is looked for in the places of sys.path, and in the Caffe checkout that CAFFE_ROOT names.
+    """
+    root = os.environ.get("CAFFE_ROOT")
+    places = [*sys.path, *([os.path.join(root, "python")] if root else [])]
+    inner = name.split(".")[:-1]
+    return PathFinder.find_spec(name, [os.path.join(place, *inner) for place in places])
 
 
 class _Ours(Loader):

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from protonet.pycaffe.blob import Blob, BlobVec
 
 
+class Phase(int):
+    """TRAIN or TEST, which some Python layers take as a number and some, by str(), as a name."""
+
+    def __str__(self) -> str:
+        return "TEST" if self else "TRAIN"
+
+
 class Layer:
     """What a Python layer's class derives from: setup, reshape, forward, backward are its own.
 
@@ -14,9 +21,18 @@ class Layer:
     """
 
     param_str = ""
-    phase = 0
     type = "Python"
     blobs: BlobVec
+    _phase = Phase(0)
+
+    @property
+    def phase(self) -> int:
+        """TRAIN, 0, or TEST, 1; its str() is the name, as py-faster-rcnn's Caffe has it."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, number: int) -> None:
+        self._phase = Phase(number)
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Look at the bottoms once, before the first pass."""

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from protonet.diagnostics import NetError
-from protonet.pycaffe import hook
+from protonet.pycaffe import compiled, hook, old_numpy, old_python, old_yaml
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -23,6 +23,9 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
     if not os.path.exists(script):
         raise NetError(f"the script {script!r} is not there", None, "give the path of a .py file")
     hook.install(first=True)
+    compiled.install()
+    for old in (old_python, old_numpy, old_yaml):
+        old.restore()
     sys.argv[:] = [script, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     try:
