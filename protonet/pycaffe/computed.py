@@ -66,7 +66,7 @@ class ComputedRunner(Runner):
         self.tape = self._run(fitted, given)
         foreign = self._foreign(fitted, given)
         for index, values in zip(self._outputs, self.tape.found, strict=True):
-            flow.put(self.tops[index], values, foreign)
+            flow.put(self.tops[index], values, foreign, keep=self.step.needs_backward)
             foreign.add(storage(values))
         if not self.step.needs_backward:
             self.tape = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 import time
@@ -40,7 +41,7 @@ def set_mode_gpu() -> None:
 
 def set_device(device: int) -> None:
     """Choose a GPU for set_mode_gpu; NetError where it is no number of one."""
-    if not isinstance(device, int) or device < 0:
+    if not 0 <= _number(device) < _MOST:
         raise NetError(f"a device is a number from 0 on, not {device!r}", None, "set_device(0)")
 
 
@@ -48,10 +49,18 @@ def set_random_seed(seed: int) -> None:
     """Start all random numbers, those of fillers, dropout and data, from a seed."""
     from protonet.training.random import seed_random
 
-    if not isinstance(seed, int) or not 0 <= seed < _MOST:
+    if not 0 <= _number(seed) < _MOST:
         raise NetError(f"a seed is a whole number from 0 to {_MOST - 1}, not {seed!r}")
-    _STATE.seed = seed
-    seed_random(seed)
+    _STATE.seed = _number(seed)
+    seed_random(_STATE.seed)
+
+
+def _number(given: object) -> int:
+    """A whole number of any kind, numpy's among them; -1 where it is none."""
+    try:
+        return operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
 
 
 def next_seed() -> int | None:

@@ -27,11 +27,17 @@ class Flow:
             return blob.tensor
         return newest if newest.shape == blob.shape else newest.reshape(blob.shape)
 
-    def put(self, blob: Blob, values: Tensor, foreign: set[int]) -> None:
-        """Give a blob what a layer computed, and its shape. ``foreign`` as ``LiveMemory.put``."""
+    def put(self, blob: Blob, values: Tensor, foreign: set[int], *, keep: bool) -> None:
+        """Give a blob what a layer computed, and its shape. ``foreign`` as ``LiveMemory.put``.
+
+        ``keep`` says that gradients may need the tensor itself.
+        """
         blob.to_shape(tuple(values.shape))
         blob.memory.put(values, foreign)
-        self._newest[blob.memory] = values.detach()
+        if keep:
+            self._newest[blob.memory] = values.detach()
+        else:
+            self._newest.pop(blob.memory, None)
 
     def forget(self, blobs: Iterable[Blob]) -> None:
         """Read these from their memory, which something else may have written to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -65,6 +66,7 @@ class Net:
 
     def _set_up(self, opened: Opened) -> None:
         self._live = LiveNet(opened)
+        weakref.finalize(self, opened.net.close)  # an HDF5Output's file is whole then
         wired = self._live.wiring
         pairs = [(wire.name, blob) for wire, blob in self._live.blobs.items()]
         self._blob_names = [name for name, _ in pairs]
@@ -223,11 +225,11 @@ class Net:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the layers and weights as a caffemodel."""
-        files.save(self._live.net, path)
+        files.save(self._live.net, self.params, path)
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Write the weights as Caffe's HDF5."""
-        files.save_hdf5(self._live.net, path)
+        files.save_hdf5(self._live.net, self.params, path)
 
     def share_with(self, other: Net) -> None:
         """Hold the very parameters of another net, for layers of one name.

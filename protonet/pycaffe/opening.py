@@ -24,6 +24,7 @@ from protonet.runtime.net import runnable
 from protonet.schema.load import Loaded
 from protonet.schema.select import select
 from protonet.selection import Selection
+from protonet.training.memory import keep_memory
 from protonet.training.nets import Net as RunningNet
 from protonet.training.nets import OutputFile, lay_out, outputs_of
 from protonet.training.plan import NetPlan
@@ -44,6 +45,7 @@ def open_net(plan: NetPlan, seed: int | None = None) -> Opened:
 
     What a user's own class raises comes as it is.
     """
+    keep_memory()
     selected = select(plan.loaded, plan.phase)
     raise_all(selected.errors)
     _prefer_own_classes(selected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import h5py
 import numpy as np
 import pytest
@@ -297,3 +299,31 @@ def test_the_seed_says_the_weights(path):
     np.testing.assert_array_equal(made[0], made[2])
     np.testing.assert_array_equal(made[1], made[3])
     assert (made[0] != made[1]).any()
+
+
+def test_a_blob_that_a_script_adds_is_saved(path, tmp_path):
+    net = caffe.Net(path, caffe.TEST)
+    net.params["ip1"].add_blob(2, 3)
+    net.params["ip1"][2].data[...] = 8
+    net.save(str(tmp_path / "w.caffemodel"))
+    read = message("NetParameter")
+    read.ParseFromString((tmp_path / "w.caffemodel").read_bytes())
+    assert list(read.layer[1].blobs[2].data) == [8] * 6
+
+
+def test_the_file_of_an_hdf5_output_is_whole_when_its_net_is_gone(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(f"""
+    layer {{ name: "x" type: "Input" top: "x" top: "t"
+      input_param {{ shape {{ dim: 2 dim: 3 }} shape {{ dim: 2 }} }} }}
+    layer {{ name: "out" type: "HDF5Output" bottom: "x" bottom: "t"
+      hdf5_output_param {{ file_name: "{tmp_path}/out.h5" }} }}
+    """)
+    net = caffe.Net(str(path), caffe.TEST)
+    for number in (1, 2):
+        net.blobs["x"].data[...] = number
+        net.forward()
+    del net
+    gc.collect()
+    with h5py.File(tmp_path / "out.h5") as file:
+        np.testing.assert_array_equal(np.ravel(file["data"][:, 0]), [1, 1, 2, 2])
