@@ -51,6 +51,7 @@ class ComputedRunner(Runner):
         self.learned = learned
         self.tape: Tape | None = None
         self.stable = [True] * len(self.bottoms)  # whether a bottom is what it was when it was read
+        self.final = [True] * len(self.tops)  # whether a top is what it was when it was written
         self._places = _places(self.node.inputs)
         self._outputs = list({value.blob: i for i, value in enumerate(self.node.outputs)}.values())
 
@@ -114,6 +115,7 @@ class ComputedRunner(Runner):
     def backward(self) -> None:
         if self.tape is None or self._is_stale(self.tape):
             self.tape = self._anew()
+        self._take_tops(self.tape)
         try:
             self._go_back(self.tape)
         except RuntimeError as error:
@@ -121,6 +123,20 @@ class ComputedRunner(Runner):
                 raise
             self.tape = self._anew()  # an update came between
             self._go_back(self.tape)
+
+    def _take_tops(self, tape: Tape) -> None:
+        """Have gradients that are told from the tops see what a script has written into them."""
+        reads = "tops" in self.node.layer.reads_backward()
+        read = {blob.memory for blob in self.bottoms}
+        for index, values in zip(self._outputs, tape.found, strict=True):
+            blob = self.tops[index]
+            seen = self.final[index] and (reads or blob.memory in read)
+            if (
+                seen
+                and blob.shape == tuple(values.shape)
+                and storage(values) != storage(blob.tensor)
+            ):
+                values.data.copy_(blob.tensor)
 
     def _go_back(self, tape: Tape) -> None:
         ends, gradients = self._ends(tape)

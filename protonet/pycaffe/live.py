@@ -160,12 +160,14 @@ def _fixed(node: Node, tops: Sequence[Blob]) -> list[bool]:
 
 
 def _mark_stable(runners: Sequence[Runner]) -> None:
-    """Tell each layer which of its bottoms keep their numbers after it has read them."""
+    """Tell each layer which of its bottoms, and which of its tops, keep their numbers after it."""
     written: set[LiveMemory] = set()
     for runner in reversed(runners):
         copies = isinstance(runner, SplitRunner) or (
             runner.step.node is not None and runner.step.node.layer.is_shared()
         )
+        if isinstance(runner, ComputedRunner):
+            runner.final = [blob.memory not in written for blob in runner.tops]
         written |= {blob.memory for blob in runner.tops if not copies}
         if isinstance(runner, ComputedRunner):
             runner.stable = [blob.memory not in written for blob in runner.bottoms]

@@ -162,6 +162,8 @@ def _alone(graph: Graph, node: Node, shapes: Sequence[Shape], tops: Sequence[Sha
     own.inputs = tuple(values[old] for old in node.inputs)
     pairs = zip(node.outputs, tops, strict=True)
     own.outputs = tuple(Value(old.blob, shape, own, old.uses) for old, shape in pairs)
+    for one in (given, own):  # nothing counts in an objective that nobody asks for
+        one.loss_weights = (0.0,) * len(one.outputs)
     alone = Graph(graph.name, graph.phase, [given, own], list(given.outputs))
     alone.force_backward = graph.force_backward
     alone.blobs = {value.blob: value for value in own.outputs}
