@@ -100,7 +100,7 @@ class Detector(Preprocessing):
         before = np.array([round(n) for n in np.maximum(0, -box[:2]) * scale])
         clipped = np.clip(box, 0, np.tile(im.shape[:2], 2))
         extent = clipped[2:] - clipped[:2] + 1
-        if not (extent > 0).all():
+        if not (extent > 1).all():  # no pixel of the image is in it
             raise AssertionError(f"the window {window.tolist()} lies outside of its image")
         rows, columns = np.minimum([round(n) for n in extent * scale], size - before)
         top, left, bottom, right = clipped.astype(int)

@@ -137,9 +137,8 @@ def _set(layer: Message, type_name: str, key: str, value: Any) -> None:
         assign_proto(layer, key, value)
     else:
         hint = did_you_mean(key, [*inner, *fields, "ntop", "in_place"])
-        where = f"neither {own} nor the layer" if own else "the layer"
-        has = "has" if own else "has no"
-        what = f"{type_name} takes no {key!r}: {where} {has} such a field"
+        where = f"neither {own} nor the layer has" if own else "the layer has no"
+        what = f"{type_name} takes no {key!r}: {where} such field"
         raise AttributeError(f"{what}; {hint}" if hint else what)
 
 

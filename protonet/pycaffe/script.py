@@ -14,6 +14,17 @@ from protonet.pycaffe import compiled, hook, old_numpy, old_python, old_yaml
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def prepare() -> None:
+    """Make this process one for old scripts: ``import caffe`` is ours, dropped names are there.
+
+    A notebook calls it in its first cell.
+    """
+    hook.install(first=True)
+    compiled.install()
+    for old in (old_python, old_numpy, old_yaml):
+        old.restore()
+
+
 def run_script(script: str, arguments: Sequence[str]) -> int:
     """Run a script as ``python script.py arguments`` would; its exit code.
 
@@ -22,10 +33,7 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
     """
     if not os.path.exists(script):
         raise NetError(f"the script {script!r} is not there", None, "give the path of a .py file")
-    hook.install(first=True)
-    compiled.install()
-    for old in (old_python, old_numpy, old_yaml):
-        old.restore()
+    prepare()
     sys.argv[:] = [script, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     try:

@@ -11,6 +11,10 @@ import pytest
 
 FOLDER = Path(os.environ.get("CAFFE_ROOT", "no-caffe")) / "python" / "caffe" / "test"
 FILES = (
+    "test_io",
+    "test_net_spec",
+    "test_coord_map",
+    "test_draw",
     "test_net",
     "test_solver",
     "test_python_layer",
