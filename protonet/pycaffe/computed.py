@@ -97,19 +97,22 @@ class ComputedRunner(Runner):
 
     def _parted(self, given: list[Tensor]) -> list[Tensor]:
         """What the layer reads, as copies where it overwrites arrays that a script holds."""
+        if not self.step.needs_backward:
+            return given
         over = {blob.memory for blob in self.tops}
         parted = []
         for place, x in zip(self._places, given, strict=True):
             memory = self.bottoms[place].memory
             own = memory in over and memory.is_held() and storage(x) == storage(memory.tensor)
-            parted.append(x.clone() if own and self.step.needs_backward else x)
+            parted.append(x.clone() if own else x)
         return parted
 
     def _foreign(self, fitted: Fitted, given: Sequence[Tensor]) -> set[int]:
         """The memory that results may look at and others use: the bottoms, what the layer keeps."""
         found = {storage(x) for x in given}
-        if fitted.own is not None:
-            found |= {storage(x) for x in (*fitted.own.parameters(), *fitted.own.buffers())}
+        found.update(storage(x) for x in fitted.tensors)
+        if fitted.has_buffers and fitted.own is not None:
+            found.update(storage(x) for x in fitted.own.buffers())
         return found
 
     def backward(self) -> None:
