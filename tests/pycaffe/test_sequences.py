@@ -101,7 +101,7 @@ index = st.integers(0, len(LAYERS) - 1)
 seed = st.integers(0, 2**16)
 operation = st.one_of(
     st.tuples(st.just("forward"), index, index),
-    st.tuples(st.just("pass"), seed),
+    st.tuples(st.just("whole"), seed),
     st.tuples(st.just("back"), st.just(0)),
     st.tuples(st.just("write"), st.sampled_from(["x", "t", "f", "s", "b", "a", "g"]), seed),
     st.tuples(st.just("diff"), st.sampled_from(["s", "b", "a"]), seed),
@@ -124,58 +124,69 @@ def numbers(seed, shape):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def run(net, model, held, name, *given):
-    if name == "forward":
-        start, end = sorted(given)
-        net.forward(start=LAYERS[start], end=LAYERS[end])
+class Script:
+    """What a script does to the net, done to the model, too."""
+
+    def __init__(self, net, model):
+        self.net, self.model, self.held = net, model, []
+
+    def forward(self, one, other):
+        start, end = sorted((one, other))
+        self.net.forward(start=LAYERS[start], end=LAYERS[end])
         for layer in LAYERS[start : end + 1]:
-            model.forward(layer)
-    elif name == "pass":
-        run(net, model, held, "write", "x", *given)
-        run(net, model, held, "forward", 0, len(LAYERS) - 1)
-        run(net, model, held, "back", 0)
-    elif name == "back":
-        net.backward()
+            self.model.forward(layer)
+
+    def back(self, _):
+        self.net.backward()
         for layer in reversed(LAYERS):
-            model.backward(layer)
-    elif name in ("write", "diff"):
-        blob, number = given
-        values = numbers(number, model.data[blob].shape)
-        getattr(net.blobs[blob], "data" if name == "write" else "diff")[...] = values
-        (model.data if name == "write" else model.diff)[blob][...] = values
-    elif name == "weights":
-        layer, number = given
-        values = numbers(number, model.params[layer][0].shape)
-        net.params[layer][0].data[...] = values
-        model.params[layer][0][...] = values
-    elif name == "hold":
-        held.append((given[0], net.blobs[given[0]].data))
-    elif name == "release":
-        held.clear()
-    elif name == "clear":
-        net.clear_param_diffs()
-        for grads in model.grads.values():
+            self.model.backward(layer)
+
+    def whole(self, number):
+        self.write("x", number)
+        self.forward(0, len(LAYERS) - 1)
+        self.back(0)
+
+    def write(self, blob, number):
+        values = numbers(number, self.model.data[blob].shape)
+        self.net.blobs[blob].data[...] = values
+        self.model.data[blob][...] = values
+
+    def diff(self, blob, number):
+        values = numbers(number, self.model.data[blob].shape)
+        self.net.blobs[blob].diff[...] = values
+        self.model.diff[blob][...] = values
+
+    def weights(self, layer, number):
+        values = numbers(number, self.model.params[layer][0].shape)
+        self.net.params[layer][0].data[...] = values
+        self.model.params[layer][0][...] = values
+
+    def hold(self, blob):
+        self.held.append((blob, self.net.blobs[blob].data))
+
+    def release(self, _):
+        self.held.clear()
+
+    def clear(self, _):
+        self.net.clear_param_diffs()
+        for grads in self.model.grads.values():
             for grad in grads:
                 grad[...] = 0
-    else:
-        reshape(net, model, held, *given)
 
-
-def reshape(net, model, held, batch):
-    """Another batch size, everything then computed anew: what is left of old numbers is not told."""
-    if batch == model.batch:
-        return
-    held.clear()
-    model.batch = batch
-    net.blobs["x"].reshape(batch, 2, 2)
-    net.blobs["t"].reshape(batch, 4)
-    net.reshape()
-    model.shape()
-    for blob in ("x", "t"):
-        run(net, model, held, "write", blob, batch)
-    for blob in BLOBS[:-1]:
-        net.blobs[blob].diff[...] = 0
-    run(net, model, held, "pass", batch)
+    def batch(self, size):
+        """Another batch size, all computed anew: what is left of old numbers is not told."""
+        if size == self.model.batch:
+            return
+        self.held.clear()
+        self.model.batch = size
+        self.net.blobs["x"].reshape(size, 2, 2)
+        self.net.blobs["t"].reshape(size, 4)
+        self.net.reshape()
+        self.model.shape()
+        self.write("t", size)
+        for blob in BLOBS[:-1]:
+            self.net.blobs[blob].diff[...] = 0
+        self.whole(size)
 
 
 def compare(net, model, held):
@@ -202,7 +213,7 @@ def test_any_sequence_is_caffes(path, operations):
     assert net._layer_names == LAYERS
     assert list(net.blobs) == BLOBS
     model = Model({k: [np.array(b.data, float) for b in v] for k, v in net.params.items()})
-    held = []
-    for one in operations:
-        run(net, model, held, *one)
-        compare(net, model, held)
+    script = Script(net, model)
+    for name, *words in operations:
+        getattr(script, name)(*words)
+        compare(net, model, script.held)
