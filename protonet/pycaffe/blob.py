@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -122,9 +123,10 @@ class Blob:
             self._data.resize(size)
             self._diff.resize(size)
 
-    def move(self, data: LiveMemory) -> None:
-        """Have the numbers of another memory. Source: Blob::ShareData."""
+    def move(self, data: LiveMemory, diff: LiveMemory | None = None) -> None:
+        """Have the numbers of another memory, and its gradient. Source: Blob::ShareData."""
         self._data = data
+        self._diff = self._diff if diff is None else diff
 
     @property
     def tensor(self) -> Tensor:
@@ -148,8 +150,26 @@ class Blob:
 
 
 class BlobVec(list[Blob]):
-    """The parameter blobs of a layer; ``add_blob`` makes a Python layer one more."""
+    """The parameter blobs of a layer; ``add_blob`` makes a Python layer one more.
+
+    In the layer of a net, ``blobs[0] = other`` has it compute with the other blob's very numbers;
+    how many there are is the definition's.
+    """
+
+    take: Callable[[int, Blob], None] | None = None
 
     def add_blob(self, *shape: int) -> None:
         """Append a blob of zeros of a shape."""
         self.append(Blob(tuple(operator.index(n) for n in shape), name=f"blob {len(self)}"))
+
+    def __setitem__(self, index: Any, blob: Any) -> None:
+        if self.take is None:
+            super().__setitem__(index, blob)
+        elif not isinstance(index, int) or not isinstance(blob, Blob):
+            own = self[index].name if isinstance(index, int) else "a layer's blob"
+            hint = "write numbers into it, as in blobs[0].data[...] = values"
+            raise NetError(
+                f"{own} is replaced by another blob, not {type(blob).__name__}", None, hint
+            )
+        else:
+            self.take(range(len(self))[index], blob)

@@ -15,7 +15,7 @@ from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.pycaffe.images import load_image, oversample
 from protonet.pycaffe.proto import caffe_pb2
-from protonet.pycaffe.resizing import resize_image
+from protonet.pycaffe.resizing import resize, resize_image
 from protonet.pycaffe.transformer import Transformer
 from protonet.schema.blobs import from_blob
 from protonet.schema.pool import Message
@@ -31,6 +31,7 @@ __all__ = [
     "datum_to_array",
     "load_image",
     "oversample",
+    "resize",
     "resize_image",
 ]
 _LEGACY = ("num", "channels", "height", "width")
@@ -121,3 +122,15 @@ def datum_to_array(datum: Any) -> Array:
     if len(datum.data):
         return np.array(np.frombuffer(datum.data, np.uint8).reshape(shape))
     return np.asarray(np.array(datum.float_data, np.float64).reshape(shape))
+
+
+def __getattr__(name: str) -> Any:
+    """What scripts find in pycaffe's io because it imports it, where it is installed here."""
+    if name not in ("skimage", "zoom"):
+        raise AttributeError(f"caffe.io has no {name!r}")
+    import importlib
+
+    if name == "zoom":
+        return importlib.import_module("scipy.ndimage").zoom
+    importlib.import_module("skimage.io")
+    return importlib.import_module("skimage")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from torch import Tensor
 
+from protonet.diagnostics import NetError
 from protonet.graph import Node, Param
 from protonet.pycaffe.blob import Blob, BlobVec
 from protonet.pycaffe.memory import LiveMemory, ParameterMemory
 from protonet.runtime.net import RunnableNet
 from protonet.runtime.place import Place
-from protonet.shape import count
+from protonet.shape import count, show
 
 
 @dataclass
@@ -34,6 +36,15 @@ class Learned:
         """Look at the tensor that the module holds now."""
         plain = Place("", self.place.shape)
         self.data = ParameterMemory(self.place.lend(self.tensor, plain, self.place.shape))
+
+    def take(self, blob: Blob) -> None:
+        """Have the numbers and the diff of another blob of as many elements, as its memory."""
+        shape = tuple(self.tensor.shape)
+        self.tensor.data = Place("", blob.shape).lend(blob.tensor, self.place, shape)
+        self.diff, self._gradient = blob.gradient_memory, None
+        if self.tensor.grad is not None:
+            self.tensor.grad = self.gradient
+        self.look()
 
     @property
     def tensor(self) -> Tensor:
@@ -69,7 +80,22 @@ class Parameters:
                 Blob(blob.shape, one.data, one.diff, f"blob {index} of layer {node.name!r}")
                 for index, (one, blob) in pairs
             )
+            self._blobs[node].take = partial(self.take, node)
         return self._blobs[node]
+
+    def take(self, node: Node, index: int, blob: Blob) -> None:
+        """Have a layer compute with another blob's numbers, as if the two were one.
+
+        NetError where they have not as many. Source: Layer::blobs, a list that Caffe gives out.
+        """
+        own, learned = self._blobs[node][index], self.of(node)[index]
+        if own.count != blob.count:
+            what = (
+                f"{own.name} has {show(own.shape)}, {blob.name or 'the other'} {show(blob.shape)}"
+            )
+            raise NetError(f"a blob is replaced by one of as many elements: {what}")
+        learned.take(blob)
+        self.look()
 
     def look(self) -> None:
         """Look at the tensors that the module holds now. Blobs stay the same objects."""
@@ -77,7 +103,7 @@ class Parameters:
             one.look()
         for node, blobs in self._blobs.items():
             for blob, one in zip(blobs, self.of(node), strict=True):
-                blob.move(one.data)
+                blob.move(one.data, one.diff)
 
     def clear_gradients(self) -> None:
         """Zeros for all diffs. Source: Net::ClearParamDiffs."""

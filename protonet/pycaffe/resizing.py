@@ -35,6 +35,36 @@ def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> A
     return np.asarray(new * (high - low) + low, np.float32)
 
 
+def resize(
+    image: Array,
+    output_shape: Sequence[int],
+    order: int = 1,
+    mode: str = "constant",
+    cval: float = 0,
+    clip: bool = True,  # noqa: ARG001 (what is resized here never leaves its range)
+    preserve_range: bool = False,
+) -> Array:
+    """An image (h, w) or (h, w, k) of another height and width, float64.
+
+    Whole numbers become parts of the largest there are, unless ``preserve_range``. ValueError where
+    channels are to change, or where the border is not black: scikit-image's own does that. Source:
+    skimage.transform.resize until 0.14, which scripts find in caffe.io.
+    """
+    image = np.asarray(image)
+    height, width, *channels = (int(n) for n in output_shape)
+    if mode != "constant" or cval or order not in (0, 1):
+        what = f"order {order}, mode {mode!r} and cval {cval}"
+        raise ValueError(f"caffe.io.resize is not made for {what}: use skimage.transform.resize")
+    if image.ndim not in (2, 3) or min(height, width) < 1 or not image.size:
+        raise ValueError(f"an image of shape {image.shape} can't become {tuple(output_shape)}")
+    if channels and tuple(channels) != image.shape[2:]:
+        what = f"{image.shape[2:] or 'no'} channels can't become {tuple(channels)}"
+        raise ValueError(f"caffe.io.resize keeps channels: {what}")
+    whole = np.issubdtype(image.dtype, np.integer) and not preserve_range
+    values = image / float(np.iinfo(image.dtype).max) if whole else image.astype(np.float64)
+    return _sampled(values, (height, width), order, corners=False)
+
+
 def _sampled(im: Array, dims: tuple[int, int], order: int, *, corners: bool) -> Array:
     """The image at a grid of points, either corner on corner or centre on centre."""
     if order not in (0, 1):

@@ -63,6 +63,8 @@ def _old_python(error: SyntaxError) -> NetError:
     line = (error.text or "").strip()
     what = f"{where}Python {sys.version_info[0]} can't read {line!r}: {error.msg}"
     hint = "a script of Python 2 is made one of Python 3 by `2to3 -w -n SCRIPT`"
+    if isinstance(error, TabError):
+        hint = "a tab was 8 spaces in Python 2: `expand -t 8 SCRIPT` writes them"
     return NetError(what, None, hint)
 
 

@@ -139,6 +139,21 @@ def test_a_constant_image_stays_so_and_its_own_size_changes_nothing():
     np.testing.assert_allclose(io.resize_image(image, (6, 5)), image, atol=1e-7)
 
 
+def test_resize_is_what_resize_image_does_to_numbers_from_0_to_1():
+    image = RANDOM.rand(7, 5, 3)
+    image[0, 0], image[1, 1] = 0, 1
+    np.testing.assert_allclose(
+        io.resize(image, (9, 4, 3)), io.resize_image(image, (9, 4)), atol=1e-6
+    )
+    bytes_ = RANDOM.randint(0, 256, (7, 5)).astype(np.uint8)
+    assert io.resize(bytes_, (7, 5)).tolist() == (bytes_ / 255).tolist()
+    assert io.resize(bytes_, (7, 5), preserve_range=True).tolist() == bytes_.tolist()
+    with pytest.raises(ValueError, match=r"keeps channels: \(3,\) channels can't become \(1,\)"):
+        io.resize(image, (9, 4, 1))
+    with pytest.raises(ValueError, match=r"mode 'reflect'.*skimage.transform"):
+        io.resize(image, (9, 4), mode="reflect")
+
+
 def test_what_can_not_be_resized_is_refused():
     with pytest.raises(ValueError, match="height, width, channels"):
         io.resize_image(np.zeros((4, 4)), (2, 2))

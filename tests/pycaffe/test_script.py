@@ -69,6 +69,8 @@ def test_a_script_of_python_2_is_told_of_2to3(tmp_path):
     assert done.returncode == 1
     assert "script.py:2" in done.stderr
     assert "2to3" in done.stderr
+    tabs = run(tmp_path, "if True:\n        a = 1\n\tb = 2\n")
+    assert "expand -t 8" in tabs.stderr
 
 
 def test_a_script_that_is_not_there(tmp_path):
