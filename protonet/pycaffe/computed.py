@@ -32,8 +32,8 @@ class Tape:
 class ComputedRunner(Runner):
     """A layer as a function of torch's, whose gradients autograd knows.
 
-    A bottom that was changed after the forward pass is gone through anew, but for dropout, whose
-    gradient depends on what was kept alone.
+    Where a bottom was changed after the forward pass, and the gradient depends on it in Caffe, the
+    layer is gone through anew.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class ComputedRunner(Runner):
 
     def backward(self, flow: Flow, *, trusted: bool = False) -> None:
         if self.tape is None or (not trusted and self._is_stale(self.tape)):
-            self.tape = self._anew()
-        elif not trusted:
+            self.tape, trusted = self._anew(), False
+        if not trusted:
             self._take_tops(self.tape)
         try:
             self._go_back(self.tape, flow)
@@ -179,13 +179,15 @@ class ComputedRunner(Runner):
                 flow.forget([blob])
 
     def _is_stale(self, tape: Tape) -> bool:
-        """Whether a bottom has other numbers than the layer was given."""
+        """Whether a bottom that the gradient depends on has other numbers than were given."""
+        reads = self.node.layer.reads_backward()
+        matters = "Dropout" not in self.node.type and (not reads or "bottoms" in reads)
         for place, x in zip(self._places, tape.given, strict=True):
             blob = self.bottoms[place]
             if tuple(x.shape) != blob.shape:
                 return True
-            own = self.stable[place] and storage(x) != storage(blob.tensor)
-            if own and "Dropout" not in self.node.type and not torch.equal(x, blob.tensor):
+            own = matters and self.stable[place] and storage(x) != storage(blob.tensor)
+            if own and not torch.equal(x, blob.tensor):
                 return True
         return False
 

@@ -17,7 +17,7 @@ from protonet.lowering import Lowered
 from protonet.lowering.lower import lower
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import returns
-from protonet.program.source import source
+from protonet.program.source import printer
 from protonet.runtime.module import instantiate
 from protonet.runtime.net import RunnableNet
 from protonet.runtime.place import Place, places
@@ -94,10 +94,10 @@ class Fitter:
         if not any(owner is node for owner, _ in self._spelled):
             own = self._known[node, first]
             inferred(node, first)  # what a layer finds out there, lowering reads
-            self._spelled[node, source(self._alone(node, first, own.tops).program)] = own
+            self._spelled[node, _spelling(self._alone(node, first, own.tops))] = own
             inferred(node, shapes)
         alone = self._alone(node, shapes, tops)
-        key = node, source(alone.program)
+        key = node, _spelling(alone)
         if key not in self._spelled:
             self._spelled[key] = self._made(node, alone, tops)
         spelled = self._spelled[key]
@@ -137,6 +137,12 @@ def _parts(lowered: Lowered) -> dict[str, str]:
 def _part(attributes: Mapping[str, str], node: Node, module: nn.Module) -> nn.Module | None:
     name = attributes.get(node.name)
     return None if name is None else module.get_submodule(name)
+
+
+def _spelling(alone: Lowered) -> str:
+    """What a layer's own lines are."""
+    pieces = printer(alone.program).class_(alone.program.main)
+    return "\n".join(line for piece in pieces for line in piece.lines)
 
 
 def inferred(node: Node, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
