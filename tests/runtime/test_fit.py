@@ -15,7 +15,6 @@ NET = """
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }
 layer { name: "conv" type: "Convolution" bottom: "x" top: "conv"
   convolution_param { num_output: 4 kernel_size: 3 } }
-layer { name: "spp" type: "SPP" bottom: "conv" top: "spp" spp_param { pyramid_height: 2 } }
 layer { name: "flat" type: "Flatten" bottom: "conv" top: "flat" }
 layer { name: "ip" type: "InnerProduct" bottom: "flat" top: "ip"
   inner_product_param { num_output: 5 } }
@@ -43,23 +42,25 @@ def test_a_layer_that_is_spelled_alike_stays_what_it_is(net):
     assert fitter.fit(conv, ((5, 3, 20, 10),)) is other
 
 
-def test_a_layer_that_spells_its_sizes_is_made_anew(net):
+def test_a_layer_that_is_spelled_otherwise_is_made_anew_on_the_same_parameters(net):
     fitter = Fitter(net)
-    spp = node(net, "spp")
-    other = fitter.fit(spp, ((1, 4, 9, 5),))
-    assert other.function is not fitter.fit(spp, ((2, 4, 6, 6),)).function
-    x = torch.arange(180.0).view(1, 4, 9, 5)
+    ip = node(net, "ip")
+    first = fitter.fit(ip, ((2, 144),))
+    other = fitter.fit(ip, ((3, 4, 6, 6),))
+    assert other.function is not first.function
+    assert other.own.weight is net.module.ip.weight
+    x = torch.randn(3, 4, 6, 6)
     (found,) = other.function(other.module, x)
-    parts = [x[..., :5, :3], x[..., :5, 3:], x[..., 5:, :3], x[..., 5:, 3:]]
-    wanted = torch.stack([part.amax((2, 3)) for part in parts], 2).flatten(1)
-    torch.testing.assert_close(found, torch.cat([x.amax((2, 3)), wanted], 1))
+    torch.testing.assert_close(found, net.module.ip(x.reshape(3, 144)))
     assert tuple(found.shape) == other.tops[0]
+    fitter.forget()
+    assert fitter.fit(ip, ((2, 144),)).module is net.module
 
 
 def test_parameters_of_another_shape_are_refused_with_the_place(net):
     fitter = Fitter(net)
     with pytest.raises(NetError, match=r"layer 'ip' .*blob 0 would be 5x150, it is 5x144") as told:
         fitter.fit(node(net, "ip"), ((2, 150),))
-    assert told.value.span.line == 7
+    assert told.value.span.line == 6
     with pytest.raises(NetError, match="'conv'"):
         fitter.fit(node(net, "conv"), ((2, 3, 2, 2),))
