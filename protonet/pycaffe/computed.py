@@ -97,32 +97,36 @@ class ComputedRunner(Runner):
 
     def _parted(self, given: list[Tensor]) -> list[Tensor]:
         """What the layer reads, as copies where it overwrites arrays that a script holds."""
+        if not self.step.needs_backward:
+            return given
         over = {blob.memory for blob in self.tops}
         parted = []
         for place, x in zip(self._places, given, strict=True):
             memory = self.bottoms[place].memory
             own = memory in over and memory.is_held() and storage(x) == storage(memory.tensor)
-            parted.append(x.clone() if own and self.step.needs_backward else x)
+            parted.append(x.clone() if own else x)
         return parted
 
     def _foreign(self, fitted: Fitted, given: Sequence[Tensor]) -> set[int]:
         """The memory that results may look at and others use: the bottoms, what the layer keeps."""
         found = {storage(x) for x in given}
-        if fitted.own is not None:
-            found |= {storage(x) for x in (*fitted.own.parameters(), *fitted.own.buffers())}
+        found.update(storage(x) for x in fitted.tensors)
+        if fitted.has_buffers and fitted.own is not None:
+            found.update(storage(x) for x in fitted.own.buffers())
         return found
 
-    def backward(self) -> None:
-        if self.tape is None or self._is_stale(self.tape):
+    def backward(self, flow: Flow, *, trusted: bool = False) -> None:
+        if self.tape is None or (not trusted and self._is_stale(self.tape)):
             self.tape = self._anew()
-        self._take_tops(self.tape)
+        elif not trusted:
+            self._take_tops(self.tape)
         try:
-            self._go_back(self.tape)
+            self._go_back(self.tape, flow)
         except RuntimeError as error:
             if "inplace operation" not in str(error):
                 raise
             self.tape = self._anew()  # an update came between
-            self._go_back(self.tape)
+            self._go_back(self.tape, flow)
 
     def _take_tops(self, tape: Tape) -> None:
         """Have gradients that are told from the tops see what a script has written into them."""
@@ -138,8 +142,8 @@ class ComputedRunner(Runner):
             ):
                 values.data.copy_(blob.tensor)
 
-    def _go_back(self, tape: Tape) -> None:
-        ends, gradients = self._ends(tape)
+    def _go_back(self, tape: Tape, flow: Flow) -> None:
+        ends, gradients = self._ends(tape, flow)
         leaves = [x for x in tape.given if x.requires_grad]
         learned = [(one, one.tensor) for one in self.learned if one.tensor.requires_grad]
         sources = [*leaves, *(tensor for _, tensor in learned)]
@@ -147,29 +151,32 @@ class ComputedRunner(Runner):
             return
         found = torch.autograd.grad(ends, sources, gradients, retain_graph=True, allow_unused=True)
         own = iter(found)
-        self._hand_down([next(own) if x.requires_grad else None for x in tape.given])
+        self._hand_down(flow, [next(own) if x.requires_grad else None for x in tape.given])
         for (one, _), gradient in zip(learned, own, strict=True):
             if gradient is not None:
                 one.gradient.add_(gradient)
 
-    def _ends(self, tape: Tape) -> tuple[list[Tensor], list[Tensor]]:
+    def _ends(self, tape: Tape, flow: Flow) -> tuple[list[Tensor], list[Tensor]]:
         """The tops that gradients come from, and those; a loss has them of its first alone."""
         ends, gradients = [], []
         for number, (index, top) in enumerate(zip(self._outputs, tape.found, strict=True)):
             if top.requires_grad and not (self.node.layer.is_loss and number):
                 ends.append(top)
-                gradients.append(self.tops[index].gradient.view(top.shape).to(top.dtype))
+                gradient = flow.gradient(self.tops[index])
+                gradients.append(gradient.reshape(top.shape).to(top.dtype))
         return ends, gradients
 
-    def _hand_down(self, gradients: Sequence[Tensor | None]) -> None:
-        used = {storage(blob.gradient) for blob in self.tops}
+    def _hand_down(self, flow: Flow, gradients: Sequence[Tensor | None]) -> None:
+        used = {storage(flow.gradient(blob)) for blob in self.tops}
+        used |= {storage(blob.gradient) for blob in self.tops}
         for place, gradient in zip(self._places, gradients, strict=True):
             if gradient is not None:
-                self.bottoms[place].gradient_memory.put(gradient, used)
+                flow.put_gradient(self.bottoms[place], gradient, used)
                 used.add(storage(gradient))
         for place, blob in enumerate(self.bottoms):  # a bottom that is read twice has it once
             if place not in self._places and self.step.down[place]:
                 blob.gradient.zero_()
+                flow.forget([blob])
 
     def _is_stale(self, tape: Tape) -> bool:
         """Whether a bottom has other numbers than the layer was given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from torch import Tensor
 
@@ -39,10 +39,23 @@ class Flow:
         else:
             self._newest.pop(blob.memory, None)
 
+    def gradient(self, blob: Blob) -> Tensor:
+        """The gradient of a blob."""
+        newest = self._newest.get(blob.gradient_memory)
+        if newest is None or newest.numel() != blob.count:
+            return blob.gradient
+        return newest if newest.shape == blob.shape else newest.reshape(blob.shape)
+
+    def put_gradient(self, blob: Blob, values: Tensor, foreign: Collection[int] = ()) -> None:
+        """Give a blob the gradient that a layer computed. ``foreign`` as ``LiveMemory.put``."""
+        blob.gradient_memory.put(values, foreign)
+        self._newest[blob.gradient_memory] = values.detach()
+
     def forget(self, blobs: Iterable[Blob]) -> None:
         """Read these from their memory, which something else may have written to."""
         for blob in blobs:
             self._newest.pop(blob.memory, None)
+            self._newest.pop(blob.gradient_memory, None)
 
     def clear(self) -> None:
         """Read everything from its memory."""

@@ -102,7 +102,9 @@ class Parameters:
         for one in self.all:
             one.look()
         for node, blobs in self._blobs.items():
-            for blob, one in zip(blobs, self.of(node), strict=True):
+            for blob, one in zip(
+                blobs, self.of(node), strict=False
+            ):  # a script may have added some
                 blob.move(one.data, one.diff)
 
     def clear_gradients(self) -> None:

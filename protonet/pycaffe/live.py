@@ -86,15 +86,23 @@ class LiveNet:
         wires = {wire.name: self.blobs[wire] for wire in self.wiring.outputs}
         return {output.blob: wires[output.blob].tensor for output in self.net.outputs}
 
-    def backward(self, start: int, end: int) -> None:
-        """Run the layers backward from one to an earlier one. Source: Net::BackwardFromTo."""
+    def backward(self, start: int, end: int, *, trusted: bool = False) -> None:
+        """Run the layers backward from one to an earlier one. Source: Net::BackwardFromTo.
+
+        ``trusted`` says that nobody has written into a blob since the forward pass.
+        """
+        flow = Flow()
+        heard = self.python or self.after_forward or self.before_backward
+        trusted = trusted and not heard
         for index in range(start, end - 1, -1):
             for run in self.before_backward:
                 run(index)
+                flow.clear()
             if self.wiring.steps[index].needs_backward:
-                self.runners[index].backward()
+                self.runners[index].backward(flow, trusted=trusted)
             for run in self.after_backward:
                 run(index)
+                flow.clear()
 
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from those that were set. Source: Net::Reshape."""

@@ -71,5 +71,7 @@ class PythonRunner(Runner):
         flow.forget(self.tops)
         flow.forget(self.bottoms)
 
-    def backward(self) -> None:
+    def backward(self, flow: Flow, *, trusted: bool = False) -> None:
         self.layer.backward(self.tops, list(self.step.down), self.bottoms)
+        flow.forget(self.tops)
+        flow.forget(self.bottoms)

@@ -25,8 +25,11 @@ class Runner:
     def forward(self, flow: Flow) -> None:
         """Compute the tops."""
 
-    def backward(self) -> None:
-        """Compute the gradients of the bottoms, and add to those of the parameters."""
+    def backward(self, flow: Flow, *, trusted: bool = False) -> None:
+        """Compute the gradients of the bottoms, and add to those of the parameters.
+
+        ``trusted`` says that nobody has written into a blob since the forward pass.
+        """
 
     def loss(self) -> float:
         """What the tops count in the objective. Source: Layer::Forward."""
@@ -47,20 +50,21 @@ class SplitRunner(Runner):
     def forward(self, flow: Flow) -> None:
         self.reshape()
 
-    def backward(self) -> None:
+    def backward(self, flow: Flow, *, trusted: bool = False) -> None:
         if not self.step.down[0]:
             return
-        first, *rest = (blob.gradient for blob in self.tops)
+        first, *rest = (flow.gradient(blob) for blob in self.tops)
         total = first.clone()
         for gradient in rest:
             total += gradient
-        self.bottoms[0].gradient_memory.put(total)
+        flow.put_gradient(self.bottoms[0], total)
 
 
 class SilenceRunner(Runner):
     """A layer without tops: nothing goes forward, and zeros go back. Source: SilenceLayer."""
 
-    def backward(self) -> None:
+    def backward(self, flow: Flow, *, trusted: bool = False) -> None:
         for blob, down in zip(self.bottoms, self.step.down, strict=True):
             if down:
                 blob.gradient.zero_()
+        flow.forget(self.bottoms)

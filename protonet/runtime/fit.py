@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from torch import Tensor, nn
 
@@ -38,6 +39,16 @@ class Fitted:
     module: nn.Module
     tops: tuple[Shape, ...]
     own: nn.Module | None
+
+    @cached_property
+    def tensors(self) -> list[Tensor]:
+        """The parameters of the layer's part; they stay the same tensors."""
+        return [] if self.own is None else list(self.own.parameters())
+
+    @cached_property
+    def has_buffers(self) -> bool:
+        """Whether the layer's part keeps more than parameters: tensors that a pass may replace."""
+        return self.own is not None and any(True for _ in self.own.buffers())
 
 
 @dataclass
