@@ -18,7 +18,7 @@ _LETTER, _LINE, _PAD, _GAP, _APART = 12.0, 15.0, 10.0, 30.0, 8.0
 _DIRECTIONS = ("LR", "TB", "BT", "RL")
 
 
-class Node(NamedTuple):
+class ChartNode(NamedTuple):
     """A node's words, lines parted by \\n as Graphviz writes it, and its Graphviz attributes."""
 
     label: str
@@ -40,12 +40,12 @@ class Chart:
         if rankdir not in _DIRECTIONS:
             raise ValueError(f"rankdir is one of {', '.join(_DIRECTIONS)}, not {rankdir!r}")
         self.name, self.rankdir = name, rankdir
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, ChartNode] = {}
         self.edges: list[Edge] = []
 
     def add_node(self, key: str, label: str, style: Mapping[str, str]) -> None:
         """A node; one of the same key gets these words and this style."""
-        self.nodes[key] = Node(label, style)
+        self.nodes[key] = ChartNode(label, style)
 
     def add_edge(self, edge: Edge) -> None:
         """An edge between nodes that are there by the time it is drawn."""
@@ -126,7 +126,7 @@ def _by_graphviz(program: str, text: str, kind: str) -> bytes:
     return done.stdout
 
 
-def _is_record(node: Node) -> bool:
+def _is_record(node: ChartNode) -> bool:
     return node.style.get("shape") == "record"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +9,8 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.pycaffe.images import oversample as oversampled
-from protonet.pycaffe.inputs import Preprocessing
+from protonet.pycaffe.inputs import ModelPath, Preprocessing
 from protonet.pycaffe.resizing import resize_image
-
-Path = str | os.PathLike[str]
 
 
 class Classifier(Preprocessing):
@@ -25,8 +22,8 @@ class Classifier(Preprocessing):
 
     def __init__(
         self,
-        model_file: Path,
-        pretrained_file: Path,
+        model_file: ModelPath,
+        pretrained_file: ModelPath,
         image_dims: Sequence[int] | None = None,
         mean: Any = None,
         input_scale: float | None = None,

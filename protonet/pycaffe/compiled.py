@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -50,6 +49,7 @@ class _Numpy(Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        ours = importlib.import_module("protonet.pycaffe.suppression")
+        from protonet.pycaffe import suppression
+
         for theirs, name in self._names.items():
-            setattr(module, theirs, getattr(ours, name))
+            setattr(module, theirs, getattr(suppression, name))

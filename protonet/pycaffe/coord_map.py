@@ -29,7 +29,7 @@ class AxisMismatchException(Exception):
     """Maps of different axes that can't follow one another."""
 
 
-class Window(NamedTuple):
+class ConvWindow(NamedTuple):
     """The window of a layer: its axis, and for each spatial axis, or for all, the rest."""
 
     axis: int
@@ -46,7 +46,7 @@ def _numbers(value: Any) -> Array:
     return np.array(value, ndmin=1)
 
 
-def conv_params(fn: Function) -> Window:
+def conv_params(fn: Function) -> ConvWindow:
     """The window of a convolution or pooling, its kernel widened by dilation.
 
     AssertionError where it is given by kernel_h, pad_w and the like, KeyError without kernel_size.
@@ -59,7 +59,7 @@ def conv_params(fn: Function) -> Window:
     dilation = _numbers(params.get("dilation", 1))
     kernel = (_numbers(params["kernel_size"]) - 1) * dilation + 1
     stride, pad = _numbers(params.get("stride", 1)), _numbers(params.get("pad", 0))
-    return Window(params.get("axis", 1), stride, kernel, pad)
+    return ConvWindow(params.get("axis", 1), stride, kernel, pad)
 
 
 def crop_params(fn: Function) -> tuple[int, Array]:

@@ -10,10 +10,8 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.pycaffe.images import load_image
-from protonet.pycaffe.inputs import Preprocessing
+from protonet.pycaffe.inputs import ModelPath, Preprocessing
 from protonet.pycaffe.resizing import resize_image
-
-Path = str | os.PathLike[str]
 
 
 class Detector(Preprocessing):
@@ -25,8 +23,8 @@ class Detector(Preprocessing):
 
     def __init__(
         self,
-        model_file: Path,
-        pretrained_file: Path,
+        model_file: ModelPath,
+        pretrained_file: ModelPath,
         mean: Any = None,
         input_scale: float | None = None,
         raw_scale: float | None = None,
@@ -36,7 +34,9 @@ class Detector(Preprocessing):
         super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap)
         self.configure_crop(context_pad)
 
-    def detect_windows(self, images_windows: Iterable[tuple[Path, Any]]) -> list[dict[str, Any]]:
+    def detect_windows(
+        self, images_windows: Iterable[tuple[ModelPath, Any]]
+    ) -> list[dict[str, Any]]:
         """The net's first output for each window of each image.
 
         ``images_windows`` are pairs of an image's file and its windows, (ymin, xmin, ymax, xmax).
@@ -58,7 +58,7 @@ class Detector(Preprocessing):
             for (name, window), prediction in zip(flat, found, strict=True)
         ]
 
-    def detect_selective_search(self, image_fnames: Iterable[Path]) -> list[dict[str, Any]]:
+    def detect_selective_search(self, image_fnames: Iterable[ModelPath]) -> list[dict[str, Any]]:
         """detect_windows on the windows that Selective Search proposes.
 
         ImportError where selective_search_ijcv_with_python, which runs MATLAB, is not installed.

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from protonet.pycaffe.chart import Chart, Edge
 from protonet.pycaffe.proto import caffe_pb2
-from protonet.schema.load import Loaded
+from protonet.schema.load import load
 from protonet.schema.pool import Message
-from protonet.schema.sourcemap import SourceMap
 from protonet.schema.upgrade import upgrade
 
 LAYER_STYLE_DEFAULT = {"shape": "record", "fillcolor": "#6495ED", "style": "filled"}
@@ -108,7 +107,7 @@ def _today(net: Message) -> Message:
     """A net with layers of today's form; the caller's message is not changed."""
     if not net.layers:
         return net
-    return upgrade(Loaded(net, SourceMap(None)), keep_inputs=False).message
+    return upgrade(load(net), keep_inputs=False).message
 
 
 def get_pydot_graph(

@@ -10,14 +10,16 @@ from protonet.pycaffe import TEST
 from protonet.pycaffe.net import Net
 from protonet.pycaffe.transformer import Transformer
 
+ModelPath = str | os.PathLike[str]
+
 
 class Preprocessing(Net):
     """A net in TEST and the ``transformer`` of its first input, whose settings these are."""
 
     def __init__(
         self,
-        model_file: str | os.PathLike[str],
-        pretrained_file: str | os.PathLike[str],
+        model_file: ModelPath,
+        pretrained_file: ModelPath,
         mean: Any,
         input_scale: float | None,
         raw_scale: float | None,

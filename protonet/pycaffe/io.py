@@ -128,9 +128,10 @@ def __getattr__(name: str) -> Any:
     """What scripts find in pycaffe's io because it imports it, where it is installed here."""
     if name not in ("skimage", "zoom"):
         raise AttributeError(f"caffe.io has no {name!r}")
-    import importlib
-
     if name == "zoom":
-        return importlib.import_module("scipy.ndimage").zoom
-    importlib.import_module("skimage.io")
-    return importlib.import_module("skimage")
+        from scipy.ndimage import zoom
+
+        return zoom
+    import skimage.io
+
+    return skimage
