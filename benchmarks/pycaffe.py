@@ -1,6 +1,6 @@
 """Caffe's interface against the module it stands on: forward passes, imports, arrays over blobs.
 
-    python benchmarks/pycaffe.py [--net alexnet] [--rounds 20]
+    python benchmarks/pycaffe.py [--net alexnet] [--rounds 20] [--threads 1]
 
 The passes take turns, and the least time of each counts: other work on the machine adds to both.
 """
@@ -61,7 +61,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--net", default="alexnet")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=int, help="as many as torch takes by itself")
     given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
     path = str(ZOO / given.net / "deploy.prototxt")
     found = passes(path, given.rounds)
     wall, used = found["module"]
