@@ -33,6 +33,7 @@ _COMMANDS = {
     "train": "Train as a solver says, with snapshots and logs.",
     "test": "Run a net over its test data and average its outputs.",
     "time": "Time a net layer by layer, forward and backward.",
+    "python": "Run a script written for Caffe's Python interface.",
     "plot": "Draw the loss, accuracy and rate of training logs.",
 }
 
