@@ -27,7 +27,7 @@ class ScaleLayer(Layer):
             "scale_param { bias_term: true } }",
             {"x": (2, 3, 4, 4)},
             {"y": (2, 3, 4, 4)},
-            "self.scale1 = ChannelScale(3)",
+            "self.scale1 = ScaleBias(3)",
         ),
         Example(
             'layer { name: "l" type: "Scale" bottom: "x" bottom: "s" top: "y" '
@@ -76,7 +76,7 @@ class ScaleLayer(Layer):
         if len(bottoms) == 1:
             bias = bool(self.p.bias_term)
             if bias and len(shape) == 1 and after == 2:
-                return b.module(ChannelScale, size)(bottoms[0])
+                return b.module(ScaleBias, size)(bottoms[0])
             return b.module(Scale, size, trailing=after, bias=bias)(bottoms[0])
         x, factor = bottoms
         index = (Ellipsis, *(None,) * after)
@@ -84,7 +84,7 @@ class ScaleLayer(Layer):
         return b.module(Shift, size, trailing=after)(y) if self.p.bias_term else y
 
 
-class ChannelScale(nn.Module):
+class ScaleBias(nn.Module):
     """Multiply each channel by a learned factor, and add a learned bias."""
 
     def __init__(self, channels: int) -> None:

@@ -16,7 +16,7 @@ _UNITS = {
     "BatchNorm2d": "BN",
     "BatchNorm3d": "BN",
     "Scale": "Scale",
-    "ChannelScale": "Scale",
+    "ScaleBias": "Scale",
     "PReLU": "PReLU",
 }
 _ENDS = {"+": "add", "*": "multiply"}
