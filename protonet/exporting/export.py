@@ -1,0 +1,86 @@
+"""A net with its weights as one file of another framework's, and the proof that it is equal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from protonet.api import with_plugins
+from protonet.diagnostics import NetError
+from protonet.exporting.check import Checked
+from protonet.exporting.options import ExportOptions
+from protonet.exporting.source import Exported, from_definition, from_module
+from protonet.layers import Layer
+from protonet.schema.load import Readable
+from protonet.selection import Selection, Shapes
+
+SUFFIXES = (".onnx", ".pt2", ".torchscript")
+
+
+@dataclass(frozen=True)
+class Written:
+    """An exported file: its size, its inputs and outputs with their shapes, and its trials.
+
+    ``checked`` is None where there were none. ``nodes`` is how many operators an ONNX file has.
+    """
+
+    path: str
+    size: int
+    inputs: dict[str, tuple[int | str | None, ...]]
+    outputs: dict[str, tuple[int | str | None, ...]]
+    nodes: int
+    checked: Checked | None
+
+
+def export(
+    net: nn.Module | Readable,
+    path: str | os.PathLike[str],
+    weights: Any = None,
+    phase: str = "TEST",
+    stages: Sequence[str] = (),
+    level: int = 0,
+    outputs: Sequence[str] | None = None,
+    shapes: Shapes | None = None,
+    plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
+    **options: Any,
+) -> Written:
+    """Write a net as .onnx, .pt2 or .torchscript, whole or not at all, and try it.
+
+    ``net`` is a module that protonet compiled, or a definition as ``compile`` takes it, with its
+    ``weights``. Options: ``opset``, ``batch`` (a number, or "dynamic" for any; by default the
+    definition's), ``dynamic`` ("height", "width"), ``precision`` ("fp32", "fp16"), ``check``,
+    ``tolerance`` and ``runtime`` ("onnxruntime", "opencv", "tensorrt"). NetError where a layer
+    can't be said in the format, or the file does not give what the net gives; no file then.
+    """
+    with_plugins(plugins)
+    chosen = ExportOptions.of(**options)
+    suffix_of(path)
+    selection = Selection.of(phase, stages, level, shapes, outputs=outputs)
+    if isinstance(net, nn.Module):
+        return export_net(from_module(net, chosen, selection.outputs), path, chosen)
+    return export_net(from_definition(net, selection, chosen, weights), path, chosen)
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix that says what to write. NetError where it is none that can be exported to."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        what = f"{os.fspath(path)}: nothing is exported under the suffix {suffix!r}"
+        raise NetError(what, None, f"the suffixes are {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def export_net(exported: Exported, path: str | os.PathLike[str], options: ExportOptions) -> Written:
+    """Write an exported net in the format that the path names."""
+    if suffix_of(path) == ".onnx":
+        from protonet.exporting.onnx_file import export_onnx
+
+        return export_onnx(exported, path, options)
+    from protonet.exporting.torch_file import export_torch
+
+    return export_torch(exported, path, options)
