@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from protonet.exporting.node_names import BLOB, LAYER
+from protonet.exporting.node_names import LAYER, blobs_of
 from protonet.exporting.steps import Steps
 from protonet.exporting.traced import Traced
 from protonet.graph import Value
@@ -21,13 +21,17 @@ def name_values(model: ir.Model, traced: Traced, outputs: Sequence[str]) -> None
     graph, steps = model.graph, traced.steps
     found = dict(zip(steps.values, graph.outputs, strict=True))
     _drop_counts(graph, steps, found)
+    for number, value in enumerate(_all_values(model)):
+        value.name = f"%{number}"  # no other name is in the way of a blob's
     _name_sizes(model, traced)
-    taken: set[str] = set()
+    taken = blobs_of(model)
+    named: dict[ir.Value, str] = {}
     for value in [*steps.inputs, *_in_order(steps, outputs)]:
         own = found[value]
-        if BLOB not in own.meta:
-            own.name = _free(name_of(value, steps), taken)
-            own.meta[BLOB] = True
+        if own not in named:
+            named[own] = _free(name_of(value, steps), taken)
+    for own, name in named.items():
+        own.name = name
     _name_weights(graph, traced.steps.lowered, taken)
     final = traced.steps.lowered.graph.blobs
     graph.outputs.clear()
@@ -60,11 +64,9 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _output(graph: ir.Graph, value: ir.Value, name: str, steps: Steps, blob: str) -> ir.Value:
     """The value under an output's own name: an Identity where it has another's already."""
-    used = value.is_graph_input() or value.is_initializer() or value in graph.outputs
-    if not used and value.name == name:
+    if value.name == name and value not in graph.outputs and value.producer() is not None:
         return value
     own = ir.Value(name=name, shape=value.shape, type=value.type)
-    own.meta[BLOB] = True
     node = ir.Node("", "Identity", [value], outputs=[own])
     node.meta[LAYER] = plain(steps.lowered.graph.blobs[blob].producer.name)
     graph.append(node)
@@ -81,7 +83,6 @@ def _name_weights(graph: ir.Graph, lowered: Lowered, taken: set[str]) -> None:
         name = names.get(value.name or "")
         if name:
             value.name = _free(name, taken)
-            value.meta[BLOB] = True
 
 
 def _drop_counts(graph: ir.Graph, steps: Steps, found: dict[Value, ir.Value]) -> None:

@@ -12,7 +12,7 @@ from protonet.exporting.traced import layer_of
 from protonet.plain import plain
 
 LAYER = "protonet.layer"
-BLOB = "protonet.blob"  # marks values that have a blob's name
+_BLOBS = "protonet.blobs"
 
 
 def note_layers(model: ir.Model, steps: Steps) -> None:
@@ -25,14 +25,25 @@ def note_layers(model: ir.Model, steps: Steps) -> None:
         node.metadata_props.clear()
 
 
+def blobs_of(model: ir.Model) -> set[str]:
+    """The names of values and weights that are Caffe's, to be added to; passes keep them."""
+    found: set[str] = model.graph.meta.setdefault(_BLOBS, set())
+    return found
+
+
 def name_nodes(model: ir.Model) -> None:
     """Name nodes after their layers, and what no blob's name is known for after the nodes.
 
     The node that gives the layer's top has the layer's own name, others that and their operator.
     """
     layers = _layers(list(model.graph))
-    final = {layers[node]: node for node in model.graph if _gives_blob(node)}
-    names = _Names(value.name or "" for value in _values(model) if BLOB in value.meta)
+    blobs = blobs_of(model)
+    final = {
+        layers[node]: node
+        for node in model.graph
+        if any(value.name in blobs for value in node.outputs)
+    }
+    names = _Names(blobs)
     nodes = _Names(())
     for node in model.graph:
         layer = layers[node]
@@ -40,10 +51,10 @@ def name_nodes(model: ir.Model) -> None:
         node.name = nodes.free(layer if is_last else f"{layer}/{node.op_type}")
     for node in model.graph:
         for value in node.outputs:
-            if BLOB not in value.meta and value.name:
+            if value.name and value.name not in blobs:
                 value.name = names.free(f"{layers[node]}/{node.op_type}")
     for value in list(model.graph.initializers.values()):
-        if BLOB not in value.meta:
+        if value.name not in blobs:
             user = next((use.node for use in value.uses()), None)
             what = f"{layers[user]}/constant" if user in layers else "constant"
             value.name = names.free(what)
@@ -79,14 +90,3 @@ def _layers(nodes: list[ir.Node]) -> dict[ir.Node, str]:
             names = (found[p] for p in above if p is not None and p in found)
             found[node] = next((name for name in names if name), node.op_type)
     return found
-
-
-def _gives_blob(node: ir.Node) -> bool:
-    return any(BLOB in value.meta for value in node.outputs)
-
-
-def _values(model: ir.Model) -> Iterable[ir.Value]:
-    yield from model.graph.inputs
-    yield from model.graph.initializers.values()
-    for node in model.graph:
-        yield from node.outputs

@@ -66,4 +66,16 @@ def table() -> dict[Callable[..., object], Callable[..., object]]:
         made = _BUILDERS.pop(key)(*inputs)
         return list(made) if isinstance(made, tuple) else [made]
 
-    return {torch.ops.protonet.said.default: translated}
+    return {
+        torch.ops.protonet.said.default: translated,
+        torch.ops.aten.sort.stable: _sorted,
+    }
+
+
+def _sorted(x: object, *, stable: bool, dim: int = -1, descending: bool = False) -> object:
+    """TopK of all: equal numbers stay as they stand, as a stable sort leaves them."""
+    from onnxscript import opset18 as op
+
+    length = op.Shape(x, start=dim, end=None if dim == -1 else dim + 1)
+    values, order = op.TopK(x, length, axis=dim, largest=int(descending), sorted=1)
+    return [values, order]

@@ -62,12 +62,21 @@ def _for(
     if kind == "Embed":
         return random.integers(0, node.layer.p.input_dim, shape)
     if kind == "BatchReindex" and index == 1:
-        return random.integers(0, node.inputs[0].shape[0], shape)
+        there = node.inputs[0]
+        return random.integers(0, shapes.get(there.blob, there.shape)[0], shape)
+    if kind == "Upsample" and index == 1:
+        return _places(shape)
     if kind == "Filter" and index == len(node.inputs) - 1:
         return np.arange(int(np.prod(shape))).reshape(shape) % 2
     if (node.layer.is_loss or kind in _LABELS) and index == 1 and node.inputs[0].shape != shape:
         return random.integers(0, 2, shape)
     return None
+
+
+def _places(shape: tuple[int, ...]) -> Array:
+    """A place for every element in a map twice as high and wide, no two the same."""
+    rows, columns = 2 * np.arange(shape[2])[:, None], 2 * np.arange(shape[3])
+    return np.broadcast_to(rows * 2 * shape[3] + columns, shape)
 
 
 def _scale(layer: Layer) -> float:

@@ -50,6 +50,8 @@ class Exported:
         if self.selection.outputs is not None:
             return self.selection.outputs
         ends = [v for v in self.graph.outputs if not v.producer.layer.is_data]
+        if not ends:
+            raise NetError("the net gives no blob out", None, "--outputs names some")
         return tuple(value.blob for value in ends)
 
     def resized(self, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:

@@ -7,6 +7,7 @@ module a layer whatever comes out is known by the layer that it is there for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import SymInt, Tensor, nn
@@ -40,8 +41,15 @@ class Step(nn.Module):
         (net,) = self.held
         if self.said is None:
             return self.stage.function(net, *bottoms)
-        found = self.said(Site(self.stage.node, net, count), *bottoms)
+        own = partial(self.stage.function, net)
+        found = self.said(Site(self.stage.node, net, own, count), *bottoms)
         return found if isinstance(found, tuple) else (found,)
+
+
+class Progress:
+    """The layer at work; torch.export puts a module's own attributes back."""
+
+    node: Node | None = None
 
 
 class Steps(nn.Module):
@@ -62,18 +70,18 @@ class Steps(nn.Module):
         self.nodes: Sequence[Node] = [stage.node for stage in made]
         self.values: list[Value] = [*self.inputs, *(top for stage in made for top in stage.tops)]
         self.growing = [i for i, step in enumerate(self.steps) if step.grows]
-        self.running: Node | None = None
+        self.progress = Progress()
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         found = dict(zip(self.inputs, inputs[: len(self.inputs)], strict=True))
         counts = dict(zip(self.growing, inputs[len(self.inputs) :], strict=True))
         for index, step in enumerate(self.steps):
             stage: Stage = step.stage
-            self.running = stage.node
+            self.progress.node = stage.node
             count = counts[index].shape[0] if index in counts else 0
             tops = step(count, *(found[value] for value in stage.bottoms))
             found.update(zip(stage.tops, tops, strict=True))
-        self.running = None
+        self.progress.node = None
         return [found[value] for value in self.values]
 
     def samples(self) -> tuple[Tensor, ...]:

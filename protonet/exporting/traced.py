@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from protonet.diagnostics import NetError, lacks_memory
 from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
+from protonet.exporting.statistics import BatchStatistics
 from protonet.exporting.steps import Steps
 from protonet.graph import Node
+from protonet.layers.base import LayerError
 from protonet.lowering import Lowered
 from protonet.runtime.failure import first_line
 
@@ -44,15 +48,17 @@ def traced(
     axes = tuple(_axes(value.shape, lowered, options) for value in steps.inputs)
     free: list[Axes | None] = [dict.fromkeys(own, Dim.AUTO) or None for own in axes]
     free += [{0: Dim.AUTO}] * len(steps.growing)
-    with torch.no_grad(), without_warnings():
+    with torch.no_grad(), without_warnings(), BatchStatistics():
         try:
             program = torch.export.export(
                 steps, steps.samples(), dynamic_shapes=(tuple(free),), strict=False
             )
+        except LayerError as error:
+            raise _refused_by_layer(steps.progress.node, error) from None
         except Exception as error:
             if lacks_memory(error) or isinstance(error, NetError):
                 raise
-            raise refused(steps.running, error) from error
+            raise refused(steps.progress.node, error) from error
     _verify(program, steps, axes)
     return Traced(program, steps, axes)
 
@@ -68,6 +74,11 @@ def _axes(
     if len(shape) == 4:
         found.update((2 + AXES.index(axis), axis) for axis in options.dynamic)
     return found
+
+
+def _refused_by_layer(node: Node | None, error: LayerError) -> NetError:
+    assert node is not None
+    return NetError(f"layer {node.name!r} ({node.type}): {error.message}", node.span, error.hint)
 
 
 def refused(node: Node | None, error: BaseException) -> NetError:
@@ -91,7 +102,7 @@ def _verify(program: ExportedProgram, steps: Steps, axes: tuple[dict[int, str], 
     given = [node for node in program.graph.nodes if node.op == "placeholder"]
     for own, value, node in zip(axes, steps.inputs, given[-_count(steps) :], strict=False):
         for axis, name in own.items():
-            if isinstance(node.meta["val"].shape[axis], int):
+            if is_concrete_int(node.meta["val"].shape[axis]):
                 what = f"the net takes {value.blob!r} with {value.shape[axis]} as its {name} only"
                 hint = "a layer that states sizes, such as Reshape, fixes them"
                 raise NetError(what, steps.values[0].producer.span, hint)
@@ -126,16 +137,11 @@ def step_index(path: str) -> int | None:
 @contextmanager
 def without_warnings() -> Iterator[None]:
     """Leave out what torch and its exporter say to those who work on them."""
-    import logging
-
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)

@@ -21,13 +21,15 @@ Said = Tensor | tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Site:
-    """Where a translation stands: its node, the net, and how many rows the data make.
+    """Where a translation stands: its node, the net, the layer's own statements, the rows.
 
-    ``count`` is that number for layers whose tops grow, a size without a value, else 0.
+    ``count`` is how many rows the data make for layers whose tops grow, a size without a value,
+    else 0.
     """
 
     node: Node
     net: nn.Module
+    own: Callable[..., tuple[Tensor, ...]]
     count: int | SymInt = 0
 
 

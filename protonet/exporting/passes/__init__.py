@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from protonet.exporting.passes.fold_batch_norm import fold_batch_norm
 from protonet.exporting.passes.fold_constants import fold_constants
 from protonet.exporting.passes.identities import drop_identities
+from protonet.exporting.passes.outputs import settle_outputs
 from protonet.exporting.passes.precision import half
 from protonet.exporting.passes.opset import opset
 from protonet.exporting.passes.reshapes import settle_reshapes
@@ -16,7 +18,9 @@ PASSES = (
     drop_unused,
     fold_constants,
     drop_identities,
+    fold_batch_norm,
     drop_unused,
+    settle_outputs,
 )
 
 __all__ = ["PASSES", "half", "opset"]

@@ -11,14 +11,15 @@ from protonet.arrays import Array
 from protonet.exporting.node_names import LAYER
 
 
-def constant(graph: ir.Graph, name: str, numbers: Array) -> ir.Value:
+def constant(graph: ir.Graph, name: str, numbers: Array | ir.TensorProtocol) -> ir.Value:
     """A new initializer; its name counts from what is there already."""
     free, times = name, 0
     while free in graph.initializers:
         times += 1
         free = f"{name}_{times}"
-    tensor = ir.tensor(numbers, name=free)
-    value = ir.Value(name=free, const_value=tensor, shape=ir.Shape(numbers.shape))
+    tensor = ir.tensor(numbers) if isinstance(numbers, np.ndarray) else numbers
+    tensor.name = free
+    value = ir.Value(name=free, const_value=tensor, shape=ir.Shape(tensor.shape))
     value.type = ir.TensorType(tensor.dtype)
     graph.register_initializer(value)
     return value
@@ -49,9 +50,9 @@ def replace_node(
 
 
 def numbers_of(value: ir.Value | None) -> Array | None:
-    """The numbers of a value that is constant; None for others."""
+    """The numbers of a value that is constant; None for others, and for those not made yet."""
     tensor = ir.convenience.get_const_tensor(value) if value is not None else None
-    return None if tensor is None else np.asarray(tensor.numpy())
+    return None if tensor is None or isinstance(tensor, ir.LazyTensor) else np.asarray(tensor.numpy())
 
 
 def is_operator(node: ir.Node | None, *names: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from protonet.exporting.node_names import BLOB
+from protonet.exporting.node_names import blobs_of
 
 
 def drop_identities(model: ir.Model) -> None:
     """Take Identity nodes away, but those that give an output a name of its own."""
-    graph = model.graph
+    graph, blobs = model.graph, blobs_of(model)
     for node in list(graph):
         if node.op_type != "Identity" or node.domain:
             continue
@@ -20,8 +20,8 @@ def drop_identities(model: ir.Model) -> None:
             continue
         if made.is_graph_output():
             _take_place(graph, given, made)
-        elif BLOB in made.meta and not fixed:
-            given.name, given.meta[BLOB] = made.name, True
+        elif made.name in blobs and not fixed:
+            made.name, given.name = None, made.name
         made.replace_all_uses_with(given)
         graph.remove(node, safe=True)
 
@@ -29,7 +29,7 @@ def drop_identities(model: ir.Model) -> None:
 def _take_place(graph: ir.Graph, given: ir.Value, made: ir.Value) -> None:
     name = made.name
     made.name = None
-    given.name, given.meta[BLOB] = name, True
+    given.name = name
     for index, output in enumerate(graph.outputs):
         if output is made:
             graph.outputs[index] = given

@@ -32,7 +32,16 @@ def settle_reshapes(model: ir.Model) -> None:
 
 
 def _flattens(before: Sizes, after: Sizes) -> bool:
-    return len(before) > 2 and len(after) == 2 and before[0] == after[0] and after[1] != 0
+    if len(before) < 3 or len(after) != 2 or after[1] == 0:
+        return False
+    return _is_same(before[0], after[0])
+
+
+def _is_same(one: int | ir.SymbolicDim, other: int | ir.SymbolicDim) -> bool:
+    """Whether two sizes are known to be one."""
+    if isinstance(one, int) or isinstance(other, int):
+        return one == other
+    return one.value is not None and one.value == other.value
 
 
 def _stated(before: Sizes, after: Sizes) -> list[int] | None:
@@ -44,6 +53,6 @@ def _stated(before: Sizes, after: Sizes) -> list[int] | None:
         if isinstance(size, int):
             found.append(size)
         else:
-            stays = size.value is not None and axis < len(before) and before[axis] == size
+            stays = axis < len(before) and _is_same(before[axis], size)
             found.append(0 if stays else -1)
     return found if found.count(-1) <= 1 else None
