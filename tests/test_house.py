@@ -39,6 +39,7 @@ ORDER = {
     "zoo": 12,
     "inference": 12,
     "drawing": 12,
+    "exporting": 12,
     "training": 12,
     "cli": 13,
 }
@@ -135,6 +136,7 @@ BY_NAME = {
     "cli/__init__.py": "the commands, which are imported when they are called",
     "data/opening.py": "the feeds, which enter themselves",
     "data/extras.py": "optional packages",
+    "exporting/layers/__init__.py": "what ONNX says of layers, which enters itself",
     "layers/__init__.py": "the layers, which register themselves",
     "layers/python.py": "classes of the user's own",
     "program/defaults.py": "torch's functions, which are asked for their defaults",

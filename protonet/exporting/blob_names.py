@@ -10,6 +10,7 @@ import onnx_ir as ir
 from protonet.exporting.node_names import LAYER, blobs_of
 from protonet.exporting.steps import Steps
 from protonet.exporting.traced import Traced
+from protonet.exporting.value_names import output_name, value_name
 from protonet.graph import Value
 from protonet.plain import plain
 from protonet.runtime.place import owned
@@ -29,21 +30,17 @@ def name_values(model: ir.Model, traced: Traced, outputs: Sequence[str]) -> None
     for value in [*steps.inputs, *_in_order(steps, outputs)]:
         own = found[value]
         if own not in named:
-            named[own] = _free(name_of(value, steps), taken)
+            named[own] = _free(value_name(steps.lowered.graph, value), taken)
     for own, name in named.items():
         own.name = name
     _name_weights(graph, traced.steps.lowered, taken)
-    final = traced.steps.lowered.graph.blobs
+    net = steps.lowered.graph
     graph.outputs.clear()
     for blob in outputs:
-        graph.outputs.append(_output(graph, found[final[blob]], plain(blob), steps, blob))
-
-
-def name_of(value: Value, steps: Steps) -> str:
-    """A blob's name for its last value; with the layer's for one that is written over in place."""
-    if steps.lowered.graph.blobs.get(value.blob) is value:
-        return plain(value.blob)
-    return f"{plain(value.blob)}.{plain(value.producer.name)}"
+        layer = plain(net.blobs[blob].producer.name)
+        own = found[net.blobs[blob]]
+        graph.outputs.append(_output(graph, own, output_name(net, blob), layer))
+        taken.add(output_name(net, blob))
 
 
 def _in_order(steps: Steps, outputs: Sequence[str]) -> list[Value]:
@@ -62,13 +59,13 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _output(graph: ir.Graph, value: ir.Value, name: str, steps: Steps, blob: str) -> ir.Value:
+def _output(graph: ir.Graph, value: ir.Value, name: str, layer: str) -> ir.Value:
     """The value under an output's own name: an Identity where it has another's already."""
     if value.name == name and value not in graph.outputs and value.producer() is not None:
         return value
     own = ir.Value(name=name, shape=value.shape, type=value.type)
     node = ir.Node("", "Identity", [value], outputs=[own])
-    node.meta[LAYER] = plain(steps.lowered.graph.blobs[blob].producer.name)
+    node.meta[LAYER] = layer
     graph.append(node)
     return own
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,20 @@ def export(
     selection = Selection.of(phase, stages, level, shapes, outputs=outputs)
     if isinstance(net, nn.Module):
         return export_net(from_module(net, chosen, selection.outputs), path, chosen)
-    return export_net(from_definition(net, selection, chosen, weights), path, chosen)
+    load = None if weights is None else _loader(net, weights)
+    return export_net(from_definition(net, selection, chosen, load), path, chosen)
+
+
+def _loader(source: Readable, weights: Any) -> Callable[[nn.Module, Selection], object]:
+    """What fills a module of the source with weights: files, or {layer: [array, ...]}."""
+
+    def load(net: nn.Module, selection: Selection) -> object:
+        from protonet.api import variants
+        from protonet.weights.mapping import load_weights
+
+        return load_weights(net, weights, variants=variants(source, selection, True))
+
+    return load
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:

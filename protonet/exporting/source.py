@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from protonet.api import graph_of, lowered, read, variants
+from protonet.api import graph_of, lowered, read
 from protonet.diagnostics import NetError
 from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
 from protonet.graph import Graph
@@ -65,20 +65,21 @@ class Exported:
 
 
 def from_definition(
-    source: Readable, selection: Selection, options: ExportOptions, weights: Any = None
+    source: Readable,
+    selection: Selection,
+    options: ExportOptions,
+    load: Callable[[nn.Module, Selection], object] | None = None,
 ) -> Exported:
-    """A definition with its weights, a file or {layer: [array, ...]}, in the shapes to export.
+    """A definition in the shapes to export; ``load`` fills its module with weights.
 
     NetError with its place.
     """
-    from protonet.weights.mapping import load_weights
-
     loaded = read(source)
     selection = fitted(graph_of(loaded, selection), selection, options)
     made = lowered(loaded, selection)
-    net = instantiate(made).eval()
-    if weights is not None:
-        load_weights(net, weights, variants=variants(loaded, selection, True))
+    net = instantiate(made)
+    if load is not None:
+        load(net, selection)
     text = loaded.source.text if loaded.source else str(loaded.message)
     name = os.path.basename(loaded.source.name) if loaded.source else "a message"
     return Exported(loaded, selection, made, net.float(), name, _digest(text))
@@ -149,7 +150,7 @@ def _sharing(made: Lowered, exported: Exported) -> nn.Module:
             {k: v for k, v in net.state_dict().items() if not v.is_meta}, strict=False
         )
         net = own
-    return net.eval()
+    return net.train(exported.module.training)
 
 
 def _digest(text: str) -> str:

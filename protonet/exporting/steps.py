@@ -26,11 +26,12 @@ class Step(nn.Module):
     The net is held in a list, where torch does not see it: its parameters are the whole's.
     """
 
-    def __init__(self, net: nn.Module, stage: Stage, translates: bool) -> None:
+    def __init__(self, net: nn.Module, stage: Stage, runtime: str | None) -> None:
         super().__init__()
         self.held = [net]
         self.stage = stage
-        self.said = translation(stage.node) if translates else None
+        self.said = translation(stage.node)
+        self.runtime = runtime
 
     @property
     def grows(self) -> bool:
@@ -42,7 +43,7 @@ class Step(nn.Module):
         if self.said is None:
             return self.stage.function(net, *bottoms)
         own = partial(self.stage.function, net)
-        found = self.said(Site(self.stage.node, net, own, count), *bottoms)
+        found = self.said(Site(self.stage.node, net, own, count, self.runtime), *bottoms)
         return found if isinstance(found, tuple) else (found,)
 
 
@@ -60,13 +61,13 @@ class Steps(nn.Module):
     tensor whose length stands for the number of its rows.
     """
 
-    def __init__(self, lowered: Lowered, net: nn.Module, translates: bool = True) -> None:
+    def __init__(self, lowered: Lowered, net: nn.Module, runtime: str | None = None) -> None:
         super().__init__()
         self.net = net
         self.lowered = lowered
         self.inputs = list(lowered.graph.inputs)
         made = stages(lowered, net)
-        self.steps = nn.ModuleList(Step(net, stage, translates) for stage in made)
+        self.steps = nn.ModuleList(Step(net, stage, runtime) for stage in made)
         self.nodes: Sequence[Node] = [stage.node for stage in made]
         self.values: list[Value] = [*self.inputs, *(top for stage in made for top in stage.tops)]
         self.growing = [i for i, step in enumerate(self.steps) if step.grows]

@@ -72,6 +72,13 @@ def best_of_each(image: Value, score: Value, images: Value, most: int) -> Value:
     return op.Gather(kept, order_of(kept, largest=False))
 
 
+def best(score: Value, most: int) -> Value:
+    """The places, in order, of the ``most`` best rows."""
+    count = op.Min(op.Shape(score), whole(most))
+    _, order = op.TopK(score, count, axis=0, largest=1, sorted=1)
+    return op.Gather(order, order_of(order, largest=False))
+
+
 def or_nothing(rows: Value, images: Value) -> Value:
     """Rows (n, 7), or a row of -1 for each image where there is none, as (1, 1, n, 7)."""
     none = op.Equal(op.Shape(rows, start=0, end=1), whole(0))

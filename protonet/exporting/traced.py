@@ -37,15 +37,13 @@ class Traced:
     axes: tuple[dict[int, str], ...]
 
 
-def traced(
-    lowered: Lowered, net: nn.Module, options: ExportOptions, translates: bool = True
-) -> Traced:
-    """Trace a net; ``translates`` lets ONNX say layers in its own words.
+def traced(lowered: Lowered, net: nn.Module, options: ExportOptions) -> Traced:
+    """Trace a net.
 
     NetError, with the layer's place, where one does what follows from numbers in the data.
     """
-    steps = Steps(lowered, net, translates).eval()
-    axes = tuple(_axes(value.shape, lowered, options) for value in steps.inputs)
+    steps = Steps(lowered, net, options.runtime).train(net.training)
+    axes = free_axes(lowered, options)
     free: list[Axes | None] = [dict.fromkeys(own, Dim.AUTO) or None for own in axes]
     free += [{0: Dim.AUTO}] * len(steps.growing)
     with torch.no_grad(), without_warnings(), BatchStatistics():
@@ -61,6 +59,11 @@ def traced(
             raise refused(steps.progress.node, error) from error
     _verify(program, steps, axes)
     return Traced(program, steps, axes)
+
+
+def free_axes(lowered: Lowered, options: ExportOptions) -> tuple[dict[int, str], ...]:
+    """The axes of each input that may be of any size, by their names."""
+    return tuple(_axes(value.shape, lowered, options) for value in lowered.graph.inputs)
 
 
 def _axes(

@@ -24,13 +24,14 @@ class Site:
     """Where a translation stands: its node, the net, the layer's own statements, the rows.
 
     ``count`` is how many rows the data make for layers whose tops grow, a size without a value,
-    else 0.
+    else 0; ``runtime`` is the one that is to load the file, where one is named.
     """
 
     node: Node
     net: nn.Module
     own: Callable[..., tuple[Tensor, ...]]
     count: int | SymInt = 0
+    runtime: str | None = None
 
 
 Translation = Callable[..., Said]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from protonet.exporting import suppression
 from protonet.exporting.layers import Site, says
-from protonet.exporting.operators import built
+from protonet.exporting.operators import built, operator
 from protonet.layers.base import LayerError
 from protonet.program import single
 
@@ -23,6 +23,8 @@ def detection_output(site: Site, offsets: Tensor, scores: Tensor, *more: Tensor)
     p = site.node.layer.p
     if p.nms_param.eta < 1:
         raise LayerError("eta below 1 has no like in ONNX", "nms_param", "eta")
+    if site.runtime == "opencv4":
+        return _of_opencv(site, offsets, scores, more[0])
     labels = [label for label in range(p.num_classes) if label != p.background_label_id]
     boxes = _boxes(p, offsets, more[0])
     n, count = boxes.shape[0], boxes.shape[1]
@@ -51,12 +53,37 @@ def detection_output(site: Site, offsets: Tensor, scores: Tensor, *more: Tensor)
         table = op.Concat(*parts, op.GatherND(boxes, at), axis=1)
         images = op.Shape(given, start=0, end=1)
         if p.keep_top_k >= 0:
-            kept = suppression.best_of_each(image, score, images, p.keep_top_k)
+            if n == 1:
+                kept = suppression.best(score, p.keep_top_k)
+            else:
+                kept = suppression.best_of_each(image, score, images, p.keep_top_k)
             table = op.Gather(table, kept)
         return suppression.or_nothing(table, images)
 
     given = [boxes, suppression.orderly(boxes), scores, offsets]
     return built(build, given, [(1, 1, site.count, 7)])[0]
+
+
+def _of_opencv(site: Site, *given: Tensor) -> Tensor:
+    """OpenCV's own layer of that name, with Caffe's fields: OpenCV 4 knows no way to select boxes.
+
+    No other runtime loads it.
+    """
+    p, suppression_ = site.node.layer.p, site.node.layer.p.nms_param
+    codes = {1: "CORNER", 2: "CENTER_SIZE", 3: "CORNER_SIZE"}
+    fields: dict[str, int | float | str] = {
+        "num_classes": p.num_classes,
+        "share_location": int(p.share_location),
+        "background_label_id": p.background_label_id,
+        "code_type": codes[p.code_type],
+        "variance_encoded_in_target": int(p.variance_encoded_in_target),
+        "keep_top_k": p.keep_top_k,
+        "nms_threshold": single(suppression_.nms_threshold),
+        "top_k": suppression_.top_k if suppression_.HasField("top_k") else -1,
+    }
+    if p.HasField("confidence_threshold"):
+        fields["confidence_threshold"] = single(p.confidence_threshold)
+    return operator("DetectionOutput", given, (1, 1, site.count, 7), **fields)
 
 
 def _boxes(p: Any, offsets: Tensor, priors: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from protonet.exporting.passes.precision import half
 from protonet.exporting.passes.opset import opset
 from protonet.exporting.passes.reshapes import settle_reshapes
 from protonet.exporting.passes.unused import drop_unused
+from protonet.exporting.passes.zeros import drop_zeros
 
 PASSES = (
     drop_unused,
@@ -18,6 +19,7 @@ PASSES = (
     drop_unused,
     fold_constants,
     drop_identities,
+    drop_zeros,
     fold_batch_norm,
     drop_unused,
     settle_outputs,

@@ -1,0 +1,46 @@
+"""Whether OpenCV gives what the net gives, of a file that is to be loaded there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from protonet.arrays import Array
+from protonet.diagnostics import NetError
+from protonet.exporting.check import Checked, compared
+from protonet.exporting.options import ExportOptions
+from protonet.exporting.source import Exported
+from protonet.exporting.value_names import output_name
+from protonet.plain import plain
+
+
+def check_in_opencv(
+    path: str | os.PathLike[str], exported: Exported, options: ExportOptions
+) -> Checked | None:
+    """Run a file in OpenCV beside the net; None where the OpenCV that is meant is not installed.
+
+    NetError where it does not load the file or gives another output.
+    """
+    try:
+        import cv2
+    except ImportError:
+        return None
+    if not cv2.__version__.startswith("4." if options.runtime == "opencv4" else "5."):
+        return None
+    graph = exported.graph
+    names = [output_name(graph, blob) for blob in exported.outputs()]
+    runtime = f"OpenCV {cv2.__version__}"
+
+    def run(given: Mapping[str, Array]) -> dict[str, Array]:
+        for blob, numbers in given.items():
+            net.setInput(np.ascontiguousarray(numbers), plain(blob))
+        return dict(zip(names, net.forward(names), strict=True))
+
+    try:
+        net = cv2.dnn.readNetFromONNX(os.fspath(path))
+        return compared(run, exported, options, runtime)
+    except cv2.error as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise NetError(f"{runtime} does not take the file: {reason}") from None
