@@ -12,12 +12,13 @@ from torch import nn
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.options import DYNAMIC, ExportOptions
+from protonet.exporting.options import DYNAMIC, NATIVE_OPSET, ExportOptions
 from protonet.exporting.samples import samples
 from protonet.exporting.source import Exported, trial_shapes
 from protonet.exporting.value_names import output_name, value_name
 from protonet.graph import Node
 from protonet.plain import plain
+from protonet.runtime.failure import first_line
 from protonet.runtime.net import kept_state
 from protonet.runtime.stage import stages
 
@@ -45,7 +46,7 @@ def check_onnx(
         from protonet.exporting.opencv import check_in_opencv
 
         return check_in_opencv(path, exported, options)
-    validate(path)
+    validate(path, options)
     try:
         import onnxruntime
     except ImportError:
@@ -53,23 +54,34 @@ def check_onnx(
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 3
     model = _with_regions(path, exported) if grows(exported) else os.fspath(path)
-    session = onnxruntime.InferenceSession(model, quiet, providers=["CPUExecutionProvider"])
     runtime = f"onnxruntime {onnxruntime.__version__}"
+    try:
+        session = onnxruntime.InferenceSession(model, quiet, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise _refused(runtime, error) from error
     needed = {value.name for value in session.get_inputs()}
     names = [value.name for value in session.get_outputs()]
 
     def run(given: Mapping[str, Array]) -> dict[str, Array]:
-        feed = {plain(k): _cast(v, options) for k, v in given.items() if plain(k) in needed}
-        return dict(zip(names, session.run(names, feed), strict=True))
+        feed = {plain(k): v for k, v in given.items() if plain(k) in needed}
+        try:
+            return dict(zip(names, session.run(names, feed), strict=True))
+        except Exception as error:  # a class of its own for every kind of fault
+            raise _refused(runtime, error) from error
 
     return compared(run, exported, options, runtime)
 
 
-def validate(path: str | os.PathLike[str]) -> None:
-    """Have onnx check a file whole, the shapes of all values with it."""
+def validate(path: str | os.PathLike[str], options: ExportOptions) -> None:
+    """Have onnx check a file whole, the shapes of all values with it. NetError where it is wrong."""
     import onnx
 
-    onnx.checker.check_model(os.fspath(path), full_check=True)
+    try:
+        onnx.checker.check_model(os.fspath(path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        what = f"the net can't be said in opset {options.opset}: {first_line(error)}"
+        hint = "leave --opset out" if options.opset != NATIVE_OPSET else None
+        raise NetError(what, None, hint) from error
 
 
 def compared(
@@ -146,8 +158,9 @@ def _with_regions(path: str | os.PathLike[str], exported: Exported) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _cast(given: Array, options: ExportOptions) -> Array:
-    return given.astype(np.float16) if options.is_half else given
+def _refused(runtime: str, error: Exception) -> NetError:
+    hint = "--no-check writes the file all the same"
+    return NetError(f"{runtime} does not run the file: {first_line(error)}", None, hint)
 
 
 def compare(

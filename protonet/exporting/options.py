@@ -12,7 +12,7 @@ from protonet.diagnostics import NetError
 DYNAMIC = "dynamic"
 AXES = ("height", "width")
 RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
-OPSETS = (11, 23)
+OPSETS = (13, 23)
 NATIVE_OPSET = 18  # the opset in which torch.onnx itself speaks
 TOLERANCE = 1e-4
 
