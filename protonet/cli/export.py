@@ -15,8 +15,8 @@ from protonet.selection import Selection
 RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
 
 if TYPE_CHECKING:
-    from protonet.exporting.export import Written
     from protonet.exporting.options import ExportOptions
+    from protonet.exporting.written import Written
 
 
 class BatchOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -28,7 +28,7 @@ class BatchOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         text = str(value)
         if text == "dynamic" or (text.isdecimal() and int(text)):
             return text if text == "dynamic" else int(text)
-        self.fail(f"{value!r} is no batch; write it as 1 or dynamic", param, ctx)
+        return self.fail(f"{value!r} is no batch; write it as 1 or dynamic", param, ctx)
 
 
 @click.command()

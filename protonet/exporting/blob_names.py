@@ -12,9 +12,9 @@ from protonet.exporting.steps import Steps
 from protonet.exporting.traced import Traced
 from protonet.exporting.value_names import output_name, value_name
 from protonet.graph import Value
+from protonet.lowering import Lowered
 from protonet.plain import plain
 from protonet.runtime.place import owned
-from protonet.lowering import Lowered
 
 
 def name_values(model: ir.Model, traced: Traced, outputs: Sequence[str]) -> None:
@@ -27,19 +27,19 @@ def name_values(model: ir.Model, traced: Traced, outputs: Sequence[str]) -> None
     _name_sizes(model, traced)
     taken = blobs_of(model)
     named: dict[ir.Value, str] = {}
-    for value in [*steps.inputs, *_in_order(steps, outputs)]:
-        own = found[value]
-        if own not in named:
-            named[own] = _free(value_name(steps.lowered.graph, value), taken)
-    for own, name in named.items():
-        own.name = name
+    for state in [*steps.inputs, *_in_order(steps, outputs)]:
+        made = found[state]
+        if made not in named:
+            named[made] = _free(value_name(steps.lowered.graph, state), taken)
+    for made, name in named.items():
+        made.name = name
     _name_weights(graph, traced.steps.lowered, taken)
     net = steps.lowered.graph
     graph.outputs.clear()
     for blob in outputs:
         layer = plain(net.blobs[blob].producer.name)
-        own = found[net.blobs[blob]]
-        graph.outputs.append(_output(graph, own, output_name(net, blob), layer))
+        made = found[net.blobs[blob]]
+        graph.outputs.append(_output(graph, made, output_name(net, blob), layer))
         taken.add(output_name(net, blob))
 
 
@@ -86,8 +86,9 @@ def _drop_counts(graph: ir.Graph, steps: Steps, found: dict[Value, ir.Value]) ->
     """Take away the inputs that stood for numbers of rows: their sizes are those of the tops."""
     counts = graph.inputs[len(steps.inputs) :]
     for index, count in zip(steps.growing, counts, strict=True):
-        stage = steps.steps[index].stage
+        stage = steps.layers[index].stage
         top, axis = found[stage.tops[0]], stage.node.layer.grows
+        assert axis is not None
         for use in list(count.uses()):
             node = use.node
             assert node.op_type == "Shape", f"{node.op_type} reads a number of rows"
@@ -116,7 +117,7 @@ def _named(size: ir.SymbolicDim, names: dict[str, str]) -> str | None:
 
 
 def sizes(traced: Traced) -> dict[str, str]:
-    """torch's symbol of every free size, with the name that it is to have."""
+    """Torch's symbol of every free size, with the name that it is to have."""
     steps = traced.steps
     given = [node for node in traced.program.graph.nodes if node.op == "placeholder"]
     given = given[-(len(steps.inputs) + len(steps.growing)) :]
@@ -125,7 +126,7 @@ def sizes(traced: Traced) -> dict[str, str]:
         for axis, name in own.items():
             found.setdefault(str(node.meta["val"].shape[axis]), name)
     for index, node in zip(steps.growing, given[len(steps.inputs) :], strict=True):
-        top = steps.steps[index].stage.tops[0]
+        top = steps.layers[index].stage.tops[0]
         found[str(node.meta["val"].shape[0])] = f"{plain(top.blob)}_rows"
     return found
 

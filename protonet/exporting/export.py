@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from protonet.api import with_plugins
-from protonet.diagnostics import NetError
-from protonet.exporting.check import Checked
+from protonet.diagnostics import NetError, NetWarning
 from protonet.exporting.options import ExportOptions
+from protonet.exporting.packages import need_onnx
 from protonet.exporting.source import Exported, from_definition, from_module
+from protonet.exporting.written import Written
 from protonet.layers import Layer
+from protonet.layers.recurrent import Recurrent
 from protonet.schema.load import Readable
 from protonet.selection import Selection, Shapes
 
 SUFFIXES = (".onnx", ".pt2", ".torchscript")
-
-
-@dataclass(frozen=True)
-class Written:
-    """An exported file: its size, its inputs and outputs with their shapes, and its trials.
-
-    ``checked`` is None where there were none. ``nodes`` is how many operators an ONNX file has.
-    """
-
-    path: str
-    size: int
-    inputs: dict[str, tuple[int | str | None, ...]]
-    outputs: dict[str, tuple[int | str | None, ...]]
-    nodes: int
-    checked: Checked | None
 
 
 def export(
@@ -90,10 +77,21 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 def export_net(exported: Exported, path: str | os.PathLike[str], options: ExportOptions) -> Written:
     """Write an exported net in the format that the path names."""
+    _warn_of_states(exported)
     if suffix_of(path) == ".onnx":
+        need_onnx()
         from protonet.exporting.onnx_file import export_onnx
 
         return export_onnx(exported, path, options)
     from protonet.exporting.torch_file import export_torch
 
     return export_torch(exported, path, options)
+
+
+def _warn_of_states(exported: Exported) -> None:
+    """Say which layers go on from the batch before in Caffe, where a file begins each anew."""
+    layers = [n.name for n in exported.graph.nodes if isinstance(n.layer, Recurrent)]
+    if layers:
+        named = ", ".join(map(repr, layers))
+        what = f"in the file every run of {named} begins from a state of zeros"
+        warnings.warn(f"{what}; expose_hidden gives states in and out", NetWarning, stacklevel=4)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import onnx_ir as ir
 
 import protonet
 from protonet.exporting.check import check_onnx
-from protonet.exporting.export import Written
 from protonet.exporting.model import onnx_model
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.traced import traced
 from protonet.exporting.write import write_onnx
+from protonet.exporting.written import BlobSizes, Written
 from protonet.files import replacing
 from protonet.plain import plain
 
@@ -46,8 +47,8 @@ def _describe(model: ir.Model, exported: Exported) -> None:
     )
 
 
-def _shapes(values: list[ir.Value]) -> dict[str, tuple[int | str | None, ...]]:
-    found: dict[str, tuple[int | str | None, ...]] = {}
+def _shapes(values: Iterable[ir.Value]) -> dict[str, BlobSizes]:
+    found: dict[str, BlobSizes] = {}
     for value in values:
         sizes = value.shape or ()
         found[value.name or ""] = tuple(n if isinstance(n, int) else n.value for n in sizes)

@@ -9,10 +9,11 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.check import Checked, compared
+from protonet.exporting.compare import compared
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.value_names import output_name
+from protonet.exporting.written import Checked
 from protonet.plain import plain
 
 

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 
 import torch
 from torch import SymInt, Tensor
 
-Sizes = Sequence[int | SymInt]
-Attributes = dict[str, int | float | str | Sequence[int] | Sequence[float]]
+FreeShape = Sequence[int | SymInt]
+OnnxAttribute = int | float | str | Sequence[int] | Sequence[float]
 
 _BUILDERS: dict[str, Callable[..., object]] = {}
 _NUMBERS = count()
 
 
 def operator(
-    name: str,
-    inputs: Sequence[Tensor | None],
-    shape: Sizes,
-    dtype: torch.dtype = torch.float32,
-    **attributes: int | float | str | Sequence[int] | Sequence[float],
+    name: str, inputs: Sequence[Tensor | None], shape: FreeShape, **attributes: OnnxAttribute
 ) -> Tensor:
-    """One operator of ONNX with one output of that shape."""
-    return torch.onnx.ops.symbolic(name, inputs, dict(attributes), dtype=dtype, shape=list(shape))
+    """One operator of ONNX with one output of that shape, of single precision."""
+    single = torch.float32
+    return torch.onnx.ops.symbolic(name, inputs, dict(attributes), dtype=single, shape=list(shape))
 
 
 def built(
-    build: Callable[..., object], inputs: Sequence[Tensor], shapes: Sequence[Sizes]
+    build: Callable[..., object], inputs: Sequence[Tensor], shapes: Sequence[FreeShape]
 ) -> tuple[Tensor, ...]:
     """Outputs of these shapes that ``build`` makes of the inputs with onnxscript's operators.
 
@@ -72,7 +70,7 @@ def table() -> dict[Callable[..., object], Callable[..., object]]:
     }
 
 
-def _sorted(x: object, *, stable: bool, dim: int = -1, descending: bool = False) -> object:
+def _sorted(x: Any, *, stable: bool, dim: int = -1, descending: bool = False) -> object:
     """TopK of all: equal numbers stay as they stand, as a stable sort leaves them."""
     from onnxscript import opset18 as op
 

@@ -16,7 +16,7 @@ OPSETS = (13, 23)
 NATIVE_OPSET = 18  # the opset in which torch.onnx itself speaks
 TOLERANCE = 1e-4
 
-Batch = int | Literal["dynamic"] | None
+BatchSize = int | Literal["dynamic"] | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ExportOptions:
     """
 
     opset: int = NATIVE_OPSET
-    batch: Batch = None
+    batch: BatchSize = None
     dynamic: tuple[str, ...] = ()
     precision: str = "fp32"
     check: bool = True
@@ -75,7 +75,7 @@ class ExportOptions:
         return cls(chosen, _batch(batch), axes, precision, check, near, runtime)
 
 
-def _batch(given: Any) -> Batch:
+def _batch(given: Any) -> BatchSize:
     if given is None or given == DYNAMIC:
         return given  # type: ignore[no-any-return]
     try:
@@ -83,7 +83,7 @@ def _batch(given: Any) -> Batch:
     except (TypeError, ValueError):
         batch = 0
     if batch < 1:
-        hint = "give batch=1, or batch=\"dynamic\" for any"
+        hint = 'give batch=1, or batch="dynamic" for any'
         raise NetError(f"the batch is a number of images or dynamic, not {given!r}", None, hint)
     return batch
 

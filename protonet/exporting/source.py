@@ -90,7 +90,7 @@ def from_module(
 ) -> Exported:
     """A net that protonet compiled, as it is. NetError where it is another module."""
     own = places_of(net)
-    message = message_class("NetParameter").FromString(type(net).protonet_net)  # type: ignore[arg-type]
+    message = message_class("NetParameter").FromString(getattr(type(net), "protonet_net", b""))
     phase = "TRAIN" if message.layer and message.layer[0].phase == 0 else "TEST"
     for faithful in (False, True):
         selection = Selection.of(phase, outputs=outputs, faithful=faithful)

@@ -11,6 +11,7 @@ from functools import partial
 
 import torch
 from torch import SymInt, Tensor, nn
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from protonet.exporting.layers import Site, translation
 from protonet.graph import Node, Value
@@ -47,10 +48,11 @@ class Step(nn.Module):
         return found if isinstance(found, tuple) else (found,)
 
 
-class Progress:
+class LayerAtWork:
     """The layer at work; torch.export puts a module's own attributes back."""
 
     node: Node | None = None
+    fixing: Node | None = None
 
 
 class Steps(nn.Module):
@@ -67,21 +69,25 @@ class Steps(nn.Module):
         self.lowered = lowered
         self.inputs = list(lowered.graph.inputs)
         made = stages(lowered, net)
-        self.steps = nn.ModuleList(Step(net, stage, runtime) for stage in made)
+        self.layers = [Step(net, stage, runtime) for stage in made]
+        self.steps = nn.ModuleList(self.layers)
         self.nodes: Sequence[Node] = [stage.node for stage in made]
         self.values: list[Value] = [*self.inputs, *(top for stage in made for top in stage.tops)]
-        self.growing = [i for i, step in enumerate(self.steps) if step.grows]
-        self.progress = Progress()
+        self.growing = [i for i, step in enumerate(self.layers) if step.grows]
+        self.progress = LayerAtWork()
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         found = dict(zip(self.inputs, inputs[: len(self.inputs)], strict=True))
+        first = inputs[0]
         counts = dict(zip(self.growing, inputs[len(self.inputs) :], strict=True))
-        for index, step in enumerate(self.steps):
-            stage: Stage = step.stage
+        for index, step in enumerate(self.layers):
+            stage = step.stage
             self.progress.node = stage.node
             count = counts[index].shape[0] if index in counts else 0
             tops = step(count, *(found[value] for value in stage.bottoms))
             found.update(zip(stage.tops, tops, strict=True))
+            if self.progress.fixing is None and is_concrete_int(first.shape[0]):
+                self.progress.fixing = stage.node
         self.progress.node = None
         return [found[value] for value in self.values]
 

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnxscript import opset18 as op
+from onnxscript import opset18
 from torch import Tensor
 
-Value = Any  # of onnxscript, while it records
+Recorded = Any  # a value of onnxscript's, while it records
+op: Any = opset18
 
 
-def number(value: float) -> Value:
+def number(value: float) -> Recorded:
     """A constant of one number."""
     return op.Constant(value=_tensor(np.array([value], np.float32)))
 
 
-def whole(*values: int) -> Value:
+def whole(*values: int) -> Recorded:
     """A constant row of whole numbers."""
     return op.Constant(value=_tensor(np.array(values, np.int64)))
 
@@ -30,8 +31,8 @@ def _tensor(array: Any) -> Any:
 
 
 def selected(
-    boxes: Value, scores: Value, most: int, overlap: float, threshold: float | None
-) -> Value:
+    boxes: Recorded, scores: Recorded, most: int, overlap: float, threshold: float | None
+) -> Recorded:
     """Rows of group, class and box, group by group, class by class, the best first.
 
     Boxes (g, n, 4) with corners in order, scores (g, classes, n).
@@ -40,23 +41,23 @@ def selected(
     return op.NonMaxSuppression(*given, *([] if threshold is None else [number(threshold)]))
 
 
-def column(rows: Value, index: int) -> Value:
+def column(rows: Recorded, index: int) -> Recorded:
     """One column of rows, (n)."""
     return op.Gather(rows, op.Constant(value_int=index), axis=1)
 
 
-def as_column(values: Value) -> Value:
+def as_column(values: Recorded) -> Recorded:
     """Numbers (n) as a column of floats, (n, 1)."""
     return op.Cast(op.Unsqueeze(values, whole(1)), to=1)
 
 
-def order_of(values: Value, largest: bool = True) -> Value:
+def order_of(values: Recorded, largest: bool = True) -> Recorded:
     """The places of numbers in order, equal ones as they stand."""
     _, order = op.TopK(values, op.Shape(values), axis=0, largest=int(largest), sorted=1)
     return order
 
 
-def best_of_each(image: Value, score: Value, images: Value, most: int) -> Value:
+def best_of_each(image: Recorded, score: Recorded, images: Recorded, most: int) -> Recorded:
     """The places, in order, of the ``most`` best rows of each image."""
     count = op.Shape(score)
     by_score = order_of(score)
@@ -72,14 +73,14 @@ def best_of_each(image: Value, score: Value, images: Value, most: int) -> Value:
     return op.Gather(kept, order_of(kept, largest=False))
 
 
-def best(score: Value, most: int) -> Value:
+def best(score: Recorded, most: int) -> Recorded:
     """The places, in order, of the ``most`` best rows."""
     count = op.Min(op.Shape(score), whole(most))
     _, order = op.TopK(score, count, axis=0, largest=1, sorted=1)
     return op.Gather(order, order_of(order, largest=False))
 
 
-def or_nothing(rows: Value, images: Value) -> Value:
+def or_nothing(rows: Recorded, images: Recorded) -> Recorded:
     """Rows (n, 7), or a row of -1 for each image where there is none, as (1, 1, n, 7)."""
     none = op.Equal(op.Shape(rows, start=0, end=1), whole(0))
     many = op.Mul(images, op.Cast(none, to=7))
@@ -106,6 +107,8 @@ def apply_deltas(boxes: Tensor, deltas: Tensor) -> Tensor:
 def shifted_anchors(anchors: Sequence[tuple[float, ...]], stride: int, like: Tensor) -> Tensor:
     """The anchors at every place of a map (n, c, h, w), (h * w * anchors, 4) in pixels."""
     height, width = like.shape[2:]
-    y, x = torch.meshgrid(torch.arange(height) * stride, torch.arange(width) * stride, indexing="ij")
+    y, x = torch.meshgrid(
+        torch.arange(height) * stride, torch.arange(width) * stride, indexing="ij"
+    )
     shift = torch.stack([x, y, x, y], 2).reshape(-1, 1, 4)
     return (shift + torch.tensor(anchors, dtype=torch.float32)).reshape(-1, 4)

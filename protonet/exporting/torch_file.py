@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.check import Checked, compared
-from protonet.exporting.export import Written
+from protonet.exporting.compare import compared
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.traced import free_axes, refused, without_warnings
 from protonet.exporting.value_names import output_name
+from protonet.exporting.written import Checked, Written
 from protonet.files import replacing
 
 
@@ -24,10 +25,13 @@ def export_torch(
 ) -> Written:
     """Write a net for torch.export.load or torch.jit.load; the outputs keep their blobs' names."""
     _refuse(options)
-    save = _save_script if Path(path).suffix.lower() == ".torchscript" else _save_program
+    scripted = Path(path).suffix.lower() == ".torchscript"
     with replacing(path) as temporary:
-        save(exported, temporary, options)
-        checked = _check(exported, temporary, options, save is _save_script)
+        if scripted:
+            _save_script(exported, temporary)
+        else:
+            _save_program(exported, temporary, options)
+        checked = _check(exported, temporary, options, scripted)
         size = temporary.stat().st_size
     axes = free_axes(exported.lowered, options)
     inputs = {
@@ -50,7 +54,7 @@ def _samples(exported: Exported) -> tuple[torch.Tensor, ...]:
 
 def _save_program(exported: Exported, path: Path, options: ExportOptions) -> None:
     axes = free_axes(exported.lowered, options)
-    free = tuple({axis: torch.export.Dim.AUTO for axis in own} or None for own in axes)
+    free = tuple(dict.fromkeys(own, torch.export.Dim.AUTO) or None for own in axes)
     with torch.no_grad(), without_warnings():
         try:
             made = torch.export.export(
@@ -62,11 +66,13 @@ def _save_program(exported: Exported, path: Path, options: ExportOptions) -> Non
             torch.export.save(made, file)
 
 
-def _save_script(exported: Exported, path: Path, options: ExportOptions) -> None:
+def _save_script(exported: Exported, path: Path) -> None:
     """By tracing, which holds sizes as numbers where Python computes with them."""
     with torch.no_grad(), without_warnings():
         try:
-            made = torch.jit.trace(exported.module, _samples(exported), strict=False)
+            made = torch.jit.trace(  # type: ignore[no-untyped-call]
+                exported.module, _samples(exported), strict=False
+            )
         except Exception as error:
             raise refused(None, error) from error
         torch.jit.save(made, str(path))
@@ -79,7 +85,7 @@ def _check(
     if not options.check:
         return None
     with without_warnings():
-        net = torch.jit.load(str(path)) if scripted else torch.export.load(path).module()
+        net = _opened_script(path) if scripted else torch.export.load(path).module()
     blobs = exported.outputs()
 
     def run(given: Mapping[str, Array]) -> dict[str, Array]:
@@ -89,3 +95,8 @@ def _check(
         return {output_name(exported.graph, blob): value.numpy() for blob, value in found.items()}
 
     return compared(run, exported, options, f"torch {torch.__version__}")
+
+
+def _opened_script(path: Path) -> nn.Module:
+    module: nn.Module = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+    return module

@@ -17,12 +17,12 @@ from protonet.diagnostics import NetError, lacks_memory
 from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
 from protonet.exporting.statistics import BatchStatistics
 from protonet.exporting.steps import Steps
-from protonet.graph import Node
+from protonet.graph import Node, Value
 from protonet.layers.base import LayerError
 from protonet.lowering import Lowered
 from protonet.runtime.failure import first_line
 
-Axes = dict[int, object]
+_FreeAxes = dict[int, object]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def traced(lowered: Lowered, net: nn.Module, options: ExportOptions) -> Traced:
     """
     steps = Steps(lowered, net, options.runtime).train(net.training)
     axes = free_axes(lowered, options)
-    free: list[Axes | None] = [dict.fromkeys(own, Dim.AUTO) or None for own in axes]
+    free: list[_FreeAxes | None] = [dict.fromkeys(own, Dim.AUTO) or None for own in axes]
     free += [{0: Dim.AUTO}] * len(steps.growing)
     with torch.no_grad(), without_warnings(), BatchStatistics():
         try:
@@ -66,9 +66,7 @@ def free_axes(lowered: Lowered, options: ExportOptions) -> tuple[dict[int, str],
     return tuple(_axes(value.shape, lowered, options) for value in lowered.graph.inputs)
 
 
-def _axes(
-    shape: tuple[int, ...], lowered: Lowered, options: ExportOptions
-) -> dict[int, str]:
+def _axes(shape: tuple[int, ...], lowered: Lowered, options: ExportOptions) -> dict[int, str]:
     """The axes of an input that may be of any size."""
     first = lowered.graph.inputs[0].shape
     found: dict[int, str] = {}
@@ -106,9 +104,16 @@ def _verify(program: ExportedProgram, steps: Steps, axes: tuple[dict[int, str], 
     for own, value, node in zip(axes, steps.inputs, given[-_count(steps) :], strict=False):
         for axis, name in own.items():
             if is_concrete_int(node.meta["val"].shape[axis]):
-                what = f"the net takes {value.blob!r} with {value.shape[axis]} as its {name} only"
-                hint = "a layer that states sizes, such as Reshape, fixes them"
-                raise NetError(what, steps.values[0].producer.span, hint)
+                raise _fixed(steps, value, axis, name)
+
+
+def _fixed(steps: Steps, value: Value, axis: int, name: str) -> NetError:
+    """The error where a size that was to be free is fixed, with the layer that fixes the batch."""
+    layer = steps.progress.fixing if axis == 0 else None
+    who = f"layer {layer.name!r} ({layer.type}) makes it so" if layer else "a layer fixes it"
+    what = f"{value.blob!r} can't be of any {name}, only of {value.shape[axis]}: {who}"
+    hint = "--batch takes a number, too" if axis == 0 else "--shape gives it another size"
+    return NetError(what, layer.span if layer else None, hint)
 
 
 def _count(steps: Steps) -> int:

@@ -67,7 +67,7 @@ def _numbers(tensor: ir.TensorProtocol) -> memoryview:
     """The bytes of a tensor, the least significant first, without a copy where it lies so."""
     array = np.ascontiguousarray(tensor.numpy())
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return memoryview(little.reshape(-1).view(np.uint8))
+    return little.reshape(-1).view(np.uint8).data
 
 
 def _key(field: int, length: int) -> bytes:

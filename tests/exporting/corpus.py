@@ -29,7 +29,11 @@ def nets(folder: Path) -> Iterator[tuple[int, Path]]:
         except (NetError, OSError, UnicodeDecodeError):
             continue
         kinds = tuple((n.type, *(v.shape for v in n.outputs)) for n in net.nodes)
-        if not net.inputs or kinds in seen or any(n.layer.is_data and n.type != "Input" for n in net.nodes):
+        if (
+            not net.inputs
+            or kinds in seen
+            or any(n.layer.is_data and n.type != "Input" for n in net.nodes)
+        ):
             continue
         seen.add(kinds)
         yield costs(net).multiply_adds, path
@@ -43,7 +47,7 @@ def one(path: Path, folder: Path) -> Trial:
         try:
             found = tried(name, path, out, scores=True, batch="dynamic")
             return found if not found.error else tried(name, path, out, scores=True)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (a fault of ours is a line of the table, too)
             traceback.print_exc()
             return Trial(name, f"{type(error).__name__}: {error}".splitlines()[0])
 
@@ -60,7 +64,15 @@ def main() -> None:
     with given.out.open("w") as file:
         for cost, path in chosen:
             found = one(path, given.folder)
-            row = (found.name, found.error, found.nodes, f"{found.difference:.1e}", found.batch, f"{found.seconds:.1f}", cost)
+            row = (
+                found.name,
+                found.error,
+                found.nodes,
+                f"{found.difference:.1e}",
+                found.batch,
+                f"{found.seconds:.1f}",
+                cost,
+            )
             print(*row, sep="\t", file=file, flush=True)
             print(*row, sep="\t", file=sys.stderr, flush=True)
 

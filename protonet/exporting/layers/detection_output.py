@@ -39,10 +39,16 @@ def detection_output(site: Site, offsets: Tensor, scores: Tensor, *more: Tensor)
         scores, order = scores.topk(first, dim=2)
         boxes = boxes.gather(2, order[..., None].expand(-1, -1, -1, 4))
     boxes, scores = boxes.reshape(-1, first, 4), scores.reshape(-1, 1, first)
+    return _best(site, boxes, scores, labels, offsets)
+
+
+def _best(site: Site, boxes: Tensor, scores: Tensor, labels: list[int], offsets: Tensor) -> Tensor:
+    """Rows of the boxes that no better one of their group suppresses, a group for each label."""
+    p, first = site.node.layer.p, boxes.shape[1]
     threshold = single(p.confidence_threshold) if p.HasField("confidence_threshold") else None
+    overlap = single(p.nms_param.nms_threshold)
 
     def build(boxes: Any, orderly: Any, scores: Any, given: Any) -> Any:
-        overlap = single(p.nms_param.nms_threshold)
         rows = suppression.selected(orderly, scores, first, overlap, threshold)
         group, kinds = suppression.column(rows, 0), suppression.whole(len(labels))
         image, kind = op.Div(group, kinds), op.Mod(group, kinds)
@@ -52,16 +58,16 @@ def detection_output(site: Site, offsets: Tensor, scores: Tensor, *more: Tensor)
         parts = [suppression.as_column(part) for part in (image, label, score)]
         table = op.Concat(*parts, op.GatherND(boxes, at), axis=1)
         images = op.Shape(given, start=0, end=1)
-        if p.keep_top_k >= 0:
-            if n == 1:
-                kept = suppression.best(score, p.keep_top_k)
-            else:
-                kept = suppression.best_of_each(image, score, images, p.keep_top_k)
-            table = op.Gather(table, kept)
-        return suppression.or_nothing(table, images)
+        if p.keep_top_k < 0:
+            return suppression.or_nothing(table, images)
+        if offsets.shape[0] == 1:
+            kept = suppression.best(score, p.keep_top_k)
+        else:
+            kept = suppression.best_of_each(image, score, images, p.keep_top_k)
+        return suppression.or_nothing(op.Gather(table, kept), images)
 
-    given = [boxes, suppression.orderly(boxes), scores, offsets]
-    return built(build, given, [(1, 1, site.count, 7)])[0]
+    inputs = [boxes, suppression.orderly(boxes), scores, offsets]
+    return built(build, inputs, [(1, 1, site.count, 7)])[0]
 
 
 def _of_opencv(site: Site, *given: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ from torch import Tensor
 from protonet.exporting.layers import Said, Site, says
 from protonet.exporting.operators import operator
 from protonet.graph import Node
+from protonet.layers.contrib.pooling3d import Pooling3D
 from protonet.layers.extent import Extent
+from protonet.layers.pooling import Pooling
 
 _MAX, _AVE = 0, 1
 
@@ -63,5 +65,7 @@ def _average(
 
 def _extent(node: Node) -> Extent:
     layer = node.layer
-    found: Extent = layer.extent(node.inputs[0].shape) if layer.type == "Pooling" else layer.extent()
-    return found
+    if isinstance(layer, Pooling):
+        return layer.extent(node.inputs[0].shape)
+    assert isinstance(layer, Pooling3D)
+    return layer.extent()

@@ -11,6 +11,8 @@ from torch import Tensor
 from protonet.exporting import suppression
 from protonet.exporting.layers import Site, says
 from protonet.exporting.operators import built
+from protonet.layers.contrib.proposal import Proposal
+from protonet.layers.contrib.rpn_proposal import RpnProposal
 from protonet.program import single
 
 _LOWEST = -3e38  # above it is every score but that of a box that does not count
@@ -20,6 +22,7 @@ _LOWEST = -3e38  # above it is every score but that of a box that does not count
 def proposal(site: Site, scores: Tensor, deltas: Tensor, size: Tensor) -> tuple[Tensor, ...]:
     """A box that is too small counts as of score 0. All images have the first one's size."""
     layer = site.node.layer
+    assert isinstance(layer, Proposal)
     p, anchors = layer.p, layer.anchors()
     score, boxes = _moved(scores, deltas, anchors, p.feat_stride)
     high, wide, down, right = (size[0, i] for i in range(4))
@@ -33,6 +36,7 @@ def proposal(site: Site, scores: Tensor, deltas: Tensor, size: Tensor) -> tuple[
 def rpn_proposal(site: Site, scores: Tensor, deltas: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:
     """A box that is too small is none. Every image has a size of its own."""
     layer = site.node.layer
+    assert isinstance(layer, RpnProposal)
     score, boxes = _moved(scores, deltas, layer.anchors(), layer.options()["feat_stride"])
     high, wide, scale = (sizes[:, i, None] for i in range(3))
     limits = torch.stack([wide, high, wide, high], 2) - 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from protonet.exporting.passes.fold_batch_norm import fold_batch_norm
 from protonet.exporting.passes.fold_constants import fold_constants
 from protonet.exporting.passes.identities import drop_identities
+from protonet.exporting.passes.opset import opset
 from protonet.exporting.passes.outputs import settle_outputs
 from protonet.exporting.passes.precision import half
-from protonet.exporting.passes.opset import opset
 from protonet.exporting.passes.reshapes import settle_reshapes
 from protonet.exporting.passes.unused import drop_unused
 from protonet.exporting.passes.zeros import drop_zeros

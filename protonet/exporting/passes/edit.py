@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -19,10 +19,19 @@ def constant(graph: ir.Graph, name: str, numbers: Array | ir.TensorProtocol) -> 
         free = f"{name}_{times}"
     tensor = ir.tensor(numbers) if isinstance(numbers, np.ndarray) else numbers
     tensor.name = free
-    value = ir.Value(name=free, const_value=tensor, shape=ir.Shape(tensor.shape))
+    value = ir.Value(name=free, const_value=tensor, shape=ir.Shape(tensor.shape.numpy()))
     value.type = ir.TensorType(tensor.dtype)
     graph.register_initializer(value)
     return value
+
+
+def lazy(make: Callable[[], Array], like: ir.TensorProtocol, dtype: ir.DataType) -> ir.LazyTensor:
+    """Numbers of a tensor's shape that are made when they are written."""
+
+    def made() -> ir.TensorProtocol:
+        return ir.tensor(make())
+
+    return ir.LazyTensor(made, dtype=dtype, shape=ir.Shape(like.shape.numpy()))
 
 
 def replace_node(
@@ -52,7 +61,9 @@ def replace_node(
 def numbers_of(value: ir.Value | None) -> Array | None:
     """The numbers of a value that is constant; None for others, and for those not made yet."""
     tensor = ir.convenience.get_const_tensor(value) if value is not None else None
-    return None if tensor is None or isinstance(tensor, ir.LazyTensor) else np.asarray(tensor.numpy())
+    return (
+        None if tensor is None or isinstance(tensor, ir.LazyTensor) else np.asarray(tensor.numpy())
+    )
 
 
 def is_operator(node: ir.Node | None, *names: str) -> bool:

@@ -6,7 +6,13 @@ import numpy as np
 import onnx_ir as ir
 
 from protonet.arrays import Array
-from protonet.exporting.passes.edit import constant, is_operator, numbers_of, replace_node
+from protonet.exporting.passes.edit import (
+    constant,
+    is_operator,
+    lazy,
+    numbers_of,
+    replace_node,
+)
 
 _AXES = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0}
 
@@ -47,7 +53,8 @@ def _fold(graph: ir.Graph, before: ir.Node, node: ir.Node) -> None:
     scale, bias, mean, variance = (_exact(value) for value in node.inputs[1:])
     factor = scale / np.sqrt(variance + _number(node, "epsilon", 1e-5))
     given, weight, *rest = before.inputs
-    assert weight is not None and weight.name is not None
+    assert weight is not None
+    assert weight.name is not None
     shift = (_exact(rest[0]) if rest and rest[0] is not None else 0.0) - mean
     names = weight.name, f"{weight.name.removesuffix('.weight')}.bias"
     scaled = _scaled(weight, factor, _AXES[before.op_type])
@@ -79,8 +86,8 @@ def _scaled(weight: ir.Value, factor: Array, axis: int) -> ir.LazyTensor:
     shape = [1] * len(tensor.shape)
     shape[axis] = -1
 
-    def made() -> ir.Tensor:
-        scaled = tensor.numpy() * factor.reshape(shape)
-        return ir.tensor(scaled.astype(np.float32))
+    def made() -> Array:
+        scaled: Array = (tensor.numpy() * factor.reshape(shape)).astype(np.float32)
+        return scaled
 
-    return ir.LazyTensor(made, dtype=ir.DataType.FLOAT, shape=ir.Shape(tensor.shape))
+    return lazy(made, tensor, ir.DataType.FLOAT)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
-from protonet.exporting.passes.edit import constant, is_operator
+from protonet.arrays import Array
+from protonet.exporting.passes.edit import constant, is_operator, lazy
 
 _HALF, _SINGLE = ir.DataType.FLOAT16, ir.DataType.FLOAT
 _LARGEST = 65504.0
@@ -37,20 +40,26 @@ def half(model: ir.Model) -> None:
                 if value.dtype is _SINGLE:
                     value.type = ir.TensorType(_HALF)
             _retarget(node)
+    _convert_inputs(graph, nodes)
+    for initializer in list(graph.initializers.values()):
+        if not initializer.uses() and not initializer.is_graph_output():
+            graph.initializers.pop(initializer.name or "")
+    for index, value in enumerate(graph.outputs):
+        if value.dtype is _HALF:
+            graph.outputs[index] = _restored(graph, value)
+
+
+def _convert_inputs(graph: ir.Graph, nodes: Sequence[ir.Node]) -> None:
+    """Give every operator its inputs in the precision that it takes, each converted once."""
     cast: dict[tuple[ir.Value, ir.DataType], ir.Value] = {}
     for node in nodes:
         wanted = _SINGLE if _keeps(node) else _HALF
         for index, value in enumerate(node.inputs):
-            if value is not None and _differs(node, value, wanted):
-                if (value, wanted) not in cast:
-                    cast[value, wanted] = _converted(graph, value, wanted, node)
-                node.replace_input_with(index, cast[value, wanted])
-    for value in list(graph.initializers.values()):
-        if not value.uses() and not value.is_graph_output():
-            graph.initializers.pop(value.name or "")
-    for index, value in enumerate(graph.outputs):
-        if value.dtype is _HALF:
-            graph.outputs[index] = _restored(graph, value)
+            if value is None or not _differs(node, value, wanted):
+                continue
+            if (value, wanted) not in cast:
+                cast[value, wanted] = _converted(graph, value, wanted, node)
+            node.replace_input_with(index, cast[value, wanted])
 
 
 def _keeps(node: ir.Node) -> bool:
@@ -75,9 +84,7 @@ def _retarget(node: ir.Node) -> None:
             node.attributes["value"] = ir.AttrTensor("value", tensor)
 
 
-def _converted(
-    graph: ir.Graph, value: ir.Value, wanted: ir.DataType, reader: ir.Node
-) -> ir.Value:
+def _converted(graph: ir.Graph, value: ir.Value, wanted: ir.DataType, reader: ir.Node) -> ir.Value:
     """The value in the other precision: weights when they are written, others by a Cast."""
     tensor = value.const_value
     if value.is_initializer() and tensor is not None:
@@ -97,10 +104,11 @@ def _converted(
 
 
 def _halved(tensor: ir.TensorProtocol) -> ir.LazyTensor:
-    def made() -> ir.Tensor:
-        return ir.tensor(np.clip(tensor.numpy(), -_LARGEST, _LARGEST).astype(np.float16))
+    def made() -> Array:
+        clipped: Array = np.clip(tensor.numpy(), -_LARGEST, _LARGEST).astype(np.float16)
+        return clipped
 
-    return ir.LazyTensor(made, dtype=_HALF, shape=ir.Shape(tensor.shape))
+    return lazy(made, tensor, _HALF)
 
 
 def _restored(graph: ir.Graph, value: ir.Value) -> ir.Value:

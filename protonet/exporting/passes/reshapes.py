@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from protonet.exporting.passes.edit import constant, is_operator, replace_node
 
-Sizes = list[int | ir.SymbolicDim]
+Dims = list[int | ir.SymbolicDim]
 
 
 def settle_reshapes(model: ir.Model) -> None:
@@ -31,7 +31,7 @@ def settle_reshapes(model: ir.Model) -> None:
             replace_node(model.graph, node, "Reshape", [given, value])
 
 
-def _flattens(before: Sizes, after: Sizes) -> bool:
+def _flattens(before: Dims, after: Dims) -> bool:
     if len(before) < 3 or len(after) != 2 or after[1] == 0:
         return False
     return _is_same(before[0], after[0])
@@ -44,7 +44,7 @@ def _is_same(one: int | ir.SymbolicDim, other: int | ir.SymbolicDim) -> bool:
     return one.value is not None and one.value == other.value
 
 
-def _stated(before: Sizes, after: Sizes) -> list[int] | None:
+def _stated(before: Dims, after: Dims) -> list[int] | None:
     """A shape that means the same in numbers, 0 for a size that stays and -1 for one other."""
     if 0 in after:
         return None

@@ -10,5 +10,5 @@ def drop_unused(model: ir.Model) -> None:
     """Take away nodes, weights and functions that no output depends on."""
     common.InlinePass()(model)
     common.RemoveUnusedNodesPass()(model)
-    common.RemoveUnusedFunctionsPass()(model)
+    common.RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     common.RemoveUnusedOpsetsPass()(model)
