@@ -29,7 +29,7 @@ def name_values(model: ir.Model, traced: Traced, outputs: Sequence[str]) -> None
     named: dict[ir.Value, str] = {}
     for state in [*steps.inputs, *_in_order(steps, outputs)]:
         made = found[state]
-        if made not in named:
+        if made not in named and not made.is_initializer():
             named[made] = _free(value_name(steps.lowered.graph, state), taken)
     for made, name in named.items():
         made.name = name

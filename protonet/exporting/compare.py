@@ -66,11 +66,11 @@ def expected(
             for bottom in stage.bottoms if decides(stage.node) else ():
                 name = value_name(graph, bottom)
                 if name in found:
-                    right[name] = values[bottom].numpy()
+                    right[name] = values[bottom].detach().numpy()
                     values[bottom] = torch.from_numpy(found[name]).float()
             values |= stage.run(net, values)
     for blob in exported.outputs():
-        right[output_name(graph, blob)] = values[graph.blobs[blob]].numpy()
+        right[output_name(graph, blob)] = values[graph.blobs[blob]].detach().numpy()
     return right
 
 

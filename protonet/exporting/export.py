@@ -14,7 +14,7 @@ from protonet.api import with_plugins
 from protonet.diagnostics import NetError, NetWarning
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.packages import need_onnx
-from protonet.exporting.source import Exported, from_definition, from_module
+from protonet.exporting.source import Exported, from_definition, from_module, verify_free
 from protonet.exporting.written import Written
 from protonet.layers import Layer
 from protonet.layers.recurrent import Recurrent
@@ -78,6 +78,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 def export_net(exported: Exported, path: str | os.PathLike[str], options: ExportOptions) -> Written:
     """Write an exported net in the format that the path names."""
     _warn_of_states(exported)
+    verify_free(exported, options)
     if suffix_of(path) == ".onnx":
         need_onnx()
         from protonet.exporting.onnx_file import export_onnx

@@ -130,6 +130,23 @@ def trial_shapes(
     return found
 
 
+def verify_free(exported: Exported, options: ExportOptions) -> None:
+    """NetError, with the layer's place, where the weights are for one size that is to be free."""
+    if not options.dynamic and options.batch != DYNAMIC:
+        return
+    shapes = trial_shapes(exported.graph, options, 1, 32)
+    selection = replace(exported.selection, shapes={**exported.selection.shapes, **shapes})
+    other = graph_of(exported.source, replace(selection, outputs=None))
+    before = {(p.owner.name, p.index): p.shape for p in exported.graph.params}
+    for param in other.params:
+        node = param.owner
+        if before.get((node.name, param.index), param.shape) != param.shape:
+            what = f"layer {node.name!r} ({node.type}) has weights for one size of its bottom"
+            free = " and ".join([*options.dynamic, *["batch"] * (options.batch == DYNAMIC)])
+            hint = "leave --dynamic out, or end the net before it with --outputs"
+            raise NetError(f"{what}, and {free} were to be free", node.span, hint)
+
+
 def _alike(own: Any, other: Any) -> bool:
     """Whether a module has every blob where a program has it."""
     return {k: tuple(v) for k, v in own.items()} == {k: tuple(v) for k, v in other.items()}

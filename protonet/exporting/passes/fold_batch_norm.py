@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from protonet.arrays import Array
+from protonet.exporting.node_names import blobs_of
 from protonet.exporting.passes.edit import (
     constant,
     is_operator,
@@ -23,7 +24,7 @@ def fold_batch_norm(model: ir.Model) -> None:
         if is_operator(node, "BatchNormalization"):
             before = node.inputs[0].producer() if node.inputs[0] is not None else None
             if before is not None and _alone(before, node):
-                _fold(model.graph, before, node)
+                _fold(model, before, node)
 
 
 def _alone(before: ir.Node, node: ir.Node) -> bool:
@@ -49,7 +50,8 @@ def _number(node: ir.Node, name: str, default: float) -> float:
     return default if attribute is None else float(attribute.value)
 
 
-def _fold(graph: ir.Graph, before: ir.Node, node: ir.Node) -> None:
+def _fold(model: ir.Model, before: ir.Node, node: ir.Node) -> None:
+    graph = model.graph
     scale, bias, mean, variance = (_exact(value) for value in node.inputs[1:])
     factor = scale / np.sqrt(variance + _number(node, "epsilon", 1e-5))
     given, weight, *rest = before.inputs
@@ -57,6 +59,7 @@ def _fold(graph: ir.Graph, before: ir.Node, node: ir.Node) -> None:
     assert weight.name is not None
     shift = (_exact(rest[0]) if rest and rest[0] is not None else 0.0) - mean
     names = weight.name, f"{weight.name.removesuffix('.weight')}.bias"
+    blobs_of(model).add(names[1])
     scaled = _scaled(weight, factor, _AXES[before.op_type])
     offset = ir.tensor((shift * factor + bias).astype(np.float32))
     attributes = dict(before.attributes)

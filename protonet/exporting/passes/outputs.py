@@ -18,5 +18,10 @@ def settle_outputs(model: ir.Model) -> None:
         graph.outputs[index] = made
     for node in graph:
         for value in node.outputs:
-            if value.type is None:
+            if value.type is None or _is_doubtful(value):
                 value.shape = None
+
+
+def _is_doubtful(value: ir.Value) -> bool:
+    """Whether torch.onnx may note a wrong shape: one number, where a loss has one an item."""
+    return value.shape is not None and len(value.shape) == 0 and not value.is_graph_output()
