@@ -9,12 +9,16 @@ import torch
 
 from protonet.diagnostics import NetError, lacks_memory
 from protonet.exporting.blob_names import name_values
-from protonet.exporting.node_names import name_nodes, note_layers
+from protonet.exporting.node_names import LAYER, name_nodes, note_layers
 from protonet.exporting.operators import table
 from protonet.exporting.options import NATIVE_OPSET, ExportOptions
 from protonet.exporting.passes import PASSES, half, opset
 from protonet.exporting.traced import Traced, refused, step_index, without_warnings
 from protonet.graph import Node
+from protonet.plain import plain
+
+# By the list of operators of onnx-tensorrt, its parser.
+_NOT_IN_TENSORRT = {"Compress", "MaxRoiPool", "SoftmaxCrossEntropyLoss", "Unique"}
 
 
 def onnx_model(traced: Traced, outputs: Sequence[str], options: ExportOptions) -> ir.Model:
@@ -28,6 +32,8 @@ def onnx_model(traced: Traced, outputs: Sequence[str], options: ExportOptions) -
         name_values(model, traced, outputs)
         for step in PASSES:
             step(model)
+        if options.runtime == "tensorrt":
+            _verify_for_tensorrt(model, traced)
         if options.is_half:
             half(model)
         if options.opset != NATIVE_OPSET:
@@ -52,6 +58,16 @@ def _translated(traced: Traced) -> ir.Model:
         raise refused(_at_fault(traced, error), error.__cause__ or error) from error
     assert made is not None
     return made.model
+
+
+def _verify_for_tensorrt(model: ir.Model, traced: Traced) -> None:
+    """NetError, with the layer's place, where TensorRT has not the operator."""
+    spans = {plain(node.name): node.span for node in traced.steps.nodes}
+    for node in model.graph:
+        if node.op_type in _NOT_IN_TENSORRT:
+            layer = str(node.meta.get(LAYER, ""))
+            what = f"layer {layer!r} becomes {node.op_type}, which TensorRT has not"
+            raise NetError(what, spans.get(layer), "--outputs ends the net before it")
 
 
 def _at_fault(traced: Traced, error: BaseException) -> Node | None:

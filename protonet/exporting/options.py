@@ -15,6 +15,7 @@ RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
 OPSETS = (13, 23)
 NATIVE_OPSET = 18  # the opset in which torch.onnx itself speaks
 TOLERANCE = 1e-4
+_TENSORRT_OPSET = 17  # of TensorRT 8.6 and later
 
 BatchSize = int | Literal["dynamic"] | None
 
@@ -70,7 +71,8 @@ class ExportOptions:
         """What a caller's words mean. NetError where something is no such thing."""
         axes = (dynamic,) if isinstance(dynamic, str) else tuple(dynamic)
         axes = tuple(a.strip() for axis in axes for a in axis.split(","))
-        chosen = NATIVE_OPSET if opset is None else _whole(opset, "opset")
+        usual = _TENSORRT_OPSET if runtime == "tensorrt" else NATIVE_OPSET
+        chosen = usual if opset is None else _whole(opset, "opset")
         near = (1e-2 if precision == "fp16" else TOLERANCE) if tolerance is None else tolerance
         return cls(chosen, _batch(batch), axes, precision, check, near, runtime)
 
