@@ -204,7 +204,7 @@ def test_what_cannot_be_is_told(net, options, error, tmp_path):
 
 
 def test_a_suffix_says_the_format(tmp_path):
-    with pytest.raises(NetError, match="under the suffix '.caffe'"):
+    with pytest.raises(NetError, match="under the suffix '\\.caffe'"):
         protonet.export(SMALL, tmp_path / "net.caffe")
 
 
@@ -223,7 +223,7 @@ def test_torchs_own_formats(tmp_path):
         expected = net(x)
         loaded = torch.export.load(tmp_path / "net.pt2").module()
         torch.testing.assert_close(loaded(x), expected)
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             scripted = torch.jit.load(str(tmp_path / "net.torchscript"))
         torch.testing.assert_close(scripted(x), expected)
 

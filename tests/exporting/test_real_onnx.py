@@ -1,4 +1,4 @@
-"""Published nets with their weights: an ONNX file gives Caffe's own numbers. See tests/test_real.py."""
+"""Published nets with their weights: ONNX files give Caffe's numbers, as test_real has them."""
 
 from __future__ import annotations
 
