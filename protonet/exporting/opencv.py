@@ -9,7 +9,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.compare import compared
+from protonet.exporting.compare import compared, decides
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.value_names import output_name
@@ -32,12 +32,15 @@ def check_in_opencv(
         return None
     graph = exported.graph
     names = [output_name(graph, blob) for blob in exported.outputs()]
+    blobs = exported.outputs()
+    rows = [name for name, b in zip(names, blobs, strict=True) if decides(graph.blobs[b].producer)]
     runtime = f"OpenCV {cv2.__version__}"
 
     def run(given: Mapping[str, Array]) -> dict[str, Array]:
         for blob, numbers in given.items():
             net.setInput(np.ascontiguousarray(numbers), plain(blob))
-        return dict(zip(names, net.forward(names), strict=True))
+        found = net.forward(names)
+        return {k: _in_order(v) if k in rows else v for k, v in zip(names, found, strict=True)}
 
     try:
         net = cv2.dnn.readNetFromONNX(os.fspath(path))
@@ -45,3 +48,11 @@ def check_in_opencv(
     except cv2.error as error:
         reason = str(error).strip().splitlines()[-1]
         raise NetError(f"{runtime} does not take the file: {reason}") from None
+
+
+def _in_order(rows: Array) -> Array:
+    """Boxes image by image, class by class, the best first: OpenCV 4 has its own order."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    order = np.lexsort((-flat[:, 2], flat[:, 1], flat[:, 0]))
+    ordered: Array = flat[order].reshape(rows.shape)
+    return ordered

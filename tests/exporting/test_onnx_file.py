@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from trial import fill
 
 import protonet
 from protonet import NetError
+from protonet.cli import group
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
@@ -245,3 +247,23 @@ def test_the_weights_are_written_from_where_they_are(tmp_path):
     tracemalloc.stop()
     assert (tmp_path / "net.onnx").stat().st_size > 60_000_000
     assert peak < 40_000_000
+
+
+def test_the_command_says_what_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text(SMALL)
+    command = "export net.prototxt -o net.onnx --batch 2 --outputs prob --opset 17"
+    done = CliRunner().invoke(group, command.split(), standalone_mode=False)
+    assert done.exception is None
+    assert "net.onnx: data 2x3x12x12 -> prob 2x5;" in done.stderr
+    assert "7 nodes\nequal in onnxruntime" in done.stderr
+    assert "warning: no --weights" in done.stderr
+    assert onnx.load("net.onnx").opset_import[0].version == 17
+
+
+def test_a_batch_that_is_none_is_a_wrong_command():
+    done = CliRunner().invoke(
+        group, ["export", "net.prototxt", "-o", "net.onnx", "--batch", "many"]
+    )
+    assert done.exit_code == 2
+    assert "'many' is no batch; write it as 1 or dynamic" in done.stderr

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from protonet import NetError
+from protonet.api import graph_of
 from protonet.exporting.export import export_net
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import from_definition
@@ -45,16 +46,17 @@ def fill(net, _selection=None):
                 buffer.fill_(1.0)
 
 
-def with_scores(exported):
-    """The net with what its softmaxes and losses read given out as well: they hide differences."""
+def scored(source, selection=None):
+    """A net's outputs, and what its softmaxes and losses read: saturated, they hide differences."""
+    net = graph_of(source, selection or Selection.of())
+    ends = [v.blob for v in net.outputs if not v.producer.layer.is_data]
     more = [
         node.inputs[0].blob
-        for node in exported.graph.nodes
+        for node in net.nodes
         if (node.layer.is_loss or node.layer.type == "Softmax")
-        and exported.graph.blobs.get(node.inputs[0].blob) is node.inputs[0]
+        and net.blobs.get(node.inputs[0].blob) is node.inputs[0]
     ]
-    outputs = tuple(dict.fromkeys([*exported.outputs(), *more]))
-    return replace(exported.selection, outputs=outputs)
+    return list(dict.fromkeys([*ends, *more]))
 
 
 def tried(name, source, path, selection=None, load=fill, scores=False, **options):
@@ -62,14 +64,15 @@ def tried(name, source, path, selection=None, load=fill, scores=False, **options
     start = time.perf_counter()
     chosen = ExportOptions.of(**options)
     try:
-        exported = from_definition(source, selection or Selection.of(), chosen, load)
+        selection = selection or Selection.of()
         if scores:
-            exported = from_definition(source, with_scores(exported), chosen, load)
+            selection = replace(selection, outputs=tuple(scored(source, selection)))
+        exported = from_definition(source, selection, chosen, load)
         written = export_net(exported, path, chosen)
     except NetError as error:
         text = str(error)
         reason = text[text.index("error:") + 7 :] if "error:" in text else text
         return Trial(name, reason.splitlines()[0], seconds=time.perf_counter() - start)
     took = time.perf_counter() - start
-    assert written.checked is not None
-    return Trial(name, "", written.nodes, written.checked.difference, took, str(chosen.batch))
+    difference = written.checked.difference if written.checked else 0.0
+    return Trial(name, "", written.nodes, difference, took, str(chosen.batch))
