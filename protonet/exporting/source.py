@@ -108,8 +108,11 @@ def fitted(graph: Graph, selection: Selection, options: ExportOptions) -> Select
         return selection
     own = graph.inputs[0].shape[0]
     batch = max(own, _ANY) if options.batch == DYNAMIC else options.batch
-    batched = [value for value in graph.inputs if value.shape and value.shape[0] == own]
-    shapes = {value.blob: (int(batch), *value.shape[1:]) for value in batched}
+    shapes = {  # every one is stated: those of another length would follow the first
+        value.blob: (int(batch), *value.shape[1:]) if value.shape[:1] == (own,) else value.shape
+        for value in graph.inputs
+        if value.shape
+    }
     return replace(selection, shapes={**selection.shapes, **shapes})
 
 
