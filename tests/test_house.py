@@ -40,6 +40,7 @@ ORDER = {
     "zoo": 12,
     "inference": 12,
     "drawing": 12,
+    "exporting": 12,
     "training": 12,
     "pycaffe": 13,
     "cli": 14,
@@ -137,6 +138,7 @@ BY_NAME = {
     "cli/__init__.py": "the commands, which are imported when they are called",
     "data/opening.py": "the feeds, which enter themselves",
     "data/extras.py": "optional packages",
+    "exporting/layers/__init__.py": "what ONNX says of layers, which enters itself",
     "layers/__init__.py": "the layers, which register themselves",
     "layers/python.py": "classes of the user's own",
     "pycaffe/__init__.py": "the names of Caffe's interface, which are imported when first used",
@@ -169,6 +171,7 @@ def untyped(path):
 UNTYPED = {
     "click's callbacks and options": {
         "cli/compile.py": 1,
+        "cli/export.py": 2,
         "cli/data.py": 1,
         "cli/options.py": 1,
         "cli/run.py": 2,
@@ -178,6 +181,7 @@ UNTYPED = {
     },
     "weights of any kind: paths, arrays, tensors": {
         "api.py": 2,
+        "exporting/export.py": 1,
         "weights/mapping.py": 2,
         "weights/stored.py": 3,
         "weights/caffemodel.py": 1,

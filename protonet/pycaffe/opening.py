@@ -65,7 +65,7 @@ def _compiled(plan: NetPlan, selected: Loaded, feeds: Sequence[Feed]) -> Opened:
     selection = Selection.of(plan.phase, shapes=shapes, allow_python=True)
     graph = api.graph_of(plan.loaded, selection)
     python = _take_python(graph)
-    made = runnable(lowered(graph, [], True, plan.title), torch.device("cpu"))
+    made = runnable(lowered(graph, [], faithful=True, title=plan.title), torch.device("cpu"))
     _fill_by_default(made.lowered.graph, made)
     made.module.train(plan.phase == "TRAIN")
     lay_out(made.module, made.device)
