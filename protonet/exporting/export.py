@@ -61,7 +61,7 @@ def _loader(source: Readable, weights: Any) -> Callable[[nn.Module, Selection], 
         from protonet.api import variants
         from protonet.weights.mapping import load_weights
 
-        return load_weights(net, weights, variants=variants(source, selection, True))
+        return load_weights(net, weights, variants=variants(source, selection))
 
     return load
 

@@ -15,7 +15,7 @@ from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.learned import Learned
 from protonet.pycaffe.memory import storage
 from protonet.pycaffe.runner import Runner
-from protonet.pycaffe.wiring import Step
+from protonet.pycaffe.wiring import WiringStep
 from protonet.runtime.failure import first_line
 from protonet.runtime.fit import Fitted, Fitter, inferred
 from protonet.runtime.net import kept_state
@@ -38,7 +38,7 @@ class ComputedRunner(Runner):
 
     def __init__(
         self,
-        step: Step,
+        step: WiringStep,
         bottoms: Sequence[Blob],
         tops: Sequence[Blob],
         fitter: Fitter,

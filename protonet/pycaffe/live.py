@@ -20,7 +20,7 @@ from protonet.pycaffe.needs import mark_needs
 from protonet.pycaffe.opening import Opened
 from protonet.pycaffe.others import DataRunner, FileRunner, PythonRunner
 from protonet.pycaffe.runner import Runner, SilenceRunner, SplitRunner
-from protonet.pycaffe.wiring import BlobWire, Step, wiring
+from protonet.pycaffe.wiring import BlobWire, WiringStep, wiring
 from protonet.runtime.fit import Fitter
 from protonet.shape import count
 
@@ -49,7 +49,7 @@ class LiveNet:
         self.before_backward: list[Callback] = []
         self.after_backward: list[Callback] = []
 
-    def _runner(self, step: Step) -> Runner:
+    def _runner(self, step: WiringStep) -> Runner:
         bottoms = [self.blobs[wire] for wire in step.bottoms]
         tops = [self.blobs[wire] for wire in step.tops]
         node = step.node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.graph import Graph
-from protonet.pycaffe.wiring import Step, Wiring
+from protonet.pycaffe.wiring import Wiring, WiringStep
 
 
 def mark_needs(wiring: Wiring, graph: Graph) -> None:
@@ -57,6 +57,6 @@ def _leave_out(wiring: Wiring) -> None:
                 skipped.add(wire.name)
 
 
-def _may_force(step: Step, index: int) -> bool:
+def _may_force(step: WiringStep, index: int) -> bool:
     """Whether force_backward reaches a bottom. Source: LossLayer::AllowForceBackward."""
     return step.node is None or index not in step.node.layer.constant_bottoms()

@@ -18,7 +18,7 @@ from protonet.pycaffe.layer import Layer, NetLayer
 from protonet.pycaffe.live import LiveNet
 from protonet.pycaffe.named import Named, unknown
 from protonet.pycaffe.opening import PHASES, Opened, open_net
-from protonet.pycaffe.wiring import Step
+from protonet.pycaffe.wiring import WiringStep
 from protonet.runtime.sharing import share_weights
 from protonet.schema.load import is_text
 from protonet.training.plan import NetPlan, net_plan
@@ -88,7 +88,7 @@ class Net:
             "layer with parameters", [(name, layer.blobs) for name, layer in named if layer.blobs]
         )
 
-    def _layer(self, step: Step) -> Layer:
+    def _layer(self, step: WiringStep) -> Layer:
         if step.node is None:
             return NetLayer(step.type, BlobVec())
         made = self._live.python.get(step.node)

@@ -10,7 +10,7 @@ from torch import Tensor
 from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.runner import Runner
-from protonet.pycaffe.wiring import Step
+from protonet.pycaffe.wiring import WiringStep
 from protonet.training.nets import OutputFile
 
 ReadBatch = Callable[[str], Mapping[str, Tensor]]
@@ -23,7 +23,7 @@ class DataRunner(Runner):
     """
 
     def __init__(
-        self, step: Step, tops: Sequence[Blob], read: ReadBatch, fixed: Sequence[bool]
+        self, step: WiringStep, tops: Sequence[Blob], read: ReadBatch, fixed: Sequence[bool]
     ) -> None:
         super().__init__(step, (), tops)
         self.read = read
@@ -44,7 +44,7 @@ class DataRunner(Runner):
 class FileRunner(Runner):
     """An HDF5Output: each pass adds its bottoms to the file."""
 
-    def __init__(self, step: Step, bottoms: Sequence[Blob], file: OutputFile) -> None:
+    def __init__(self, step: WiringStep, bottoms: Sequence[Blob], file: OutputFile) -> None:
         super().__init__(step, bottoms, ())
         self.file = file
 
@@ -57,7 +57,7 @@ class PythonRunner(Runner):
     """A Python layer: its own object computes, on the blobs themselves. Source: PythonLayer."""
 
     def __init__(
-        self, step: Step, bottoms: Sequence[Blob], tops: Sequence[Blob], layer: Any
+        self, step: WiringStep, bottoms: Sequence[Blob], tops: Sequence[Blob], layer: Any
     ) -> None:
         super().__init__(step, bottoms, tops)
         self.layer = layer

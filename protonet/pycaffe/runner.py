@@ -8,13 +8,13 @@ import torch
 
 from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.flow import Flow
-from protonet.pycaffe.wiring import Step
+from protonet.pycaffe.wiring import WiringStep
 
 
 class Runner:
     """One layer with its blobs; ``forward`` writes the tops, ``backward`` the bottoms' diffs."""
 
-    def __init__(self, step: Step, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> None:
+    def __init__(self, step: WiringStep, bottoms: Sequence[Blob], tops: Sequence[Blob]) -> None:
         self.step = step
         self.bottoms = list(bottoms)
         self.tops = list(tops)

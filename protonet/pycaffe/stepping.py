@@ -33,7 +33,7 @@ class Diffs(Gradients):
         self.on_gradients_ready: list[Callable[[], object]] = []
 
     def zero(self) -> None:
-        """Zeros, before an iteration. Source: Solver::Step."""
+        """Zeros, before an iteration. Source: Solver::WiringStep."""
         self.live.parameters.clear_gradients()
         for run in self.on_start:
             run()

@@ -31,7 +31,7 @@ class BlobWire:
 
 
 @dataclass(eq=False)
-class Step:
+class WiringStep:
     """A layer of Caffe's with its wires; ``node`` is None for a Split."""
 
     name: str
@@ -48,7 +48,7 @@ class Step:
 class Wiring:
     """All steps and all wires, in Caffe's order; what of them is input and output."""
 
-    steps: list[Step]
+    steps: list[WiringStep]
     wires: list[BlobWire]
     inputs: list[BlobWire]
     outputs: list[BlobWire]
@@ -66,7 +66,7 @@ class _Wirer:
         self.graph = graph
         self.roots = memories(graph)
         self.wires: list[BlobWire] = []
-        self.steps: list[Step] = []
+        self.steps: list[WiringStep] = []
         self.by_value: dict[Value, BlobWire] = {}
         self.split: dict[Value, Iterator[BlobWire]] = {}
         self.given: list[BlobWire] = []
@@ -89,7 +89,7 @@ class _Wirer:
         tops = tuple(self.top(node, index, bottoms) for index in range(len(node.outputs)))
         for wire, weight in zip(tops, weights, strict=True):
             wire.weight = weight
-        self.steps.append(Step(node.name, node.type, node, bottoms, tops, tuple(weights)))
+        self.steps.append(WiringStep(node.name, node.type, node, bottoms, tops, tuple(weights)))
         if node.type == "Input":
             self.given += tops
         for index, value in enumerate(node.outputs):
@@ -130,7 +130,7 @@ class _Wirer:
         tops = tuple(self.wire(f"{name}_{k}", value) for k in range(count))
         tops[0].weight = weight
         weights = tuple(wire.weight for wire in tops)
-        self.steps.append(Step(name, "Split", None, (self.by_value[value],), tops, weights))
+        self.steps.append(WiringStep(name, "Split", None, (self.by_value[value],), tops, weights))
         self.split[value] = iter(tops[1:] if weight else tops)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from protonet.lowering.outline.flow import Flow, Made, flow
+from protonet.lowering.outline.flow import Made, ValueFlow, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.expr import Binary, Call, Expr, Name, Ref
@@ -79,13 +79,13 @@ def _around(outer: Expr, inner: Expr, name: Name) -> Expr:
     return outer.changed(lambda part: name if part is inner else part)
 
 
-def _is_block(known: Flow, index: int) -> bool:
+def _is_block(known: ValueFlow, index: int) -> bool:
     """Whether a statement calls a block, but for one of a single convolution."""
     modules = [known.modules[name] for name in known.forms[index].modules]
     return any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
 
 
-def _heavy(known: Flow, value: Expr) -> Expr | None:
+def _heavy(known: ValueFlow, value: Expr) -> Expr | None:
     """The convolution inside of light calls; None where there is none."""
     while isinstance(value, Call) and len(value.args) == 1:
         if not _is_light_call(known, value):
@@ -141,7 +141,7 @@ def calls(value: Expr) -> int:
     return count
 
 
-def _is_light(known: Flow, index: int) -> bool:
+def _is_light(known: ValueFlow, index: int) -> bool:
     """Whether a statement only normalizes or activates one value."""
     value = known.statements[index].value
     if not isinstance(value, Call) or len(known.forms[index].reads) != 1:
@@ -154,7 +154,7 @@ def _is_light(known: Flow, index: int) -> bool:
     return bool(inner.args) and isinstance(inner.args[0], Name) and _is_light_call(known, inner)
 
 
-def _is_light_call(known: Flow, call: Call) -> bool:
+def _is_light_call(known: ValueFlow, call: Call) -> bool:
     if isinstance(call.function, Ref):
         return call.function.path.rpartition(".")[2] in _ACTIVATIONS
     attribute = attribute_of(call.function)
@@ -163,7 +163,7 @@ def _is_light_call(known: Flow, call: Call) -> bool:
     return own and any(part in module.callee for part in _LIGHT)  # type: ignore[union-attr]
 
 
-def _alone(known: Flow, index: int, before: int) -> bool:
+def _alone(known: ValueFlow, index: int, before: int) -> bool:
     """Whether a statement alone reads what the one before it makes."""
     made = known.makes[before]
     return (
