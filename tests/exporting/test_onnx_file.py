@@ -286,6 +286,6 @@ def test_a_layer_that_follows_from_numbers_is_told_with_its_place(tmp_path):
     layer { name: "far" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y"
       detection_evaluate_param { num_classes: 3 overlap_threshold: 0.5 } }"""
     (tmp_path / "net.prototxt").write_text(net)
-    with pytest.raises(NetError, match="'far' .* follows from the numbers") as told:
+    with pytest.raises(NetError, match=r"'far' .* follows from the numbers") as told:
         protonet.export(tmp_path / "net.prototxt", tmp_path / "net.onnx")
     assert f"{tmp_path / 'net.prototxt'}:3:5: error" in str(told.value)
