@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
+import onnx
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
@@ -34,11 +35,13 @@ def check_in_opencv(
     names = [output_name(graph, blob) for blob in exported.outputs()]
     blobs = exported.outputs()
     rows = [name for name, b in zip(names, blobs, strict=True) if decides(graph.blobs[b].producer)]
+    read = {value.name for value in onnx.load(os.fspath(path)).graph.input}
     runtime = f"OpenCV {cv2.__version__}"
 
     def run(given: Mapping[str, Array]) -> dict[str, Array]:
         for blob, numbers in given.items():
-            net.setInput(np.ascontiguousarray(numbers), plain(blob))
+            if plain(blob) in read:
+                net.setInput(np.ascontiguousarray(numbers), plain(blob))
         found = net.forward(names)
         return {k: _in_order(v) if k in rows else v for k, v in zip(names, found, strict=True)}
 

@@ -85,6 +85,8 @@ def _refused_by_layer(node: Node | None, error: LayerError) -> NetError:
 def refused(node: Node | None, error: BaseException) -> NetError:
     """The error of the layer that can't be traced."""
     reason = first_line(error)
+    if "data-dependent" in reason:
+        reason = "what it does follows from the numbers that it is given"
     if node is None:
         return NetError(f"the net can't be exported: {reason}")
     what = f"layer {node.name!r} ({node.type}) can't be exported: {reason}"

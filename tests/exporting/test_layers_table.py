@@ -21,7 +21,8 @@ HEAD = """# Layers in ONNX
 Made by `python -m pytest --slow --update-golden tests/exporting/test_layers_table.py`: the examples
 of every layer type (`protonet layers TYPE` shows them) were exported with random weights, and their
 outputs compared in onnxruntime with those of the PyTorch module. *Any batch* says whether `--batch
-dynamic` was equal, too, with 1 and 3 items. Data layers become inputs.
+dynamic` was equal, too, with 1 and 3 items; the example of DetectionOutput has its priors as an
+input, those of a PriorBox take any. Data layers become inputs.
 
 | layer | any batch | operators of its examples |
 |---|---|---|

@@ -267,3 +267,25 @@ def test_a_batch_that_is_none_is_a_wrong_command():
     )
     assert done.exit_code == 2
     assert "'many' is no batch; write it as 1 or dynamic" in done.stderr
+
+
+def test_an_input_that_nothing_reads_is_not_asked_for(tmp_path):
+    net = (
+        SMALL
+        + """input: "target" input_shape { dim: 4 dim: 5 }
+    layer { name: "far" type: "EuclideanLoss" bottom: "prob" bottom: "target" top: "far" }"""
+    )
+    written = protonet.export(net, tmp_path / "net.onnx", outputs=["prob"])
+    assert list(written.inputs) == ["data"]
+    assert [value.name for value in session(tmp_path / "net.onnx").get_inputs()] == ["data"]
+
+
+def test_a_layer_that_follows_from_numbers_is_told_with_its_place(tmp_path):
+    net = """input: "x" input_shape { dim: 1 dim: 1 dim: 4 dim: 7 }
+    input: "label" input_shape { dim: 1 dim: 1 dim: 2 dim: 8 }
+    layer { name: "far" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y"
+      detection_evaluate_param { num_classes: 3 overlap_threshold: 0.5 } }"""
+    (tmp_path / "net.prototxt").write_text(net)
+    with pytest.raises(NetError, match=r"'far' .* follows from the numbers") as told:
+        protonet.export(tmp_path / "net.prototxt", tmp_path / "net.onnx")
+    assert f"{tmp_path / 'net.prototxt'}:3:5: error" in str(told.value)

@@ -1,4 +1,4 @@
-"""Outputs that are constants, given by a node; values without a type, without a shape."""
+"""The ends of a graph: inputs that are read, outputs that nodes give, shapes that are known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import onnx_ir as ir
 
 
 def settle_outputs(model: ir.Model) -> None:
-    """Let every output be a node's: runtimes take no constant for one."""
+    """Let every output be a node's, for runtimes take no constant for one; ask for no more inputs.
+
+    Shapes that torch.onnx may have noted wrongly are left out.
+    """
     graph = model.graph
+    for value in list(graph.inputs):
+        if not value.uses() and not value.is_graph_output():
+            graph.inputs.remove(value)
     for index, output in enumerate(graph.outputs):
         if not output.is_initializer():
             continue
