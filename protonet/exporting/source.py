@@ -92,9 +92,8 @@ def from_module(
     own = places_of(net)
     message = message_class("NetParameter").FromString(getattr(type(net), "protonet_net", b""))
     phase = "TRAIN" if message.layer and message.layer[0].phase == 0 else "TEST"
-    for faithful in (False, True):
-        selection = Selection.of(phase, outputs=outputs, faithful=faithful)
-        selection = fitted(graph_of(message, selection), selection, options)
+    for form in Selection.of(phase, outputs=outputs).forms():
+        selection = fitted(graph_of(message, form), form, options)
         made = lowered(message, selection)
         if _alike(own, places(made)):
             text = str(message)
