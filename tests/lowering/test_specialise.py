@@ -89,9 +89,7 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: 
 
 def test_a_plain_loss_is_three_lines():
     lines = protonet.emit(LOSS.format(loss="")).splitlines()
-    start = lines.index(
-        "def softmax_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:"
-    )
+    start = lines.index("def softmax_loss(scores: Tensor, labels: Tensor) -> Tensor:")
     assert lines[start + 2] == '    own = F.cross_entropy(scores, labels, reduction="none")'
     assert lines[start + 5] == ""
 
