@@ -166,7 +166,8 @@ def parameter_names(
 ) -> list[str]:
     """The names of parameters; ``ends`` are the members whose values the block gives out.
 
-    None is that of one of the ``classes`` that the members are of. With ``several`` branches each has the name of its module.
+    None is that of one of the ``classes`` that the members are of. With ``several`` branches each
+    has the name of its module.
     """
     names = Names({*RESERVED, *classes, "x"})
     return [names.free(_parameter(one, members, ends, several)) for one in found]

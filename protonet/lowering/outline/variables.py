@@ -24,7 +24,9 @@ def with_short_names(cls: Class, signatures: Signatures, is_block: bool, taken: 
 class _Naming:
     def __init__(self, known: Flow, is_block: bool, taken: set[str]) -> None:
         self.known, self.is_block = known, is_block
-        self.names = Names({*RESERVED, *taken, "x", "y", *(() if is_block else known.cls.arguments)})
+        self.names = Names(
+            {*RESERVED, *taken, "x", "y", *(() if is_block else known.cls.arguments)}
+        )
         self.given: dict[Made, str] = {}
         self.live: dict[str, int] = {}  # by name: the last statement that reads its value
 
