@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from protonet.data.batches import batches
     from protonet.diagnostics import NetError, NetErrors, Source, Span
     from protonet.drawing import Drawing, draw
+    from protonet.exporting.export import export
     from protonet.training.session import train
     from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
     from protonet.weights.mean import read_mean
@@ -32,6 +33,7 @@ __all__ = [
     "draw",
     "dump_blobs",
     "emit",
+    "export",
     "load_blobs",
     "load_weights",
     "read_blobs",
@@ -47,6 +49,7 @@ _HOMES = {
     **dict.fromkeys(("NetError", "NetErrors", "Source", "Span"), "protonet.diagnostics"),
     **dict.fromkeys(("Drawing", "draw"), "protonet.drawing"),
     **dict.fromkeys(("dump_blobs", "load_blobs", "load_weights"), "protonet.weights.mapping"),
+    "export": "protonet.exporting.export",
     "read_blobs": "protonet.weights.read",
     "read_mean": "protonet.weights.mean",
     "save": "protonet.weights.save",

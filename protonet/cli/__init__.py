@@ -26,6 +26,7 @@ _COMMANDS = {
     "view": "Show a net in the browser, with an editor beside it.",
     "data": "Make databases and mean files for data layers, and look at them.",
     "weights": "List what is in a file with weights, and what of it fits a net.",
+    "export": "Write a net with its weights as ONNX, or for torch alone.",
     "convert": "Convert weights between Caffe's files and PyTorch's.",
     "layers": "List the layer types, or explain one.",
     "zoo": "List the classic nets, show or copy one.",
@@ -33,6 +34,7 @@ _COMMANDS = {
     "train": "Train as a solver says, with snapshots and logs.",
     "test": "Run a net over its test data and average its outputs.",
     "time": "Time a net layer by layer, forward and backward.",
+    "python": "Run a script written for Caffe's Python interface.",
     "plot": "Draw the loss, accuracy and rate of training logs.",
 }
 

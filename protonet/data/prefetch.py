@@ -73,14 +73,18 @@ class Prefetched:
         pairs = zip(self._feeds, self._marks, strict=True)
         return [feed.state(mark) for feed, mark in pairs]
 
-    def close(self) -> None:
-        """Stop the threads and close the feeds."""
-        if self._is_closed:
-            return
+    def stop(self) -> None:
+        """Stop the threads; what was read ahead is gone, and the feeds stay open."""
         self._is_closed = True
         self._planner.shutdown(wait=True, cancel_futures=True)
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._pending.clear()
+
+    def close(self) -> None:
+        """Stop the threads and close the feeds."""
+        if self._is_closed:
+            return
+        self.stop()
         for feed in self._feeds:
             feed.close()
 

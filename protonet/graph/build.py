@@ -184,7 +184,7 @@ class _GraphBuilder:
         except LayerError as error:
             if self.lenient and isinstance(error, ShapeUnknown):
                 raise
-            raise self.placed(node, error) from None
+            raise self.placed(node, error) from error.__cause__
         for top, shape in zip(message.top, tops, strict=True):
             problem = flaw(shape)
             if problem:

@@ -25,6 +25,7 @@ else:
     np = _Numpy()
 
 MAPPED: dict[str, str] = {}
+_OWN: set[str] = set()  # classes of the user's that run though protonet has one of their name
 
 
 def map_to_torch(name: str, target: str) -> None:
@@ -38,6 +39,11 @@ def map_to_torch(name: str, target: str) -> None:
     MAPPED[name] = target
 
 
+def prefer_own(name: str, own: bool = True) -> None:
+    """Run the user's class of a name, "module.layer", though protonet has one; or not any more."""
+    (_OWN.add if own else _OWN.discard)(name)
+
+
 def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
@@ -45,7 +51,7 @@ def layer_class(message: Message) -> type[Layer] | None:
     layer of that name, which runs nothing of the user's; map_to_torch comes first.
     """
     name = f"{message.python_param.module}.{message.python_param.layer}"
-    if message.type == "Python" and name in REGISTRY and name not in MAPPED:
+    if message.type == "Python" and name in REGISTRY and name not in MAPPED and name not in _OWN:
         return REGISTRY[name]
     return REGISTRY.get(message.type)
 
@@ -82,13 +88,14 @@ class PythonLayer(Layer):
     def __init__(self, message: Message, phase: str = "TEST") -> None:
         super().__init__(message, phase)
         self.added: tuple[Shape, ...] = ()
+        self.made: Any = None  # the object that was asked for the shapes
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         try:
             return self.by_torch(bottoms) if self.name in MAPPED else self.by_pycaffe(bottoms)
-        except Exception as error:  # noqa: BLE001 (whatever the user's class does wrong)
+        except Exception as error:
             what = f"{self.name} fails: {type(error).__name__}: {error}"
-            raise LayerError(what, "module") from None
+            raise LayerError(what, "module") from error
 
     def by_torch(self, bottoms: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shapes that the torch module returns for zeros."""
@@ -110,7 +117,7 @@ class PythonLayer(Layer):
         top = tops_of(len(self.message.top), bottom, self.in_place())
         layer.setup(bottom, top)
         layer.reshape(bottom, top)
-        self.added = tuple(blob.shape for blob in layer.blobs)
+        self.added, self.made = tuple(blob.shape for blob in layer.blobs), layer
         return tuple(blob.shape for blob in top)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[ParameterBlob, ...]:

@@ -27,7 +27,7 @@ class ScaleLayer(Layer):
             "scale_param { bias_term: true } }",
             {"x": (2, 3, 4, 4)},
             {"y": (2, 3, 4, 4)},
-            "self.scale1 = Scale(3, trailing=2, bias=True)",
+            "self.scale1 = ScaleBias(3)",
         ),
         Example(
             'layer { name: "l" type: "Scale" bottom: "x" bottom: "s" top: "y" '
@@ -75,11 +75,25 @@ class ScaleLayer(Layer):
         size = shape[0] if len(shape) == 1 else list(shape)
         if len(bottoms) == 1:
             bias = bool(self.p.bias_term)
+            if bias and len(shape) == 1 and after == 2:
+                return b.module(ScaleBias, size)(bottoms[0])
             return b.module(Scale, size, trailing=after, bias=bias)(bottoms[0])
         x, factor = bottoms
         index = (Ellipsis, *(None,) * after)
         y = x * (factor[index] if after else factor)
         return b.module(Shift, size, trailing=after)(y) if self.p.bias_term else y
+
+
+class ScaleBias(nn.Module):
+    """Multiply each channel by a learned factor, and add a learned bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
 
 class Scale(nn.Module):

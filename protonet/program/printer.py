@@ -40,6 +40,19 @@ class Printer:
     def class_(self, cls: Class) -> Iterator[Piece]:
         """A class statement."""
         yield Piece((f"class {cls.name}(nn.Module):", *_documented(cls.doc)))
+        if cls.submodules or cls.parameters or not cls.is_typed:
+            yield from self.constructor(cls)
+            yield Piece(("",))
+        assert cls.result is not None
+        arguments, returns = list(cls.arguments), ""
+        if cls.is_typed:
+            arguments = [f"{name}: Tensor" for name in arguments]
+            returns = f" -> {_type(cls.result)}"
+        body = cls.statements, cls.result, cls.result_origin
+        yield from self.method("forward", arguments, *body, returns)
+
+    def constructor(self, cls: Class) -> Iterator[Piece]:
+        """What makes the submodules, and fills their parameters."""
         given = [_given(parameter) for parameter in cls.parameters]
         start = _signature("__init__", ["self", *given])
         yield Piece((*start, "        super().__init__()"))
@@ -62,14 +75,6 @@ class Printer:
             else:
                 yield self.piece("", fill.value, fill.origin)
         yield from _move(cls.shares)
-        yield Piece(("",))
-        assert cls.result is not None
-        arguments, returns = list(cls.arguments), ""
-        if cls.is_typed:
-            arguments = [f"{name}: torch.Tensor" for name in arguments]
-            returns = f" -> {_type(cls.result)}"
-        body = cls.statements, cls.result, cls.result_origin
-        yield from self.method("forward", arguments, *body, returns)
 
     def loop(self, each: Each) -> Iterator[Piece]:
         """A loop over modules, which asks for their kinds where it goes over all."""
@@ -164,9 +169,9 @@ def _bare(result: Expr) -> Expr:
 def _type(result: Expr) -> str:
     """What a forward pass gives."""
     if isinstance(result, Mapping):
-        return "dict[str, torch.Tensor]"
+        return "dict[str, Tensor]"
     is_several = isinstance(result, Sequence)
-    return "tuple[torch.Tensor, ...]" if is_several else "torch.Tensor"
+    return "tuple[Tensor, ...]" if is_several else "Tensor"
 
 
 def _signature(name: str, arguments: list[str], returns: str = "") -> list[str]:

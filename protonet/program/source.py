@@ -50,6 +50,7 @@ def _parts(program: Program, weights: str) -> Iterator[list[Piece]]:
         yield [Piece((loading.constant(weights),))]
     for helper in program.helpers:
         text = helper.text or textwrap.dedent(inspect.getsource(helper.code)).rstrip()
+        text = text.replace("torch.Tensor", "Tensor") if program.main.is_typed else text
         yield [Piece(tuple(text.split("\n")), helper.origin)]
     yield from _table(program)
     for cls in program.classes:
@@ -78,7 +79,8 @@ def _imports(body: str, program: Program, weights: str) -> Iterable[str]:
     then = [line for name, line in _USED.items() if re.search(rf"\b{name}\.", code)]
     then += [loading.THIRD_PARTY] if weights else []
     last = [f"import {module}" for module in program.imports]
-    groups = (first, [*then, "from torch import nn"], last)
+    typed = re.search(r"(?<!\.)\bTensor\b", code)
+    groups = (first, [*then, f"from torch import {'Tensor, ' if typed else ''}nn"], last)
     return "\n\n".join("\n".join(group) for group in groups if group).split("\n")
 
 

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
-from protonet.training.nets import Net, Runs
+from protonet.training.nets import Output, Runs
+
+
+class Tests(Protocol):
+    """A net that gives its outputs for batch after batch."""
+
+    @property
+    def outputs(self) -> list[Output]:
+        """The outputs, in Caffe's order."""
+        ...
+
+    def next_batch(self) -> dict[str, torch.Tensor]:
+        """The next batch."""
+        ...
+
+    def forward(
+        self, batch: dict[str, torch.Tensor], through: Runs | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The outputs of a batch."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +48,7 @@ class Tested:
 
 
 def evaluate(
-    net: Net,
+    net: Tests,
     iterations: int,
     stopping: Callable[[], bool] = lambda: False,
     each: Callable[[int, list[Score]], None] | None = None,
@@ -54,16 +74,16 @@ def evaluate(
     return Tested(mean, sum(score.value * score.weight for score in mean))
 
 
-def scores(net: Net, found: dict[str, torch.Tensor]) -> list[Score]:
+def scores(net: Tests, found: dict[str, torch.Tensor]) -> list[Score]:
     """Every number of the outputs of one pass, in Caffe's order."""
     return _scores(net, found, _flat(net, found))
 
 
-def _flat(net: Net, found: dict[str, torch.Tensor]) -> torch.Tensor:
+def _flat(net: Tests, found: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([found[output.blob].detach().float().reshape(-1) for output in net.outputs])
 
 
-def _scores(net: Net, found: dict[str, torch.Tensor], values: torch.Tensor) -> list[Score]:
+def _scores(net: Tests, found: dict[str, torch.Tensor], values: torch.Tensor) -> list[Score]:
     sizes = [(o, found[o.blob].numel()) for o in net.outputs]
     owners = [output for output, size in sizes for _ in range(size)]
     pairs = zip(owners, values.tolist(), strict=True)

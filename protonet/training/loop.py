@@ -44,14 +44,21 @@ def step(run: Run) -> None:
     if shown:
         run.show_loss()
 
+    rate = apply_update(run, shown)
+
+    run.progress.iteration += 1
+    run.log.stepped(run.iteration, run.progress.smoothed_loss, rate, run.items)
+    if run.is_snapshot_due or run.snapshot_asked:
+        run.snapshot()
+
+
+def apply_update(run: Run, shown: bool = False) -> float:
+    """Take the gradients off the weights at the iteration's rate, and return that."""
+    solver = run.plan.solver
     rate = learning_rate(solver, run.progress)
     for group in run.optimizer.param_groups:
         group["lr"] = rate
         if "momentum" in group:
             group["momentum"] = momentum(solver, run.progress, rate)
     run.update(rate, shown)
-
-    run.progress.iteration += 1
-    run.log.stepped(run.iteration, run.progress.smoothed_loss, rate, run.items)
-    if run.is_snapshot_due or run.snapshot_asked:
-        run.snapshot()
+    return rate

@@ -108,6 +108,12 @@ class Net(RunnableNet):
         batch: dict[str, Tensor] = next(self.moved)
         return batch
 
+    def forget_batches(self) -> None:
+        """Go on with what the feeds give now, not with what was read ahead."""
+        if self.batches is not None:
+            self.batches.stop()
+            self.batches = None
+
     def forward(
         self, batch: Mapping[str, Tensor], through: Runs | None = None
     ) -> dict[str, Tensor]:
@@ -233,7 +239,7 @@ def _compiled(
 ) -> Net:
     selection = Selection.of(plan.phase, shapes=shapes, allow_python=allow_python)
     graph = api.graph_of(plan.loaded, selection)
-    outputs = _outputs(graph)
+    outputs = outputs_of(graph)
     training = plan.phase == "TRAIN"
     if training and not graph.has_loss:
         raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
@@ -246,7 +252,7 @@ def _compiled(
     given = dict.fromkeys([*(o.blob for o in outputs), *taken])
     made = runnable(lowered(graph, None if training else list(given), title=plan.title), device)
     made.module.train(training)
-    _lay_out(made.module, device)
+    lay_out(made.module, device)
     files = [
         OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
         for node in sinks
@@ -263,7 +269,7 @@ def _compiled(
     )
 
 
-def _lay_out(module: nn.Module, device: torch.device) -> None:
+def lay_out(module: nn.Module, device: torch.device) -> None:
     """Have convolutions of one plane give their channels side by side, on a CPU.
 
     oneDNN's way to planes apart takes twice the time there, pooling behind it included: a step of
@@ -274,7 +280,7 @@ def _lay_out(module: nn.Module, device: torch.device) -> None:
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _outputs(graph: Graph) -> list[Output]:
+def outputs_of(graph: Graph) -> list[Output]:
     """What no layer reads, by name: Caffe keeps them in an ordered set. Net::Init."""
     weights = {
         value.blob: weight

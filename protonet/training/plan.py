@@ -48,19 +48,30 @@ class Plan:
         return NetError(what, self.places.span(field), hint)
 
 
-def plan(source: Readable, stages: Sequence[str] = (), level: int = 0) -> Plan:
+def plan(
+    source: Readable,
+    stages: Sequence[str] = (),
+    level: int = 0,
+    *,
+    named: str | None = None,
+    endless: bool = False,
+) -> Plan:
     """The plan of a solver: a path, a text or a SolverParameter message.
 
-    ``stages`` and ``level`` are added to train_state, as caffe's flags are.
+    ``stages`` and ``level`` are added to train_state, as caffe's flags are. ``named`` is a method
+    in the place of the solver's own; ``endless`` lets max_iter be missing, which is 0 then.
     Paths in it are taken from the working directory, as Caffe takes them, else from the solver's
     own folder. Raises NetErrors with every unknown or contradictory setting and its place.
     Source: Solver::Init, InitTrainNet, InitTestNets, UpgradeSolverAsNeeded.
     """
     loaded = load(source, "SolverParameter")
     raise_all(loaded.errors)
-    raise_all(_problems(loaded))
     solver = loaded.message
-    if not solver.HasField("max_iter"):
+    if named is not None:
+        solver.ClearField("solver_type")
+        solver.type = named
+    raise_all(_problems(loaded))
+    if not (endless or solver.HasField("max_iter")):
         raise NetError("the solver has no max_iter", loaded.sourcemap.span(()), "give max_iter")
     solver.train_state.stage.extend(stages)
     if level:

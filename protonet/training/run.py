@@ -13,7 +13,7 @@ import torch
 from protonet.diagnostics import NetError
 from protonet.runtime.failure import first_bad_layer
 from protonet.training.debug import explained, mean, told, update_lines
-from protonet.training.evaluate import Score, evaluate, scores
+from protonet.training.evaluate import Score, Tested, evaluate, scores
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, Speed
 from protonet.training.nets import Net, Weight
@@ -165,14 +165,18 @@ class Run:
             self.log.testing(self.iteration, number)
             if not net.plan.iterations:  # as Caffe, which averages over no batch then
                 continue
-            through = partial(told, net, self.log) if self.plan.solver.debug_info else None
-            found = evaluate(net, net.plan.iterations, self.interrupted, through=through)
+            found = self.evaluated(net)
             if found is None:
                 self.log.said("Test interrupted.")
                 return
             loss = found.loss if self.plan.solver.test_compute_loss else None
             self.tested[number] = found.scores
             self.log.tested(self.iteration, number, found.scores, loss)
+
+    def evaluated(self, net: Net) -> Tested | None:
+        """The means of a test net over its batches; None where a signal came."""
+        through = partial(told, net, self.log) if self.plan.solver.debug_info else None
+        return evaluate(net, net.plan.iterations, self.interrupted, through=through)
 
     def not_written(self, error: OSError) -> NetError:
         """The error of a snapshot that the disk does not take."""

@@ -215,7 +215,7 @@ def _start(run: Run, paths: Sequence[str], snapshot: str | None) -> None:
     for notice in run.plan.notices:
         run.log.said(notice)
     if snapshot:
-        _resume(run, snapshot)
+        resume(run, snapshot)
     given = paths or ([] if snapshot else list(run.plan.solver.weights))
     for name in (one for several in given for one in split_paths(several)):
         path = found(name, run.plan.train.folder)
@@ -227,7 +227,8 @@ def _start(run: Run, paths: Sequence[str], snapshot: str | None) -> None:
         run.group.from_root(weight.tensor.detach())
 
 
-def _resume(run: Run, path: str) -> None:
+def resume(run: Run, path: str) -> None:
+    """Go on from a solver state: the weights, the history, the iteration, where the data stood."""
     state, position = read_snapshot(path)
     load_weights(run.net.module, learned_net(state, path))
     write_history(run.optimizer, run.weights, state.history, state.iteration)

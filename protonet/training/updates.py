@@ -157,10 +157,14 @@ class SGD(CaffeOptimizer):
             maximize=False,
             is_first_step=False,
         )
+        if self.keep_updates:
+            for weight in weights:
+                if weight.grad is not None:
+                    weight.grad.copy_(self.state[weight]["history"])
 
     def _is_fused(self, group: dict[str, Any]) -> bool:
         """Whether one trip through memory does it all: V counted on, and taken off W."""
-        plain = self.iter_size == 1 and not (self.keep_updates or group["larc"])
+        plain = self.iter_size == 1 and not group["larc"]
         decays = group["weight_decay"] * group["decay_mult"] == 0 or group["regularization"] == "L2"
         own = type(self) is SGD and not group["local_lr_auto"]
         return own and plain and decays and group["momentum"] != 0

@@ -32,8 +32,10 @@ _STATE = "torch.save(protonet.compile(NET, weights=WEIGHTS).state_dict(), FILE) 
 # What is no file of weights alone, or another's own: who writes it.
 ELSEWHERE = {
     **dict.fromkeys((".pt", ".pth", ".bin"), f"{_STATE}.safetensors"),
-    ".pt2": "torch.export.save(torch.export.export(protonet.compile(...), inputs), FILE) writes it",
-    ".onnx": "torch.onnx.export(protonet.compile(NET, weights=WEIGHTS), inputs, FILE) writes it",
+    **dict.fromkeys(
+        (".onnx", ".pt2", ".torchscript"),
+        "`protonet export NET --weights WEIGHTS -o FILE` writes it",
+    ),
     ".py": "`protonet compile NET -o FILE` writes it",
     ".prototxt": "`protonet upgrade WEIGHTS -o FILE` writes the definition in a .caffemodel",
 }

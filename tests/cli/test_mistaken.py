@@ -83,8 +83,8 @@ def test_utf_16_is_told(tmp_path):
         (".PT", "torch.save("),
         (".pth", "torch.save("),
         (".bin", "torch.save("),
-        (".pt2", "torch.export.save("),
-        (".onnx", "torch.onnx.export("),
+        (".pt2", "protonet export NET --weights WEIGHTS -o FILE"),
+        (".onnx", "protonet export NET"),
         (".prototxt", "protonet upgrade NET -o FILE"),
         (".solverstate", "protonet train"),
         (".binaryproto", "protonet data mean DATABASE -o FILE"),
@@ -245,7 +245,7 @@ def test_check_names_a_matrix_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     "suffix, words",
-    [(".onnx", "torch.onnx.export"), (".pth", "torch.save"), (".foo", ".safetensors")],
+    [(".onnx", "protonet export NET"), (".pth", "torch.save"), (".foo", ".safetensors")],
 )
 def test_convert_names_who_writes_another_kind(tmp_path, suffix, words):
     net = tmp_path / "net.prototxt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, number, single, torch
@@ -132,7 +131,7 @@ class PriorBox(Layer):
             boxes += [(size * root, size / root) for root in roots]
         return [(number(width), number(height)) for width, height in boxes]
 
-    def stated(self, b: Builder) -> Any:
+    def stated(self, b: Builder) -> list[tuple[float, float]] | Expr:
         """The sizes, by what they are made of where that is one size with flipped ratios."""
         ratios = self.ratios()[1:]
         if len(self.p.min_size) > 1 or not (ratios and self.p.flip):

@@ -11,7 +11,7 @@ from protonet.lowering.lower import brought
 from protonet.lowering.outline.blocks import Outline
 from protonet.lowering.outline.chains import chains
 from protonet.lowering.outline.flow import flow
-from protonet.lowering.outline.fuse import fused, parted
+from protonet.lowering.outline.fuse import fused, in_order, parted
 from protonet.lowering.outline.inline import inlined
 from protonet.lowering.outline.lists import with_lists
 from protonet.lowering.outline.members import counted
@@ -34,7 +34,7 @@ def outline(program: Program, graph: Graph) -> Program:
     shapes = {
         program.variables[value.blob]: value.shape for node in graph.nodes for value in node.outputs
     }
-    main = fused(program.main, signatures)
+    main = fused(in_order(program.main, signatures), signatures)
     made = Outline(main, signatures, taken, shapes)
     made.repeat()
     made.repeat(chains, apart=True)

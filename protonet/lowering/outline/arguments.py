@@ -13,7 +13,9 @@ from protonet.program.expr import Expr, Literal
 from protonet.program.expr import Sequence as Display
 
 # Arguments that say how much there is; the others have a usual value.
-SIZES = frozenset({"in_channels", "out_channels", "in_features", "out_features", "num_features"})
+SIZES = frozenset(
+    {"channels", "in_channels", "out_channels", "in_features", "out_features", "num_features"}
+)
 
 UseValues = tuple[Expr | None, ...]  # by use; None where a use has not the module
 

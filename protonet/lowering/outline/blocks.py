@@ -10,7 +10,7 @@ from protonet.lowering.lower import LOADING, RESERVED
 from protonet.lowering.outline.block import WrittenBlock, block
 from protonet.lowering.outline.description import BlobShapes, description
 from protonet.lowering.outline.family import Family, Find, families
-from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.flow import ValueFlow, flow
 from protonet.lowering.outline.kind import kind
 from protonet.lowering.outline.naming import class_word, default_instance, instance, prefix
 from protonet.lowering.outline.paths import Whereabouts
@@ -36,7 +36,7 @@ class Outline:
         self.classes = [main]
         self.signatures = signatures
         self.shapes = shapes
-        self._flows: dict[tuple[int, bool], Flow] = {}
+        self._flows: dict[tuple[int, bool], ValueFlow] = {}
         self.paths = Whereabouts(main.name, (part.attribute for part in main.submodules))
         self.names = Names({*RESERVED, *LOADING, *taken, main.name})
 
@@ -51,7 +51,7 @@ class Outline:
                 return
             self.take_out(found)
 
-    def flow(self, cls: Class, strict: bool = True) -> Flow:
+    def flow(self, cls: Class, strict: bool = True) -> ValueFlow:
         """The flow of a class, made once."""
         known = self._flows.get((id(cls), strict))
         if known is None or known.cls is not cls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from protonet.lowering.outline.family import Family
-from protonet.lowering.outline.flow import Flow
+from protonet.lowering.outline.flow import ValueFlow
 from protonet.lowering.outline.form import Key
 from protonet.lowering.outline.kind import kind
 from protonet.lowering.outline.region import Region, chain
@@ -14,7 +14,7 @@ _LONGEST = 6
 _LEAST = 20  # lines that a class without a usual name must save
 
 
-def chains(flows: Sequence[Flow]) -> list[Family]:
+def chains(flows: Sequence[ValueFlow]) -> list[Family]:
     """The row that saves most lines, if any is worth a class."""
     found: dict[Key, list[Region]] = {}
     for region in _candidates(flows):
@@ -31,7 +31,7 @@ def chains(flows: Sequence[Flow]) -> list[Family]:
     return [] if best is None else [best]
 
 
-def _candidates(flows: Sequence[Flow]) -> Iterator[Region]:
+def _candidates(flows: Sequence[ValueFlow]) -> Iterator[Region]:
     names = {flow.cls.name for flow in flows}
     for flow in flows:
         count = len(flow.statements)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from protonet.lowering.outline.flow import Flow
+from protonet.lowering.outline.flow import ValueFlow
 from protonet.lowering.outline.form import Key
 from protonet.lowering.outline.region import Region, chain, regions
 from protonet.program.expr import Binary
 
-Find = Callable[[Sequence[Flow]], "list[Family]"]
+Find = Callable[[Sequence[ValueFlow]], "list[Family]"]
 
 _CLASS = 6  # lines of a class beside its submodules and statements
 _USE = 2  # lines of a use: the submodule and the statement
@@ -49,7 +49,7 @@ class Family:
         return before - (self.model.lines + _CLASS) - _USE * len(self.uses)
 
 
-def families(flows: Sequence[Flow]) -> list[Family]:
+def families(flows: Sequence[ValueFlow]) -> list[Family]:
     """The outermost regions that repeat in some classes, each class of regions once."""
     found: dict[Key, list[Region]] = {}
     waiting = [region for flow in flows for region in _of_body(flow)]
@@ -68,7 +68,7 @@ def families(flows: Sequence[Flow]) -> list[Family]:
     return sorted(worth, key=lambda family: min(use.start for use in family.uses))
 
 
-def _of_body(flow: Flow) -> Iterable[Region]:
+def _of_body(flow: ValueFlow) -> Iterable[Region]:
     """The outermost regions of a class; not one that is the class."""
     count = len(flow.statements)
     for region in regions(flow, 0, count):
@@ -137,7 +137,7 @@ def _without(key: Key, start: int, stop: int, source: int) -> Key:
     return (*key[:start], *((form, tuple(map(moved, wires))) for form, wires in key[stop:]))
 
 
-def _with_open(family: Family, flows: Sequence[Flow]) -> Family:
+def _with_open(family: Family, flows: Sequence[ValueFlow]) -> Family:
     """The family with the chains that are its model but for the last sum of two."""
     model, key = family.model, family.model.key
     place = model.stop - 1

@@ -16,7 +16,7 @@ Made = tuple[
 
 
 @dataclass(frozen=True)
-class Flow:
+class ValueFlow:
     """The forward pass of a class as a graph of values.
 
     By the index of a statement: its ``forms``, its ``sources``, which it reads, and what it
@@ -61,7 +61,7 @@ class Flow:
         return tuple(inside)
 
 
-def flow(cls: Class, signatures: Signatures, strict: bool = True) -> Flow:
+def flow(cls: Class, signatures: Signatures, strict: bool = True) -> ValueFlow:
     """The flow of a class. With ``strict`` windows are a part of a statement's form."""
     found = ((part.attribute, module(part.call, signatures)) for part in cls.submodules)
     modules = {attribute: made for attribute, made in found if made is not None}
@@ -84,6 +84,6 @@ def flow(cls: Class, signatures: Signatures, strict: bool = True) -> Flow:
             readers.setdefault(now[name], []).append(len(statements))
     calls = Counter(name for one in forms for name in one.modules)
     free = tuple(not one.bound and all(calls[name] == 1 for name in one.modules) for one in forms)
-    return Flow(
+    return ValueFlow(
         cls, modules, statements, forms, tuple(sources), tuple(makes), readers, free, signatures
     )

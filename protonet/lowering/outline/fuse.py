@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.flow import Made, ValueFlow, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
-from protonet.program.expr import Call, Expr, Name, Ref
+from protonet.program.expr import Binary, Call, Expr, Name, Ref
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Statement
 
@@ -78,19 +79,43 @@ def _around(outer: Expr, inner: Expr, name: Name) -> Expr:
     return outer.changed(lambda part: name if part is inner else part)
 
 
-def _is_block(known: Flow, index: int) -> bool:
+def _is_block(known: ValueFlow, index: int) -> bool:
     """Whether a statement calls a block, but for one of a single convolution."""
     modules = [known.modules[name] for name in known.forms[index].modules]
     return any(known.is_block(m) and not m.callee.startswith("Conv") for m in modules)
 
 
-def _heavy(known: Flow, value: Expr) -> Expr | None:
+def _heavy(known: ValueFlow, value: Expr) -> Expr | None:
     """The convolution inside of light calls; None where there is none."""
     while isinstance(value, Call) and len(value.args) == 1:
         if not _is_light_call(known, value):
             return value
         value = value.args[0]
     return None
+
+
+def in_order(cls: Class, signatures: Signatures) -> Class:
+    """The class with what was made first at the left of every sum of two; it is the same sum."""
+    known = flow(cls, signatures)
+    made = tuple(
+        replace(statement, value=statement.value.changed(_sorting(sources)))
+        for statement, sources in zip(known.statements, known.sources, strict=True)
+    )
+    return replace(cls, statements=made)
+
+
+def _sorting(sources: tuple[Made, ...]) -> Callable[[Expr], Expr]:
+    order = {name: place for place, name in sources}
+
+    def sort(part: Expr) -> Expr:
+        if isinstance(part, Binary) and part.operator == "+":
+            left, right = part.left, part.right
+            named = isinstance(left, Name) and isinstance(right, Name)
+            if named and order.get(right.text(), 0) < order.get(left.text(), 0):
+                return right + left
+        return part
+
+    return sort
 
 
 def put(first: Statement, second: Statement) -> Expr:
@@ -116,7 +141,7 @@ def calls(value: Expr) -> int:
     return count
 
 
-def _is_light(known: Flow, index: int) -> bool:
+def _is_light(known: ValueFlow, index: int) -> bool:
     """Whether a statement only normalizes or activates one value."""
     value = known.statements[index].value
     if not isinstance(value, Call) or len(known.forms[index].reads) != 1:
@@ -129,7 +154,7 @@ def _is_light(known: Flow, index: int) -> bool:
     return bool(inner.args) and isinstance(inner.args[0], Name) and _is_light_call(known, inner)
 
 
-def _is_light_call(known: Flow, call: Call) -> bool:
+def _is_light_call(known: ValueFlow, call: Call) -> bool:
     if isinstance(call.function, Ref):
         return call.function.path.rpartition(".")[2] in _ACTIVATIONS
     attribute = attribute_of(call.function)
@@ -138,7 +163,7 @@ def _is_light_call(known: Flow, call: Call) -> bool:
     return own and any(part in module.callee for part in _LIGHT)  # type: ignore[union-attr]
 
 
-def _alone(known: Flow, index: int, before: int) -> bool:
+def _alone(known: ValueFlow, index: int, before: int) -> bool:
     """Whether a statement alone reads what the one before it makes."""
     made = known.makes[before]
     return (

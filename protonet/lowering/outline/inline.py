@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from protonet.lowering.outline.flow import Flow, flow
+from protonet.lowering.outline.flow import ValueFlow, flow
 from protonet.lowering.outline.fuse import calls, put
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.expr import Binary, Call, Expr, Literal
@@ -33,14 +33,14 @@ def inlined(cls: Class, signatures: Signatures, most: int) -> Class:
     return replace(cls, statements=tuple(made))
 
 
-def _is_next(known: Flow, index: int) -> bool:
+def _is_next(known: ValueFlow, index: int) -> bool:
     """Whether a statement alone reads the one before it, once, and nothing else."""
     before = known.makes[index - 1]
     alone = len(before) == 1 and known.readers.get(before[0]) == [index]
     return alone and known.sources[index] == before and len(known.forms[index].reads) == 1
 
 
-def _is_plain(known: Flow, index: int) -> bool:
+def _is_plain(known: ValueFlow, index: int) -> bool:
     """Whether two statements are calls, and neither of a block."""
     both = known.statements[index - 1].value, known.statements[index].value
     names = (*known.forms[index - 1].modules, *known.forms[index].modules)
@@ -50,7 +50,7 @@ def _is_plain(known: Flow, index: int) -> bool:
     return called and (not own or _is_activated(known, index))
 
 
-def _is_pooling(known: Flow, index: int) -> bool:
+def _is_pooling(known: ValueFlow, index: int) -> bool:
     """Whether a statement is a pooling and nothing more, which ends a line of a net."""
     form = known.forms[index]
     pools = [name for name in form.modules if "Pool" in known.modules[name].callee]
@@ -62,7 +62,7 @@ def _is_scaled(value: Expr) -> bool:
     return isinstance(value, Binary) and Literal in (type(value.left), type(value.right))
 
 
-def _is_activated(known: Flow, index: int) -> bool:
+def _is_activated(known: ValueFlow, index: int) -> bool:
     """Whether a convolution of several parts works on what is only activated."""
     before, modules = known.statements[index - 1].value, known.forms[index].modules
     bare = not known.forms[index - 1].modules and calls(before) == 1

@@ -16,6 +16,7 @@ _UNITS = {
     "BatchNorm2d": "BN",
     "BatchNorm3d": "BN",
     "Scale": "Scale",
+    "ScaleBias": "Scale",
     "PReLU": "PReLU",
 }
 _ENDS = {"+": "add", "*": "multiply"}

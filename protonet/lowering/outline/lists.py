@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from protonet.lowering.outline.flow import Flow
-from protonet.lowering.outline.paths import Step
+from protonet.lowering.outline.flow import ValueFlow
+from protonet.lowering.outline.paths import PathStep
 from protonet.lowering.outline.runs import replaced
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.compound import Comprehension, Star
@@ -36,11 +36,11 @@ class _Row:
 
 
 def with_lists(
-    own: Flow, classes: Mapping[str, Class], taken: set[str]
-) -> tuple[Class, dict[Step, list[Step]]]:
+    own: ValueFlow, classes: Mapping[str, Class], taken: set[str]
+) -> tuple[Class, dict[PathStep, list[PathStep]]]:
     """The class with rows of heads as lists, and where the heads are then."""
     cls = own.cls
-    moves: dict[Step, list[Step]] = {}
+    moves: dict[PathStep, list[PathStep]] = {}
     names = Names({*taken, *cls.arguments, *(n for made in own.makes for _, n in made), "x", "y"})
     members = {part.attribute: part for part in cls.submodules}
     statements: dict[int, list[Statement]] = {i: [s] for i, s in enumerate(own.statements)}
@@ -68,7 +68,7 @@ def with_lists(
     return replace(cls, submodules=tuple(members.values()), statements=body), moves
 
 
-def _rows(own: Flow, classes: Mapping[str, Class]) -> Iterator[_Row]:
+def _rows(own: ValueFlow, classes: Mapping[str, Class]) -> Iterator[_Row]:
     """The rows of blocks with several results, or several arguments."""
     row: list[tuple[Submodule, tuple[Expr, ...]]] = []
     start, callee = 0, ""
@@ -89,7 +89,7 @@ def _rows(own: Flow, classes: Mapping[str, Class]) -> Iterator[_Row]:
         yield _Row(start, tuple(p for p, _ in row), tuple(a for _, a in row))
 
 
-def _readers(own: Flow, row: _Row) -> list[tuple[int, Display]] | None:
+def _readers(own: ValueFlow, row: _Row) -> list[tuple[int, Display]] | None:
     """For each result the statement that takes those of all blocks in a list, and the list."""
     stop = row.start + len(row.parts)
     found = []

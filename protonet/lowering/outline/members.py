@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from protonet.lowering.outline.paths import Step
+from protonet.lowering.outline.paths import PathStep
 from protonet.program.expr import Attribute, Expr, Name
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Statement
@@ -13,7 +13,7 @@ from protonet.program.program import Class, Statement
 _COUNTED = frozenset({"conv", "bn", "pool", "fc", "sepconv", "prelu", "drop", "norm"})
 
 
-def counted(cls: Class) -> tuple[Class, dict[Step, list[Step]]]:
+def counted(cls: Class) -> tuple[Class, dict[PathStep, list[PathStep]]]:
     """The class with its conv2 and conv5 as conv1 and conv2, and where these were."""
     rows: dict[str, list[str]] = {}
     for part in cls.submodules:

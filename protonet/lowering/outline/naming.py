@@ -14,7 +14,14 @@ from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.names import Names, cleaned, common_start
 
 _SEPARATORS = "/_-. "
-_WORDS = {"Conv": "conv", "BatchNorm": "bn", "Pool": "pool", "Linear": "fc", "Dropout": "drop"}
+_WORDS = {
+    "Conv": "conv",
+    "BatchNorm": "bn",
+    "Pool": "pool",
+    "Linear": "fc",
+    "Dropout": "drop",
+    "Scale": "scale",
+}
 # Blocks whose members have their usual names, whatever the layers are called.
 _RESIDUAL = ("Bottleneck", "BasicBlock", "ResidualBlock", "ProjectionBlock")
 _USUAL = {*_RESIDUAL, *(f"SE{word}" for word in _RESIDUAL), "DenseLayer", "SEBlock"}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-Step = tuple[str, str]  # a class, "" for one of torch's, and the attribute of it
+PathStep = tuple[str, str]  # a class, "" for one of torch's, and the attribute of it
 
 
 class Whereabouts:
     """The path of every submodule of a flat program, as steps from class to class."""
 
     def __init__(self, main: str, attributes: Iterable[str]) -> None:
-        self._steps: dict[str, list[Step]] = {name: [(main, name)] for name in attributes}
+        self._steps: dict[str, list[PathStep]] = {name: [(main, name)] for name in attributes}
 
-    def move(self, moves: Mapping[Step, Iterable[Step]]) -> None:
+    def move(self, moves: Mapping[PathStep, Iterable[PathStep]]) -> None:
         """Attributes of classes are now elsewhere: inside of blocks, or under another name."""
         moved = {step: list(to) for step, to in moves.items()}
         for name, steps in self._steps.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protonet.lowering.outline.flow import Flow, Made
+from protonet.lowering.outline.flow import Made, ValueFlow
 from protonet.lowering.outline.form import Key
 from protonet.program.expr import Expr
 
@@ -16,7 +16,7 @@ LONGEST = 80  # statements
 class Region:
     """The statements of a class from ``start`` until before ``stop``."""
 
-    flow: Flow
+    flow: ValueFlow
     start: int
     stop: int
 
@@ -61,7 +61,7 @@ class Region:
         return len(self.attributes) + len(self)
 
 
-def regions(flow: Flow, start: int, stop: int) -> Iterator[Region]:
+def regions(flow: ValueFlow, start: int, stop: int) -> Iterator[Region]:
     """The outermost regions in a range, from the last to the first."""
     last = stop - 1
     while last >= start:
@@ -73,7 +73,7 @@ def regions(flow: Flow, start: int, stop: int) -> Iterator[Region]:
             last = found.start - 1
 
 
-def _closed_by(flow: Flow, last: int, low: int) -> Region | None:
+def _closed_by(flow: ValueFlow, last: int, low: int) -> Region | None:
     """The smallest region of which a statement that joins several values is the end."""
     outside = set(flow.sources[last])
     if len(outside) < 2 or not flow.free[last] or len(flow.makes[last]) != 1:
@@ -88,7 +88,7 @@ def _closed_by(flow: Flow, last: int, low: int) -> Region | None:
     return None
 
 
-def chain(flow: Flow, start: int, stop: int) -> Region | None:
+def chain(flow: ValueFlow, start: int, stop: int) -> Region | None:
     """The statements of a range, where each reads the one before and nothing else does."""
     for index in range(start, stop):
         if not flow.free[index] or len(flow.sources[index]) != 1 or len(flow.makes[index]) != 1:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from protonet.lowering.outline.flow import Flow, flow
-from protonet.lowering.outline.paths import Step
+from protonet.lowering.outline.flow import ValueFlow, flow
+from protonet.lowering.outline.paths import PathStep
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.compound import Comprehension, Star
@@ -18,7 +18,7 @@ from protonet.program.program import Class, InitParameter, Statement, Submodule
 
 _LONG = 6  # blocks that all differ
 _STAGES = 5
-Moves = dict[Step, list[Step]]
+Moves = dict[PathStep, list[PathStep]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def replaced(
     return kept
 
 
-def _runs(own: Flow, classes: Mapping[str, Class]) -> Iterator[_Run]:
+def _runs(own: ValueFlow, classes: Mapping[str, Class]) -> Iterator[_Run]:
     parts = {part.attribute: part for part in own.cls.submodules}
     row: list[Submodule] = []
     start, callee = 0, ""
@@ -112,7 +112,7 @@ def _callee(part: Submodule) -> str:
     return call.function.path if isinstance(call, Call) and isinstance(call.function, Ref) else ""
 
 
-def _follows(own: Flow, index: int) -> bool:
+def _follows(own: ValueFlow, index: int) -> bool:
     """Whether a statement alone reads the one before it."""
     before = own.makes[index - 1]
     return own.sources[index] == before and own.readers.get(before[0]) == [index]

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from protonet.lowering.outline.naming import type_word
-from protonet.lowering.outline.paths import Step
+from protonet.lowering.outline.paths import PathStep
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref
 from protonet.program.names import Names, common_start
@@ -16,7 +16,7 @@ from protonet.program.program import Class, Statement, Submodule
 _STATELESS = ("Pool", "Dropout")
 
 
-def with_shared(cls: Class) -> tuple[Class, dict[Step, list[Step]]]:
+def with_shared(cls: Class) -> tuple[Class, dict[PathStep, list[PathStep]]]:
     """The class with one pooling for all of one window, and which attribute is that one."""
     alike: dict[str, list[Submodule]] = {}
     for part in cls.submodules:

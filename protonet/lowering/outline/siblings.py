@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from protonet.lowering.outline.family import Family
-from protonet.lowering.outline.flow import Flow, Made
+from protonet.lowering.outline.flow import Made, ValueFlow
 from protonet.lowering.outline.form import Key
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.region import Region
@@ -16,7 +16,7 @@ _MOST_INS, _MOST_OUTS = 3, 4
 _CLASS, _LEAST = 7, 4  # lines of a class, and lines that it must save
 
 
-def siblings(flows: Sequence[Flow]) -> list[Family]:
+def siblings(flows: Sequence[ValueFlow]) -> list[Family]:
     """The row that saves most lines, if any is worth a class."""
     found: dict[Key, list[Region]] = {}
     for region, key in _candidates(flows):
@@ -37,7 +37,7 @@ def _begins(region: Region) -> bool:
     return bool(joined(region.flow.statements[region.start].value))
 
 
-def _candidates(flows: Sequence[Flow]) -> Iterator[tuple[Region, Key]]:
+def _candidates(flows: Sequence[ValueFlow]) -> Iterator[tuple[Region, Key]]:
     """Rows with a submodule, that are not one value on its way through blocks."""
     for flow in flows:
         if _is_chain(flow):
@@ -62,13 +62,13 @@ def _candidates(flows: Sequence[Flow]) -> Iterator[tuple[Region, Key]]:
                     yield region, (*key, outs)
 
 
-def _is_chain(flow: Flow) -> bool:
+def _is_chain(flow: ValueFlow) -> bool:
     """Whether every statement reads one value, and every value is read once: no branches."""
     one_way = all(len(readers) == 1 for readers in flow.readers.values())
     return one_way and all(len(sources) == 1 for sources in flow.sources)
 
 
-def _wires(flow: Flow, index: int, start: int, before: dict[Made, int]) -> Key:
+def _wires(flow: ValueFlow, index: int, start: int, before: dict[Made, int]) -> Key:
     """Where a statement's variables come from; those from outside are counted from -1 down."""
     sources = {name: (place, name) for place, name in flow.sources[index]}
     read = (sources[name] for name in flow.forms[index].reads)

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from protonet.lowering.outline.family import Family, Find
-from protonet.lowering.outline.flow import Flow
+from protonet.lowering.outline.flow import ValueFlow
 from protonet.lowering.outline.form import Key
 from protonet.lowering.outline.region import Region
 from protonet.program.expr import Call, Expr, Name, Ref
 from protonet.program.program import Class, Statement
 
-Flows = Callable[[Class, bool], Flow]
+Flows = Callable[[Class, bool], ValueFlow]
 
 
-def units(flows: Sequence[Flow]) -> list[Family]:
+def units(flows: Sequence[ValueFlow]) -> list[Family]:
     """The statement of several submodules that saves most lines, if any is worth a class."""
     found: dict[Key, list[Region]] = {}
     for region in _statements(flows):
@@ -29,7 +29,7 @@ def units(flows: Sequence[Flow]) -> list[Family]:
     return [best] if best is not None and best.saved > 0 else []
 
 
-def _statements(flows: Sequence[Flow]) -> Iterator[Region]:
+def _statements(flows: Sequence[ValueFlow]) -> Iterator[Region]:
     for one in flows:
         if len(one.statements) == 1:
             continue

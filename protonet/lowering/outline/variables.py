@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from protonet.lowering.lower import RESERVED
 from protonet.lowering.outline.block import SHORTCUT
-from protonet.lowering.outline.flow import Flow, Made, flow
+from protonet.lowering.outline.flow import Made, ValueFlow, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.expr import Call, Expr, Mapping, Name, Ref
@@ -22,7 +22,7 @@ def with_short_names(cls: Class, signatures: Signatures, is_block: bool, taken: 
 
 
 class _Naming:
-    def __init__(self, known: Flow, is_block: bool, taken: set[str]) -> None:
+    def __init__(self, known: ValueFlow, is_block: bool, taken: set[str]) -> None:
         self.known, self.is_block = known, is_block
         self.names = Names(
             {*RESERVED, *taken, "x", "y", *(() if is_block else known.cls.arguments)}
