@@ -91,6 +91,7 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
     from protonet.schema.load import load
     from protonet.schema.upgrade import upgrade
     from protonet.weights.caffemodel import definition
+    from protonet.weights.match import listed
     from protonet.weights.read import open_weights
     from protonet.weights.save import WRITERS
     from protonet.weights.stored import as_dict
@@ -100,6 +101,8 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
         what = f"{weights} does not say what its layers are"
         what = what if not stored.skeleton else "a module's state has the names of a compiled net"
         raise NetError(what, None, "name the net: --prototxt deploy.prototxt")
+    if stored.lacking:
+        raise NetError(f"{weights}: the net's {listed(stored.lacking)} is not there")
     stated, encoding = definition(stored)
     net = upgrade(load(stated))
     raise_all(net.errors)

@@ -186,7 +186,10 @@ def as_told(state: State) -> StoredNet | None:
     tied = {p: kept for p in paths if (kept := state.metadata.get(p)) is not None}
     if not _known(state, Variant(blobs, tied)):
         return None
-    return replace(as_layers_of(state, [Variant(blobs, tied)]), skeleton=net_told(state.metadata))
+    found = as_layers_of(state, [Variant(blobs, tied)])
+    there = {layer.name for layer in found.layers}
+    lacking = [layer for layer, own in blobs.items() if own and layer not in there]
+    return replace(found, skeleton=net_told(state.metadata), lacking=lacking)
 
 
 def as_layers_of(state: State, variants: Sequence[Variant]) -> StoredNet:

@@ -54,7 +54,8 @@ class StoredLayer:
 class StoredNet:
     """All layers of a file, in its order; ``format`` is what the file is.
 
-    ``skeleton`` is the binary NetParameter of a caffemodel without its blobs.
+    ``skeleton`` is the binary NetParameter of a caffemodel without its blobs; ``lacking`` are
+    layers that the file tells of, but not with all of their blobs.
     """
 
     path: str
@@ -62,6 +63,7 @@ class StoredNet:
     layers: Sequence[StoredLayer]
     name: str = ""
     skeleton: bytes = field(default=b"", repr=False)
+    lacking: Sequence[str] = ()
 
 
 def as_layers(blobs: Any) -> list[StoredLayer]:

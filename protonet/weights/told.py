@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LAYERS, NET = "caffe_layers", "caffe_net"
 _LARGEST = 1 << 28  # bytes of a net without its blobs
+_MOST_AXES = 32
 
 
 def told(net: nn.Module) -> dict[str, str]:
@@ -49,9 +51,13 @@ def places_told(metadata: Mapping[str, str]) -> Places:
 
 
 def _place(path: str, shape: list[int], layout: str) -> Place:
-    if not (isinstance(path, str) and all(type(n) is int and n >= 0 for n in shape)):
+    """A place as it was told; the only numbers that no tensor has are those of one divisor."""
+    sizes = all(type(n) is int and n >= 0 for n in shape) and len(shape) <= _MOST_AXES
+    place = Place(path, tuple(shape), BlobLayout(layout))
+    is_one = place.layout is not BlobLayout.DIVISOR or math.prod(shape) == 1
+    if not (isinstance(path, str) and sizes and is_one):
         raise ValueError("this is no place")
-    return Place(path, tuple(shape), BlobLayout(layout))
+    return place
 
 
 def net_told(metadata: Mapping[str, str]) -> bytes:
