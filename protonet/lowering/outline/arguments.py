@@ -40,8 +40,9 @@ class Column:
 
     @property
     def differs(self) -> bool:
-        """Whether the uses do not agree."""
-        return len({text for text in self.texts if text is not None}) > 1
+        """Whether the uses do not agree, or give what only the block around has."""
+        several = len({text for text in self.texts if text is not None}) > 1
+        return several or any(value is not None and value.reads() for value in self.values)
 
 
 def _is_usual(argument: str) -> bool:

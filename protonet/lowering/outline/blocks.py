@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from protonet.lowering.lower import LOADING, RESERVED
@@ -70,11 +70,10 @@ class Outline:
         attributes = self.attributes(found)
         moves = {}
         for family, word, made in zip(found, words, blocks, strict=True):
-            numbered = _numbered(word, len(family.uses))
+            unnamed = _unnamed(family, word)
             for use, region in enumerate(family.uses):
                 owner = region.flow.cls.name
-                beginning = prefix(region)
-                name = attributes[owner].free(instance(beginning) or numbered(use))
+                name = attributes[owner].free(instance(prefix(region)) or unnamed[use])
                 places[owner].append(BlockPlace(region, name, made.calls[use]))
                 for attribute, path in _members(family, use, made):
                     steps = [(made.cls.name, path.split(".")[0])]
@@ -125,10 +124,14 @@ def _word(family: Family) -> str:
     return class_word(kind(family.model), [prefix(use) for use in family.uses])
 
 
-def _numbered(word: str, count: int) -> Callable[[int], str]:
-    """What gives the attribute of a use whose layers have nothing in common."""
+def _unnamed(family: Family, word: str) -> list[str]:
+    """The attribute of each use whose layers have nothing in common: counted, if there are more."""
     base = default_instance(word)
-    return lambda use: f"{base}{use + 1}" if count > 1 else base
+    owners = [region.flow.cls.name for region in family.uses]
+    counted = [owners[: use + 1].count(owner) for use, owner in enumerate(owners)]
+    several = Counter(owners)
+    pairs = zip(owners, counted, strict=True)
+    return [f"{base}{number}" if several[owner] > 1 else base for owner, number in pairs]
 
 
 def _members(family: Family, use: int, made: WrittenBlock) -> Iterable[tuple[str, str]]:
