@@ -41,6 +41,7 @@ def settled(
     texts: dict[str, str], calls: Mapping[str, list[Given]]
 ) -> tuple[dict[str, str], dict[str, set[str]]]:
     """The helpers' texts with all folded that can be, and the parameters that each has lost."""
+    texts = dict(texts)
     functions = [name for name, text in texts.items() if text.startswith("def ")]
     orders = {name: list(parameters(definition(texts[name], name))) for name in functions}
     gone: dict[str, set[str]] = {name: set() for name in functions}

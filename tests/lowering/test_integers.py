@@ -35,7 +35,9 @@ def lines(more, **options):
 @pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
 def test_two_readers_find_whole_numbers(phase):
     found = lines(ACCURACY, phase=phase)
-    start = found.index("def forward(self, x, label):")
+    start = next(
+        i for i, line in enumerate(found) if line.startswith("def forward(self, x: Tensor, label")
+    )
     assert found[start + 1] == "label = label.long()"
     assert "accuracy = top_k_accuracy(fc, label)" in found
     assert "loss = softmax_loss(fc, label)" in found

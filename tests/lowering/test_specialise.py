@@ -89,9 +89,7 @@ layer {{ name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: 
 
 def test_a_plain_loss_is_three_lines():
     lines = protonet.emit(LOSS.format(loss="")).splitlines()
-    start = lines.index(
-        "def softmax_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:"
-    )
+    start = lines.index("def softmax_loss(scores: Tensor, labels: Tensor) -> Tensor:")
     assert lines[start + 2] == '    own = F.cross_entropy(scores, labels, reduction="none")'
     assert lines[start + 5] == ""
 
@@ -105,3 +103,14 @@ def test_losses_divide_by_what_counts(loss):
     counts = label != float(loss.split()[1]) if "ignore" in loss else label >= 0
     divisor = counts.sum() if "ignore" in loss else 1
     torch.testing.assert_close(net(x, label), each[counts].sum() / divisor)
+
+
+def test_what_a_helper_lost_is_not_given_by_place():
+    net = protonet.emit(
+        'input: "x" input_shape { dim: 1 dim: 8 dim: 4 dim: 5 } '
+        'input: "image" input_shape { dim: 1 dim: 3 dim: 32 dim: 40 } '
+        'layer { name: "l" type: "PriorBox" bottom: "x" bottom: "image" top: "y" '
+        "prior_box_param { min_size: 30 aspect_ratio: 2 flip: true variance: 0.1 } }"
+    )
+    assert "box_sizes(30, [2])" in net
+    assert "def box_sizes(least: int, ratios: list[float])" in net

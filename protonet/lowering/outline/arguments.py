@@ -70,13 +70,17 @@ class Difference:
 
     @cached_property
     def default(self) -> Expr | None:
-        """The value of most uses; None for sizes, which every use gives that has the module."""
+        """The value of most uses; None for sizes, which every use gives that has the module.
+
+        A value that is a parameter of the block around is no default.
+        """
         if self.first.is_size:
             return Literal(None) if None in self.texts else None
         values = [self.value(use) for use in range(len(self.texts))]
         count = Counter(value.text() for value in values if value is not None)
         most = count.most_common(1)[0][0]
-        return next(value for value in values if value is not None and value.text() == most)
+        found = next(value for value in values if value is not None and value.text() == most)
+        return None if found.reads() else found
 
 
 def columns(uses: Sequence[Sequence[Module | None]], signatures: Signatures) -> Iterator[Column]:
