@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +17,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 import protonet
 from protonet.api import graph, graph_of, lowered
+from protonet.program.source import source as source_of
 from protonet.runtime.module import instantiate
 from protonet.selection import Selection
 from protonet.weights.mapping import places_of
@@ -35,7 +40,12 @@ def difference(source, phase="TEST", **options):
     if what := unlike(*(protonet.dump_blobs(net) for net in nets)):
         return f"{what} begin otherwise"
     weigh(*nets)
-    results = [run(net, inputs) for net in nets]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # of nets so small, the threads of several tests only wait
+    try:
+        results = [run(net, inputs) for net in nets]
+    finally:
+        torch.set_num_threads(threads)
     for part, (one, other) in zip(PARTS, zip(*results, strict=True), strict=True):
         if what := unlike(one, other):
             return f"{part}: {what} differs"
@@ -156,8 +166,20 @@ def traces(source, phase, **options):
     """What a net computes in blocks and in one class, by names instead of numbers."""
     selection = Selection.of(phase, **options)
     net = graph_of(source, selection)
-    forms = (lowered(source, replace(selection, flat=flat), net) for flat in (False, True))
+    forms = [lowered(source, replace(selection, flat=flat), net) for flat in (False, True)]
+    tidy({"net.py": source_of(forms[0].program)})
     return [traced(form) for form in forms]
+
+
+def tidy(texts):
+    """Fail where ruff would format emitted files otherwise, or finds fault with them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+        for check in (("format", "--check"), ("check",)):
+            command = [sys.executable, "-m", "ruff", *check, "--isolated", folder]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout
 
 
 def traced(form):
