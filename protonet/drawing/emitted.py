@@ -22,8 +22,13 @@ def emitted(net: Readable, graph: Graph, selection: Selection) -> dict[str, list
     program = lowered(net, selection, graph).program
     found: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for cls in program.classes:
+        own: dict[str, list[str]] = {}
         for piece in printer(program).class_(cls):
+            indent = len(piece.lines[0]) - len(piece.lines[0].lstrip())
+            inside = "    " if cls.is_block else ""
+            text = "\n".join(f"{inside}{line[indent:]}" for line in piece.lines)
             for name in dict.fromkeys(origin.name for origin in piece.origin):
-                indent = len(piece.lines[0]) - len(piece.lines[0].lstrip())
-                found[name].append("\n".join(line[indent:] for line in piece.lines))
+                own.setdefault(name, []).append(text)
+        for name, lines in own.items():
+            found[name] += [f"class {cls.name}(nn.Module):", *lines] if cls.is_block else lines
     return found
