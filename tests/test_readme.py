@@ -53,7 +53,7 @@ def test_every_command_shown_is_there(monkeypatch, tmp_path):
     solver = 'net: "net.prototxt" base_lr: 0.01 lr_policy: "fixed" max_iter: 9\n'
     Path("solver.prototxt").write_text(solver)
     shown = re.findall(r"^\$ protonet (.*)$", blocks(README, "console")[2], re.MULTILINE)
-    assert len(shown) == 13
+    assert len(shown) == 14
     for line in shown:
         arguments = line.partition("#")[0].split()
         command = [sys.executable, "-m", "protonet", *arguments]

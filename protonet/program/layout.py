@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protonet.program.compound import Comprehension, Conditional, Star
-from protonet.program.expr import Binary, Call, Expr, Index, Mapping, Sequence
+from protonet.program.expr import (
+    Attribute,
+    Binary,
+    Call,
+    Expr,
+    Index,
+    Mapping,
+    Name,
+    Ref,
+    Sequence,
+)
 from protonet.program.literal import quoted
 
 WIDTH = 88
@@ -76,9 +86,24 @@ def _call(prefix: str, value: Call, suffix: str, indent: int) -> list[str]:
     if not (value.args or value.kwargs):
         return [f"{space}{prefix}{value.text()}{suffix}"]
     head = f"{space}{prefix}{value.function.text()}("
+    inner = value.function.value if isinstance(value.function, Attribute) else None
+    if len(head) > WIDTH and isinstance(inner, Call) and _is_first(inner):
+        return _call(prefix, inner, f".{_after(value, inner)}{suffix}", indent)
     if len(head) > WIDTH and prefix.endswith("= "):
         return [f"{space}{prefix}(", *_fit("", value, "", indent + 4), f"{space}){suffix}"]
     return [head, *_arguments(value, indent + 4), f"{space}){suffix}"]
+
+
+def _is_first(call: Call) -> bool:
+    """Whether a call has arguments to break, and is not itself a method of what a call gives."""
+    function = call.function
+    is_method = isinstance(function, Attribute) and not isinstance(function.value, Name | Ref)
+    return bool(call.args or call.kwargs) and not is_method
+
+
+def _after(value: Call, inner: Call) -> str:
+    """What stands behind the dot of a method that is called of a call's value."""
+    return value.text()[len(inner.text()) + 1 :]
 
 
 def _items(value: Mapping | Sequence, indent: int) -> list[str]:

@@ -2,42 +2,36 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
-def local_response_norm(
-    x: torch.Tensor,
-    size: int,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 1.0,
-) -> torch.Tensor:
+def local_response_norm(x: Tensor, size: int) -> Tensor:
     """F.local_response_norm in shifted adds over the channels, which are much faster."""
     channels = x.shape[1]
     square = F.pad(x.square(), [0, 0, 0, 0, size // 2, size // 2])
     energy = square[:, :channels]
     for i in range(1, size):
         energy = energy + square[:, i : i + channels]
-    return x * (k + alpha / size * energy) ** -beta
+    return x * (1.0 + 0.0001 / size * energy) ** -0.75
 
 
-def rank(scores: torch.Tensor, labels: torch.Tensor, axis: int) -> torch.Tensor:
+def rank(scores: Tensor, labels: Tensor, axis: int) -> Tensor:
     """How many scores are as large as the label's, its own among them."""
     own = scores.gather(axis, labels.unsqueeze(axis))
     return (scores >= own).sum(axis, dtype=torch.int32)
 
 
 def top_k_accuracy(
-    scores: torch.Tensor,
-    labels: torch.Tensor,
+    scores: Tensor,
+    labels: Tensor,
     top_k: int = 1,
     axis: int = 1,
-) -> torch.Tensor:
+) -> Tensor:
     """The share of labels among the top_k scores; a score as large as the label's counts."""
     return (rank(scores, labels, axis) <= top_k).to(scores.dtype).mean()
 
 
-def softmax_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def softmax_loss(scores: Tensor, labels: Tensor) -> Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     own = F.cross_entropy(scores, labels, reduction="none")
     own.detach().clamp_max_(87.33654475)
@@ -48,17 +42,14 @@ class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
-        self.pool1 = nn.MaxPool2d(3, stride=2)
+        self.pool = nn.MaxPool2d(3, stride=2)
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)
-        self.pool2 = nn.MaxPool2d(3, stride=2)
         self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
         self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)
         self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)
-        self.pool5 = nn.MaxPool2d(3, stride=2)
         self.fc6 = nn.Linear(9216, 4096)
-        self.drop6 = nn.Dropout(0.5)
+        self.drop = nn.Dropout(0.5)
         self.fc7 = nn.Linear(4096, 4096)
-        self.drop7 = nn.Dropout(0.5)
         self.fc8 = nn.Linear(4096, 1000)
         self.reset_parameters()
 
@@ -75,21 +66,16 @@ class AlexNet(nn.Module):
         nn.init.constant_(self.fc7.bias, 0.1)
         nn.init.normal_(self.fc8.weight, std=0.01)
 
-    def forward(self, data, label):
+    def forward(self, data: Tensor, label: Tensor) -> dict[str, Tensor]:
         label = label.long()
-        conv1 = F.relu(self.conv1(data))
-        norm1 = local_response_norm(conv1, 5)
-        pool1 = self.pool1(norm1)
-        conv2 = F.relu(self.conv2(pool1))
-        norm2 = local_response_norm(conv2, 5)
-        pool2 = self.pool2(norm2)
-        conv3 = F.relu(self.conv3(pool2))
-        conv4 = F.relu(self.conv4(conv3))
-        conv5 = F.relu(self.conv5(conv4))
-        pool5 = self.pool5(conv5)
-        fc6 = self.drop6(F.relu(self.fc6(pool5.flatten(1))))
-        fc7 = self.drop7(F.relu(self.fc7(fc6)))
-        fc8 = self.fc8(fc7)
+        x = self.pool(local_response_norm(F.relu(self.conv1(data)), 5))
+        x = self.pool(local_response_norm(F.relu(self.conv2(x)), 5))
+        x = F.relu(self.conv3(x))
+        x = F.relu(self.conv4(x))
+        x = self.pool(F.relu(self.conv5(x)))
+        x = self.drop(F.relu(self.fc6(x.flatten(1))))
+        x = self.drop(F.relu(self.fc7(x)))
+        fc8 = self.fc8(x)
         accuracy = top_k_accuracy(fc8, label)
         top5 = top_k_accuracy(fc8, label, top_k=5)
         loss = softmax_loss(fc8, label)

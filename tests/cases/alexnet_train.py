@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
-def nearby_sum(x: torch.Tensor, size: int) -> torch.Tensor:
+def nearby_sum(x: Tensor, size: int) -> Tensor:
     """The sum over ``size`` channels around each channel."""
     total, channels = x.clone(), x.shape[1]
     for i in range(1, min(size // 2 + 1, channels)):
@@ -14,7 +14,7 @@ def nearby_sum(x: torch.Tensor, size: int) -> torch.Tensor:
     return total
 
 
-def inverse_power(x: torch.Tensor, beta: float) -> torch.Tensor:
+def inverse_power(x: Tensor, beta: float) -> Tensor:
     """The power -beta of x; square roots are several times faster than a power."""
     if beta != 0.75:
         return x**-beta
@@ -47,19 +47,13 @@ class CrossChannelNorm(torch.autograd.Function):
         return x_grad, None, None, None, None
 
 
-def cross_channel_norm(
-    x: torch.Tensor,
-    size: int,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 1.0,
-) -> torch.Tensor:
+def cross_channel_norm(x: Tensor, size: int) -> Tensor:
     """F.local_response_norm with the gradient that Caffe computes, in one step each way."""
-    normed: torch.Tensor = CrossChannelNorm.apply(x, size, alpha, beta, k)[0]
+    normed: Tensor = CrossChannelNorm.apply(x, size, 0.0001, 0.75, 1.0)[0]
     return normed
 
 
-def softmax_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def softmax_loss(scores: Tensor, labels: Tensor) -> Tensor:
     """F.cross_entropy, a probability counting as at least 2^-126; the gradient goes on below."""
     own = F.cross_entropy(scores, labels, reduction="none")
     own.detach().clamp_max_(87.33654475)
@@ -70,17 +64,14 @@ class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)
-        self.pool1 = nn.MaxPool2d(3, stride=2)
+        self.pool = nn.MaxPool2d(3, stride=2)
         self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)
-        self.pool2 = nn.MaxPool2d(3, stride=2)
         self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
         self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)
         self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)
-        self.pool5 = nn.MaxPool2d(3, stride=2)
         self.fc6 = nn.Linear(9216, 4096)
-        self.drop6 = nn.Dropout(0.5)
+        self.drop = nn.Dropout(0.5)
         self.fc7 = nn.Linear(4096, 4096)
-        self.drop7 = nn.Dropout(0.5)
         self.fc8 = nn.Linear(4096, 1000)
         self.reset_parameters()
 
@@ -98,21 +89,16 @@ class AlexNet(nn.Module):
         nn.init.normal_(self.fc8.weight, std=0.01)
         nn.init.zeros_(self.fc8.bias)
 
-    def forward(self, data, label):
-        conv1 = F.relu(self.conv1(data))
-        norm1 = cross_channel_norm(conv1, 5)
-        pool1 = self.pool1(norm1)
-        conv2 = F.relu(self.conv2(pool1))
-        norm2 = cross_channel_norm(conv2, 5)
-        pool2 = self.pool2(norm2)
-        conv3 = F.relu(self.conv3(pool2))
-        conv4 = F.relu(self.conv4(conv3))
-        conv5 = F.relu(self.conv5(conv4))
-        pool5 = self.pool5(conv5)
-        fc6 = self.drop6(F.relu(self.fc6(pool5.flatten(1))))
-        fc7 = self.drop7(F.relu(self.fc7(fc6)))
-        fc8 = self.fc8(fc7)
-        loss = softmax_loss(fc8, label.long())
+    def forward(self, data: Tensor, label: Tensor) -> dict[str, Tensor]:
+        x = self.pool(cross_channel_norm(F.relu(self.conv1(data)), 5))
+        x = self.pool(cross_channel_norm(F.relu(self.conv2(x)), 5))
+        x = F.relu(self.conv3(x))
+        x = F.relu(self.conv4(x))
+        x = self.pool(F.relu(self.conv5(x)))
+        x = self.drop(F.relu(self.fc6(x.flatten(1))))
+        x = self.drop(F.relu(self.fc7(x)))
+        x = self.fc8(x)
+        loss = softmax_loss(x, label.long())
         return {"loss": loss, "objective": loss}
 
 

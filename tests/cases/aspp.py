@@ -2,22 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
-
-
-# Caffe's name of each layer.
-LAYERS = {
-    "aspp/1x1": "aspp_1x1",
-    "aspp/1x1/bn": "aspp_1x1_bn",
-    "aspp/rate6": "aspp_rate6",
-    "aspp/rate6/bn": "aspp_rate6_bn",
-    "aspp/rate12": "aspp_rate12",
-    "aspp/rate12/bn": "aspp_rate12_bn",
-    "aspp/rate18": "aspp_rate18",
-    "aspp/rate18/bn": "aspp_rate18_bn",
-    "aspp/image": "aspp_image",
-    "aspp/image/bn": "aspp_image_bn",
-}
+from torch import Tensor, nn
 
 
 class Aspp(nn.Module):
@@ -34,16 +19,16 @@ class Aspp(nn.Module):
         self.aspp_image = nn.Conv2d(512, 256, 1, bias=False)
         self.aspp_image_bn = nn.BatchNorm2d(256)
 
-    def forward(self, data):
+    def forward(self, data: Tensor) -> Tensor:
         aspp_1x1 = F.relu(self.aspp_1x1_bn(self.aspp_1x1(data)))
         aspp_rate6 = F.relu(self.aspp_rate6_bn(self.aspp_rate6(data)))
         aspp_rate12 = F.relu(self.aspp_rate12_bn(self.aspp_rate12(data)))
         aspp_rate18 = F.relu(self.aspp_rate18_bn(self.aspp_rate18(data)))
-        aspp_pool = data.mean((2, 3), keepdim=True)
-        aspp_image = F.relu(self.aspp_image_bn(self.aspp_image(aspp_pool)))
-        aspp_flat = aspp_image.flatten(1)
-        aspp_ones = torch.full_like(aspp_1x1, 1.0)
-        aspp_spread = aspp_ones * aspp_flat[..., None, None]
+        x = data.mean((2, 3), keepdim=True)
+        x = F.relu(self.aspp_image_bn(self.aspp_image(x)))
+        aspp_flat = x.flatten(1)
+        x = torch.full_like(aspp_1x1, 1.0)
+        aspp_spread = x * aspp_flat[..., None, None]
         return torch.cat(
             [aspp_1x1, aspp_rate6, aspp_rate12, aspp_rate18, aspp_spread], dim=1
         )

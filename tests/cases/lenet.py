@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
 class LeNet(nn.Module):
@@ -15,7 +15,7 @@ class LeNet(nn.Module):
         self.ip1 = nn.Linear(800, 500)
         self.ip2 = nn.Linear(500, 10)
 
-    def forward(self, data):
+    def forward(self, data: Tensor) -> Tensor:
         conv1 = self.conv1(data)
         pool1 = self.pool1(conv1)
         conv2 = self.conv2(pool1)

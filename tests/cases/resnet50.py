@@ -2,120 +2,38 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
-# Caffe's name of each layer.
-LAYERS = {
-    "conv1": "conv1",
-    "conv1/bn": "conv1_bn",
-    "pool1": "pool1",
-    "res2a_shortcut": "res2a_shortcut",
-    "res2a_shortcut/bn": "res2a_shortcut_bn",
-    "res2a_1x1_in": "res2a_1x1_in",
-    "res2a_1x1_in/bn": "res2a_1x1_in_bn",
-    "res2a_3x3": "res2a_3x3",
-    "res2a_3x3/bn": "res2a_3x3_bn",
-    "res2a_1x1_out": "res2a_1x1_out",
-    "res2a_1x1_out/bn": "res2a_1x1_out_bn",
-    "res2b_1x1_in": "res2b_1x1_in",
-    "res2b_1x1_in/bn": "res2b_1x1_in_bn",
-    "res2b_3x3": "res2b_3x3",
-    "res2b_3x3/bn": "res2b_3x3_bn",
-    "res2b_1x1_out": "res2b_1x1_out",
-    "res2b_1x1_out/bn": "res2b_1x1_out_bn",
-    "res2c_1x1_in": "res2c_1x1_in",
-    "res2c_1x1_in/bn": "res2c_1x1_in_bn",
-    "res2c_3x3": "res2c_3x3",
-    "res2c_3x3/bn": "res2c_3x3_bn",
-    "res2c_1x1_out": "res2c_1x1_out",
-    "res2c_1x1_out/bn": "res2c_1x1_out_bn",
-    "res3a_shortcut": "res3a_shortcut",
-    "res3a_shortcut/bn": "res3a_shortcut_bn",
-    "res3a_1x1_in": "res3a_1x1_in",
-    "res3a_1x1_in/bn": "res3a_1x1_in_bn",
-    "res3a_3x3": "res3a_3x3",
-    "res3a_3x3/bn": "res3a_3x3_bn",
-    "res3a_1x1_out": "res3a_1x1_out",
-    "res3a_1x1_out/bn": "res3a_1x1_out_bn",
-    "res3b_1x1_in": "res3b_1x1_in",
-    "res3b_1x1_in/bn": "res3b_1x1_in_bn",
-    "res3b_3x3": "res3b_3x3",
-    "res3b_3x3/bn": "res3b_3x3_bn",
-    "res3b_1x1_out": "res3b_1x1_out",
-    "res3b_1x1_out/bn": "res3b_1x1_out_bn",
-    "res3c_1x1_in": "res3c_1x1_in",
-    "res3c_1x1_in/bn": "res3c_1x1_in_bn",
-    "res3c_3x3": "res3c_3x3",
-    "res3c_3x3/bn": "res3c_3x3_bn",
-    "res3c_1x1_out": "res3c_1x1_out",
-    "res3c_1x1_out/bn": "res3c_1x1_out_bn",
-    "res3d_1x1_in": "res3d_1x1_in",
-    "res3d_1x1_in/bn": "res3d_1x1_in_bn",
-    "res3d_3x3": "res3d_3x3",
-    "res3d_3x3/bn": "res3d_3x3_bn",
-    "res3d_1x1_out": "res3d_1x1_out",
-    "res3d_1x1_out/bn": "res3d_1x1_out_bn",
-    "res4a_shortcut": "res4a_shortcut",
-    "res4a_shortcut/bn": "res4a_shortcut_bn",
-    "res4a_1x1_in": "res4a_1x1_in",
-    "res4a_1x1_in/bn": "res4a_1x1_in_bn",
-    "res4a_3x3": "res4a_3x3",
-    "res4a_3x3/bn": "res4a_3x3_bn",
-    "res4a_1x1_out": "res4a_1x1_out",
-    "res4a_1x1_out/bn": "res4a_1x1_out_bn",
-    "res4b_1x1_in": "res4b_1x1_in",
-    "res4b_1x1_in/bn": "res4b_1x1_in_bn",
-    "res4b_3x3": "res4b_3x3",
-    "res4b_3x3/bn": "res4b_3x3_bn",
-    "res4b_1x1_out": "res4b_1x1_out",
-    "res4b_1x1_out/bn": "res4b_1x1_out_bn",
-    "res4c_1x1_in": "res4c_1x1_in",
-    "res4c_1x1_in/bn": "res4c_1x1_in_bn",
-    "res4c_3x3": "res4c_3x3",
-    "res4c_3x3/bn": "res4c_3x3_bn",
-    "res4c_1x1_out": "res4c_1x1_out",
-    "res4c_1x1_out/bn": "res4c_1x1_out_bn",
-    "res4d_1x1_in": "res4d_1x1_in",
-    "res4d_1x1_in/bn": "res4d_1x1_in_bn",
-    "res4d_3x3": "res4d_3x3",
-    "res4d_3x3/bn": "res4d_3x3_bn",
-    "res4d_1x1_out": "res4d_1x1_out",
-    "res4d_1x1_out/bn": "res4d_1x1_out_bn",
-    "res4e_1x1_in": "res4e_1x1_in",
-    "res4e_1x1_in/bn": "res4e_1x1_in_bn",
-    "res4e_3x3": "res4e_3x3",
-    "res4e_3x3/bn": "res4e_3x3_bn",
-    "res4e_1x1_out": "res4e_1x1_out",
-    "res4e_1x1_out/bn": "res4e_1x1_out_bn",
-    "res4f_1x1_in": "res4f_1x1_in",
-    "res4f_1x1_in/bn": "res4f_1x1_in_bn",
-    "res4f_3x3": "res4f_3x3",
-    "res4f_3x3/bn": "res4f_3x3_bn",
-    "res4f_1x1_out": "res4f_1x1_out",
-    "res4f_1x1_out/bn": "res4f_1x1_out_bn",
-    "res5a_shortcut": "res5a_shortcut",
-    "res5a_shortcut/bn": "res5a_shortcut_bn",
-    "res5a_1x1_in": "res5a_1x1_in",
-    "res5a_1x1_in/bn": "res5a_1x1_in_bn",
-    "res5a_3x3": "res5a_3x3",
-    "res5a_3x3/bn": "res5a_3x3_bn",
-    "res5a_1x1_out": "res5a_1x1_out",
-    "res5a_1x1_out/bn": "res5a_1x1_out_bn",
-    "res5b_1x1_in": "res5b_1x1_in",
-    "res5b_1x1_in/bn": "res5b_1x1_in_bn",
-    "res5b_3x3": "res5b_3x3",
-    "res5b_3x3/bn": "res5b_3x3_bn",
-    "res5b_1x1_out": "res5b_1x1_out",
-    "res5b_1x1_out/bn": "res5b_1x1_out_bn",
-    "res5c_1x1_in": "res5c_1x1_in",
-    "res5c_1x1_in/bn": "res5c_1x1_in_bn",
-    "res5c_3x3": "res5c_3x3",
-    "res5c_3x3/bn": "res5c_3x3_bn",
-    "res5c_1x1_out": "res5c_1x1_out",
-    "res5c_1x1_out/bn": "res5c_1x1_out_bn",
-    "fc1000": "fc1000",
-}
+class Bottleneck(nn.Module):
+    """Convolutions, narrow in the middle, beside a shortcut.
+
+    (n, channels, h, w) to (n, out_channels, h / stride, w / stride).
+    """
+
+    def __init__(self, channels, width, out_channels, stride=1, projection=False):
+        super().__init__()
+        self.shortcut = (
+            nn.Sequential(
+                nn.Conv2d(channels, out_channels, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(out_channels),
+            )
+            if projection
+            else nn.Identity()
+        )
+        self.conv1 = nn.Conv2d(channels, width, 1, stride=stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.shortcut(x)
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        x = self.bn3(self.conv3(x))
+        return F.relu(y + x)
 
 
 class ResNet50(nn.Module):
@@ -124,204 +42,31 @@ class ResNet50(nn.Module):
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
         self.conv1_bn = nn.BatchNorm2d(64)
         self.pool1 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-        self.res2a_shortcut = nn.Conv2d(64, 256, 1, bias=False)
-        self.res2a_shortcut_bn = nn.BatchNorm2d(256)
-        self.res2a_1x1_in = nn.Conv2d(64, 64, 1, bias=False)
-        self.res2a_1x1_in_bn = nn.BatchNorm2d(64)
-        self.res2a_3x3 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
-        self.res2a_3x3_bn = nn.BatchNorm2d(64)
-        self.res2a_1x1_out = nn.Conv2d(64, 256, 1, bias=False)
-        self.res2a_1x1_out_bn = nn.BatchNorm2d(256)
-        self.res2b_1x1_in = nn.Conv2d(256, 64, 1, bias=False)
-        self.res2b_1x1_in_bn = nn.BatchNorm2d(64)
-        self.res2b_3x3 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
-        self.res2b_3x3_bn = nn.BatchNorm2d(64)
-        self.res2b_1x1_out = nn.Conv2d(64, 256, 1, bias=False)
-        self.res2b_1x1_out_bn = nn.BatchNorm2d(256)
-        self.res2c_1x1_in = nn.Conv2d(256, 64, 1, bias=False)
-        self.res2c_1x1_in_bn = nn.BatchNorm2d(64)
-        self.res2c_3x3 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
-        self.res2c_3x3_bn = nn.BatchNorm2d(64)
-        self.res2c_1x1_out = nn.Conv2d(64, 256, 1, bias=False)
-        self.res2c_1x1_out_bn = nn.BatchNorm2d(256)
-        self.res3a_shortcut = nn.Conv2d(256, 512, 1, stride=2, bias=False)
-        self.res3a_shortcut_bn = nn.BatchNorm2d(512)
-        self.res3a_1x1_in = nn.Conv2d(256, 128, 1, stride=2, bias=False)
-        self.res3a_1x1_in_bn = nn.BatchNorm2d(128)
-        self.res3a_3x3 = nn.Conv2d(128, 128, 3, padding=1, bias=False)
-        self.res3a_3x3_bn = nn.BatchNorm2d(128)
-        self.res3a_1x1_out = nn.Conv2d(128, 512, 1, bias=False)
-        self.res3a_1x1_out_bn = nn.BatchNorm2d(512)
-        self.res3b_1x1_in = nn.Conv2d(512, 128, 1, bias=False)
-        self.res3b_1x1_in_bn = nn.BatchNorm2d(128)
-        self.res3b_3x3 = nn.Conv2d(128, 128, 3, padding=1, bias=False)
-        self.res3b_3x3_bn = nn.BatchNorm2d(128)
-        self.res3b_1x1_out = nn.Conv2d(128, 512, 1, bias=False)
-        self.res3b_1x1_out_bn = nn.BatchNorm2d(512)
-        self.res3c_1x1_in = nn.Conv2d(512, 128, 1, bias=False)
-        self.res3c_1x1_in_bn = nn.BatchNorm2d(128)
-        self.res3c_3x3 = nn.Conv2d(128, 128, 3, padding=1, bias=False)
-        self.res3c_3x3_bn = nn.BatchNorm2d(128)
-        self.res3c_1x1_out = nn.Conv2d(128, 512, 1, bias=False)
-        self.res3c_1x1_out_bn = nn.BatchNorm2d(512)
-        self.res3d_1x1_in = nn.Conv2d(512, 128, 1, bias=False)
-        self.res3d_1x1_in_bn = nn.BatchNorm2d(128)
-        self.res3d_3x3 = nn.Conv2d(128, 128, 3, padding=1, bias=False)
-        self.res3d_3x3_bn = nn.BatchNorm2d(128)
-        self.res3d_1x1_out = nn.Conv2d(128, 512, 1, bias=False)
-        self.res3d_1x1_out_bn = nn.BatchNorm2d(512)
-        self.res4a_shortcut = nn.Conv2d(512, 1024, 1, stride=2, bias=False)
-        self.res4a_shortcut_bn = nn.BatchNorm2d(1024)
-        self.res4a_1x1_in = nn.Conv2d(512, 256, 1, stride=2, bias=False)
-        self.res4a_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4a_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4a_3x3_bn = nn.BatchNorm2d(256)
-        self.res4a_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4a_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res4b_1x1_in = nn.Conv2d(1024, 256, 1, bias=False)
-        self.res4b_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4b_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4b_3x3_bn = nn.BatchNorm2d(256)
-        self.res4b_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4b_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res4c_1x1_in = nn.Conv2d(1024, 256, 1, bias=False)
-        self.res4c_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4c_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4c_3x3_bn = nn.BatchNorm2d(256)
-        self.res4c_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4c_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res4d_1x1_in = nn.Conv2d(1024, 256, 1, bias=False)
-        self.res4d_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4d_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4d_3x3_bn = nn.BatchNorm2d(256)
-        self.res4d_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4d_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res4e_1x1_in = nn.Conv2d(1024, 256, 1, bias=False)
-        self.res4e_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4e_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4e_3x3_bn = nn.BatchNorm2d(256)
-        self.res4e_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4e_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res4f_1x1_in = nn.Conv2d(1024, 256, 1, bias=False)
-        self.res4f_1x1_in_bn = nn.BatchNorm2d(256)
-        self.res4f_3x3 = nn.Conv2d(256, 256, 3, padding=1, bias=False)
-        self.res4f_3x3_bn = nn.BatchNorm2d(256)
-        self.res4f_1x1_out = nn.Conv2d(256, 1024, 1, bias=False)
-        self.res4f_1x1_out_bn = nn.BatchNorm2d(1024)
-        self.res5a_shortcut = nn.Conv2d(1024, 2048, 1, stride=2, bias=False)
-        self.res5a_shortcut_bn = nn.BatchNorm2d(2048)
-        self.res5a_1x1_in = nn.Conv2d(1024, 512, 1, stride=2, bias=False)
-        self.res5a_1x1_in_bn = nn.BatchNorm2d(512)
-        self.res5a_3x3 = nn.Conv2d(512, 512, 3, padding=1, bias=False)
-        self.res5a_3x3_bn = nn.BatchNorm2d(512)
-        self.res5a_1x1_out = nn.Conv2d(512, 2048, 1, bias=False)
-        self.res5a_1x1_out_bn = nn.BatchNorm2d(2048)
-        self.res5b_1x1_in = nn.Conv2d(2048, 512, 1, bias=False)
-        self.res5b_1x1_in_bn = nn.BatchNorm2d(512)
-        self.res5b_3x3 = nn.Conv2d(512, 512, 3, padding=1, bias=False)
-        self.res5b_3x3_bn = nn.BatchNorm2d(512)
-        self.res5b_1x1_out = nn.Conv2d(512, 2048, 1, bias=False)
-        self.res5b_1x1_out_bn = nn.BatchNorm2d(2048)
-        self.res5c_1x1_in = nn.Conv2d(2048, 512, 1, bias=False)
-        self.res5c_1x1_in_bn = nn.BatchNorm2d(512)
-        self.res5c_3x3 = nn.Conv2d(512, 512, 3, padding=1, bias=False)
-        self.res5c_3x3_bn = nn.BatchNorm2d(512)
-        self.res5c_1x1_out = nn.Conv2d(512, 2048, 1, bias=False)
-        self.res5c_1x1_out_bn = nn.BatchNorm2d(2048)
+        self.res2 = nn.Sequential(
+            Bottleneck(64, 64, 256, projection=True),
+            *(Bottleneck(256, 64, 256) for _ in range(2)),
+        )
+        self.res3 = nn.Sequential(
+            Bottleneck(256, 128, 512, stride=2, projection=True),
+            *(Bottleneck(512, 128, 512) for _ in range(3)),
+        )
+        self.res4 = nn.Sequential(
+            Bottleneck(512, 256, 1024, stride=2, projection=True),
+            *(Bottleneck(1024, 256, 1024) for _ in range(5)),
+        )
+        self.res5 = nn.Sequential(
+            Bottleneck(1024, 512, 2048, stride=2, projection=True),
+            *(Bottleneck(2048, 512, 2048) for _ in range(2)),
+        )
         self.fc1000 = nn.Linear(2048, 1000)
 
-    def forward(self, data):
-        conv1 = F.relu(self.conv1_bn(self.conv1(data)))
-        pool1 = self.pool1(conv1)
-        res2a_shortcut = self.res2a_shortcut_bn(self.res2a_shortcut(pool1))
-        res2a_1x1_in = F.relu(self.res2a_1x1_in_bn(self.res2a_1x1_in(pool1)))
-        del conv1, pool1
-        res2a_3x3 = F.relu(self.res2a_3x3_bn(self.res2a_3x3(res2a_1x1_in)))
-        res2a_1x1_out = self.res2a_1x1_out_bn(self.res2a_1x1_out(res2a_3x3))
-        res2a = F.relu(res2a_shortcut + res2a_1x1_out)
-        del res2a_1x1_in, res2a_3x3, res2a_shortcut, res2a_1x1_out
-        res2b_1x1_in = F.relu(self.res2b_1x1_in_bn(self.res2b_1x1_in(res2a)))
-        res2b_3x3 = F.relu(self.res2b_3x3_bn(self.res2b_3x3(res2b_1x1_in)))
-        res2b_1x1_out = self.res2b_1x1_out_bn(self.res2b_1x1_out(res2b_3x3))
-        res2b = F.relu(res2a + res2b_1x1_out)
-        del res2b_1x1_in, res2b_3x3, res2a, res2b_1x1_out
-        res2c_1x1_in = F.relu(self.res2c_1x1_in_bn(self.res2c_1x1_in(res2b)))
-        res2c_3x3 = F.relu(self.res2c_3x3_bn(self.res2c_3x3(res2c_1x1_in)))
-        res2c_1x1_out = self.res2c_1x1_out_bn(self.res2c_1x1_out(res2c_3x3))
-        res2c = F.relu(res2b + res2c_1x1_out)
-        del res2c_1x1_in, res2c_3x3, res2b, res2c_1x1_out
-        res3a_shortcut = self.res3a_shortcut_bn(self.res3a_shortcut(res2c))
-        res3a_1x1_in = F.relu(self.res3a_1x1_in_bn(self.res3a_1x1_in(res2c)))
-        res3a_3x3 = F.relu(self.res3a_3x3_bn(self.res3a_3x3(res3a_1x1_in)))
-        del res2c, res3a_1x1_in
-        res3a_1x1_out = self.res3a_1x1_out_bn(self.res3a_1x1_out(res3a_3x3))
-        res3a = F.relu(res3a_shortcut + res3a_1x1_out)
-        del res3a_3x3, res3a_shortcut, res3a_1x1_out
-        res3b_1x1_in = F.relu(self.res3b_1x1_in_bn(self.res3b_1x1_in(res3a)))
-        res3b_3x3 = F.relu(self.res3b_3x3_bn(self.res3b_3x3(res3b_1x1_in)))
-        res3b_1x1_out = self.res3b_1x1_out_bn(self.res3b_1x1_out(res3b_3x3))
-        res3b = F.relu(res3a + res3b_1x1_out)
-        del res3b_1x1_in, res3b_3x3, res3a, res3b_1x1_out
-        res3c_1x1_in = F.relu(self.res3c_1x1_in_bn(self.res3c_1x1_in(res3b)))
-        res3c_3x3 = F.relu(self.res3c_3x3_bn(self.res3c_3x3(res3c_1x1_in)))
-        res3c_1x1_out = self.res3c_1x1_out_bn(self.res3c_1x1_out(res3c_3x3))
-        res3c = F.relu(res3b + res3c_1x1_out)
-        del res3c_1x1_in, res3c_3x3, res3b, res3c_1x1_out
-        res3d_1x1_in = F.relu(self.res3d_1x1_in_bn(self.res3d_1x1_in(res3c)))
-        res3d_3x3 = F.relu(self.res3d_3x3_bn(self.res3d_3x3(res3d_1x1_in)))
-        res3d_1x1_out = self.res3d_1x1_out_bn(self.res3d_1x1_out(res3d_3x3))
-        res3d = F.relu(res3c + res3d_1x1_out)
-        del res3d_1x1_in, res3d_3x3, res3c, res3d_1x1_out
-        res4a_shortcut = self.res4a_shortcut_bn(self.res4a_shortcut(res3d))
-        res4a_1x1_in = F.relu(self.res4a_1x1_in_bn(self.res4a_1x1_in(res3d)))
-        res4a_3x3 = F.relu(self.res4a_3x3_bn(self.res4a_3x3(res4a_1x1_in)))
-        res4a_1x1_out = self.res4a_1x1_out_bn(self.res4a_1x1_out(res4a_3x3))
-        res4a = F.relu(res4a_shortcut + res4a_1x1_out)
-        del res3d, res4a_1x1_in, res4a_3x3, res4a_shortcut, res4a_1x1_out
-        res4b_1x1_in = F.relu(self.res4b_1x1_in_bn(self.res4b_1x1_in(res4a)))
-        res4b_3x3 = F.relu(self.res4b_3x3_bn(self.res4b_3x3(res4b_1x1_in)))
-        res4b_1x1_out = self.res4b_1x1_out_bn(self.res4b_1x1_out(res4b_3x3))
-        res4b = F.relu(res4a + res4b_1x1_out)
-        del res4b_1x1_in, res4b_3x3, res4a, res4b_1x1_out
-        res4c_1x1_in = F.relu(self.res4c_1x1_in_bn(self.res4c_1x1_in(res4b)))
-        res4c_3x3 = F.relu(self.res4c_3x3_bn(self.res4c_3x3(res4c_1x1_in)))
-        res4c_1x1_out = self.res4c_1x1_out_bn(self.res4c_1x1_out(res4c_3x3))
-        res4c = F.relu(res4b + res4c_1x1_out)
-        del res4c_1x1_in, res4c_3x3, res4b, res4c_1x1_out
-        res4d_1x1_in = F.relu(self.res4d_1x1_in_bn(self.res4d_1x1_in(res4c)))
-        res4d_3x3 = F.relu(self.res4d_3x3_bn(self.res4d_3x3(res4d_1x1_in)))
-        res4d_1x1_out = self.res4d_1x1_out_bn(self.res4d_1x1_out(res4d_3x3))
-        res4d = F.relu(res4c + res4d_1x1_out)
-        del res4d_1x1_in, res4d_3x3, res4c, res4d_1x1_out
-        res4e_1x1_in = F.relu(self.res4e_1x1_in_bn(self.res4e_1x1_in(res4d)))
-        res4e_3x3 = F.relu(self.res4e_3x3_bn(self.res4e_3x3(res4e_1x1_in)))
-        res4e_1x1_out = self.res4e_1x1_out_bn(self.res4e_1x1_out(res4e_3x3))
-        res4e = F.relu(res4d + res4e_1x1_out)
-        del res4e_1x1_in, res4e_3x3, res4d, res4e_1x1_out
-        res4f_1x1_in = F.relu(self.res4f_1x1_in_bn(self.res4f_1x1_in(res4e)))
-        res4f_3x3 = F.relu(self.res4f_3x3_bn(self.res4f_3x3(res4f_1x1_in)))
-        res4f_1x1_out = self.res4f_1x1_out_bn(self.res4f_1x1_out(res4f_3x3))
-        res4f = F.relu(res4e + res4f_1x1_out)
-        del res4f_1x1_in, res4f_3x3, res4e, res4f_1x1_out
-        res5a_shortcut = self.res5a_shortcut_bn(self.res5a_shortcut(res4f))
-        res5a_1x1_in = F.relu(self.res5a_1x1_in_bn(self.res5a_1x1_in(res4f)))
-        res5a_3x3 = F.relu(self.res5a_3x3_bn(self.res5a_3x3(res5a_1x1_in)))
-        res5a_1x1_out = self.res5a_1x1_out_bn(self.res5a_1x1_out(res5a_3x3))
-        res5a = F.relu(res5a_shortcut + res5a_1x1_out)
-        del res4f, res5a_1x1_in, res5a_3x3, res5a_shortcut, res5a_1x1_out
-        res5b_1x1_in = F.relu(self.res5b_1x1_in_bn(self.res5b_1x1_in(res5a)))
-        res5b_3x3 = F.relu(self.res5b_3x3_bn(self.res5b_3x3(res5b_1x1_in)))
-        res5b_1x1_out = self.res5b_1x1_out_bn(self.res5b_1x1_out(res5b_3x3))
-        res5b = F.relu(res5a + res5b_1x1_out)
-        del res5b_1x1_in, res5b_3x3, res5a, res5b_1x1_out
-        res5c_1x1_in = F.relu(self.res5c_1x1_in_bn(self.res5c_1x1_in(res5b)))
-        res5c_3x3 = F.relu(self.res5c_3x3_bn(self.res5c_3x3(res5c_1x1_in)))
-        res5c_1x1_out = self.res5c_1x1_out_bn(self.res5c_1x1_out(res5c_3x3))
-        res5c = F.relu(res5b + res5c_1x1_out)
-        del res5c_1x1_in, res5c_3x3, res5b, res5c_1x1_out
-        pool5 = res5c.mean((2, 3))
-        fc1000 = self.fc1000(pool5)
-        return F.softmax(fc1000, dim=1)
+    def forward(self, data: Tensor) -> Tensor:
+        x = self.pool1(F.relu(self.conv1_bn(self.conv1(data))))
+        x = self.res2(x)
+        x = self.res3(x)
+        x = self.res4(x)
+        x = self.fc1000(self.res5(x).mean((2, 3)))
+        return F.softmax(x, dim=1)
 
 
 if __name__ == "__main__":
