@@ -24,8 +24,9 @@ load the same weights by Caffe's names, and so does `--faithful`, which also kee
 BatchNorm. This page shows twelve nets, and of each what somebody who knows it would still write
 otherwise.
 
-- A class is made where it makes the file shorter. Blocks are found by what they compute, and named by
-  that: Bottleneck, Inception, SeparableConv, DenseLayer, else by the word that their layers begin with.
+- A class is made where it makes the file shorter. Blocks are found by what they compute, and named
+  by that: Bottleneck, Inception, SeparableConv, DenseLayer, else by the word that their layers begin
+  with.
 - A parameter is where one looks for it, `net.res2[0].conv1.weight`, and `protonet.dump_blobs(net)`
   has it under Caffe's name. A `.safetensors` file tells both: `protonet weights net.safetensors`
   lists Caffe's layers, and `protonet convert net.safetensors -o net.caffemodel` needs no prototxt.
