@@ -16,6 +16,7 @@ from protonet.lowering.lower import lower
 from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
 from protonet.lowering.outline import outline
+from protonet.lowering.outline.sound import is_sound
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
@@ -77,7 +78,7 @@ def lowered(
         # Blocks are found in lines of any length: their names are short.
         joined = verify(chain(program, graph, _ANY))
         outlined = verify(outline(joined, graph))
-        if outlined is not joined:
+        if outlined is not joined and is_sound(outlined):
             for step in STRUCTURE:
                 outlined = verify(step(outlined, graph))
             return Lowered(graph, flat_form, outlined)

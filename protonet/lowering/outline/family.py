@@ -63,7 +63,9 @@ def families(flows: Sequence[ValueFlow]) -> list[Family]:
             if key not in variants and found[key]:
                 (region,) = found.pop(key)
                 waiting += regions(region.flow, region.start, region.stop - 1)
-    made = [_with_open(family, flows) for family in _joined(found)]
+    joined = _joined(found)
+    taken = {place for family in joined for use in family.uses for place in _places(use)}
+    made = [_with_open(family, flows, taken) for family in joined]
     worth = [family for family in made if family.saved > 0]
     return sorted(worth, key=lambda family: min(use.start for use in family.uses))
 
@@ -137,8 +139,16 @@ def _without(key: Key, start: int, stop: int, source: int) -> Key:
     return (*key[:start], *((form, tuple(map(moved, wires))) for form, wires in key[stop:]))
 
 
-def _with_open(family: Family, flows: Sequence[ValueFlow]) -> Family:
-    """The family with the chains that are its model but for the last sum of two."""
+def _places(region: Region) -> set[tuple[int, int]]:
+    """The statements of a region, each with its class."""
+    return {(id(region.flow), index) for index in range(region.start, region.stop)}
+
+
+def _with_open(family: Family, flows: Sequence[ValueFlow], taken: set[tuple[int, int]]) -> Family:
+    """The family with the chains that are its model but for the last sum of two.
+
+    Statements that are ``taken`` are of another family; those of the chains are then, too.
+    """
     model, key = family.model, family.model.key
     place = model.stop - 1
     last = model.flow.statements[place].value
@@ -147,16 +157,15 @@ def _with_open(family: Family, flows: Sequence[ValueFlow]) -> Family:
     wired = {source for source, _ in key[-1][1]}
     if wired != {-1, len(model) - 2}:
         return family
-    taken = {(id(use.flow), i) for use in family.uses for i in range(use.start, use.stop)}
     more = []
     for flow in flows:
         start = 0
         while start + len(model) - 1 <= len(flow.statements):
             end = start + len(model) - 1
             own = chain(flow, start, end)
-            free = own and not any((id(flow), i) in taken for i in range(start, end))
-            if own and free and own.key == key[:-1]:
+            if own and not _places(own) & taken and own.key == key[:-1]:
                 more.append(own)
+                taken |= _places(own)
                 start = end
             else:
                 start += 1
