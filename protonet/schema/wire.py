@@ -85,10 +85,10 @@ def varint(view: Buffer, at: int, stop: int) -> tuple[int, int]:
     raise WireError("a number has no end" if stop - at >= _LONGEST_VARINT else "it is cut off", at)
 
 
-def signed(value: int) -> int:
-    """A varint as the int32 or int64 it stands for."""
-    value &= 0xFFFFFFFFFFFFFFFF
-    return value - (1 << 64) if value >> 63 else value
+def signed(value: int, bits: int = 64) -> int:
+    """A varint as the int64 it stands for; an enum or an int32 has its last 32 bits."""
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> bits - 1 else value
 
 
 def to_varint(value: int) -> bytes:

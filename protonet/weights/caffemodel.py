@@ -19,7 +19,7 @@ from protonet.schema.pool import Message, message, message_class
 from protonet.schema.sniff import foreign
 from protonet.schema.strings import UTF_8, parsed, serialized
 from protonet.schema.upgrade_v1 import type_name
-from protonet.schema.wire import BYTES, WireError, WireField, fields, header
+from protonet.schema.wire import BYTES, WireError, WireField, fields, header, signed
 from protonet.weights.stored import StoredLayer, StoredNet
 
 # The field of a net that holds layers; in a layer the fields of its name, type and blobs.
@@ -133,10 +133,10 @@ def _type(content: Content, found: WireField) -> str:
     """A type's name of today; the number of one that no Caffe of ours knows."""
     if found.kind == BYTES:
         return _text(content, found)
-    old = message("V1LayerParameter")
-    if found.value not in old.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number:
-        return f"V1 type {found.value}"
-    old.type = found.value
+    old, number = message("V1LayerParameter"), signed(found.value, 32)
+    if number not in old.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number:
+        return f"V1 type {number}"
+    old.type = number
     return type_name(old)
 
 

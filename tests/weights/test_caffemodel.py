@@ -18,6 +18,7 @@ from protonet import NetError
 from protonet.api import graph
 from protonet.cli import group
 from protonet.schema.pool import message_class
+from protonet.schema.wire import to_varint as varint
 from protonet.weights.caffemodel import definition, write_caffemodel
 from protonet.weights.read import open_weights
 
@@ -253,3 +254,18 @@ def test_a_snapshot_keeps_names_of_another_encoding(tmp_path, monkeypatch):
     whole = protonet.read_blobs("s_iter_2.caffemodel")
     protonet.train("solver.prototxt", log="none", snapshot="s_iter_1.solverstate")
     same(protonet.read_blobs("s_iter_2.caffemodel"), whole)
+
+
+@pytest.mark.parametrize("number", [14, 2**40 + 14, 2**40, 2**32 - 1, 999])
+def test_a_type_beyond_an_enum_is_the_one_that_protobuf_reads(tmp_path, number):
+    """Of a larger number protobuf takes the last 32 bits; found by fuzzing."""
+    value = varint(number)
+    layer = b"\x22\x01a\x28" + value
+    path = tmp_path / "a.caffemodel"
+    path.write_bytes(b"\x12" + bytes([len(layer)]) + layer)
+    theirs = parsed(path).layers[0]
+    known = {14: "InnerProduct", 0: ""}
+    (read,) = open_weights(path).layers
+    last = number % 2**32
+    assert read.type == known.get(last, f"V1 type {last - 2**32 * (last >= 2**31)}")
+    assert theirs.HasField("type") is (last in known)
