@@ -187,8 +187,9 @@ def compile(  # noqa: A001 (the verb of what this package does)
     or {blob: tensor} where it has several or ``outputs`` names them; in the TRAIN phase with
     "objective", the weighted sum of the losses. ``weights`` is a file with weights of any kind,
     several with commas between them, or {layer: [array, ...]} in Caffe's order and shapes; see
-    ``load_weights``, which can be strict. ``faithful`` keeps one statement a layer and Caffe's own
-    BatchNorm. ``plugins`` are files with layers of one's own;
+    ``load_weights``, which can be strict. ``flat`` writes one class without blocks, and
+    ``faithful`` keeps one statement a layer and Caffe's own BatchNorm. ``plugins`` are files with
+    layers of one's own;
     ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
     """
     with_plugins(plugins)

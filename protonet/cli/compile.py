@@ -44,6 +44,7 @@ def command(
 
     \b
     protonet compile alexnet.prototxt -o alexnet.py
+    protonet compile resnet50.prototxt --flat   # without a class for what repeats
     protonet compile train_val.prototxt --phase TRAIN --shape data=10x3x227x227
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors

@@ -46,7 +46,8 @@ def command(
     .h5           Caffe's HDF5
     .safetensors  the state of the module that compile writes; .pt is read, with weights only
 
-    What WEIGHTS is, its content says. Between Caffe's own kinds a .caffemodel needs no prototxt.
+    What WEIGHTS is, its content says. A .caffemodel needs no prototxt to become a .h5, nor a
+    .safetensors that protonet wrote to become either of them.
     """
     refuse_own_weights(weights, output)
     if Path(output).suffix.lower() in SUFFIXES:

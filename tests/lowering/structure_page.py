@@ -25,8 +25,7 @@ BatchNorm. This page shows twelve nets, and of each what somebody who knows it w
 otherwise.
 
 - A class is made where it makes the file shorter. Blocks are found by what they compute, and named
-  by that: Bottleneck, Inception, SeparableConv, DenseLayer, else by the word that their layers begin
-  with.
+  by that: Bottleneck, Inception, SeparableConv, else by the word that their layers begin with.
 - A parameter is where one looks for it, `net.res2[0].conv1.weight`, and `protonet.dump_blobs(net)`
   has it under Caffe's name. A `.safetensors` file tells both: `protonet weights net.safetensors`
   lists Caffe's layers, and `protonet convert net.safetensors -o net.caffemodel` needs no prototxt.
@@ -39,65 +38,55 @@ otherwise.
 LONGEST = 7_237  # of resnet1202_cifar, flat
 WHOLE = ("googlenet", "resnet50", "densenet121")
 # What somebody who knows the net would still write otherwise, by the file's name in tests/cases.
+# Where a net is, if the zoo has it under another name or not at all.
+SOURCES = {"resnext50": "resnext50_32x4d"}
 NETS = {
     "vgg16": (
-        "vgg16",
         "They would build the convolutions in a loop over a list of widths (64, 64, 'M', 128, ...) "
-        "as one `nn.Sequential`, and the classifier as another.",
+        "as one `nn.Sequential`, and the classifier as another."
     ),
     "googlenet": (
-        "googlenet",
         "They would make each branch an `nn.Sequential` of a small class for convolution and "
-        "activation, and group the blocks between two poolings.",
+        "activation, and group the blocks between two poolings."
     ),
     "inception_v3": (
-        "inception_v3",
         "They would give the two blocks that halve the image, which occur once each, classes of "
-        "their own beside the three that repeat.",
+        "their own beside the three that repeat."
     ),
     "resnet50": (
-        "resnet50",
         "They would derive `projection` from the stride and the channels, multiply the width by "
-        "`expansion = 4`, and make each stage in a method from a block and a count.",
+        "`expansion = 4`, and make each stage in a method from a block and a count."
     ),
     "resnet1202_cifar": (
-        "resnet1202_cifar",
         "They would have one block whose shortcut is `F.pad(x[:, :, ::2, ::2], ...)` where the "
-        "stride is 2, not a second class that pools one pixel and concatenates zeros.",
+        "stride is 2, not a second class that pools one pixel and concatenates zeros."
     ),
     "resnext50": (
-        "resnext50_32x4d",
-        "They would use ResNet's own Bottleneck, with `groups` and `width_per_group` as arguments.",
+        "They would use ResNet's own Bottleneck, with `groups` and `width_per_group` as arguments."
     ),
     "densenet121": (
-        "densenet121",
         "They would write the transitions, three times the same four layers, as a class, and the "
-        "dense blocks in a loop over (6, 12, 24, 16) with `growth_rate` as an argument.",
+        "dense blocks in a loop over (6, 12, 24, 16) with `growth_rate` as an argument."
     ),
     "mobilenet_v1": (
-        "mobilenet_v1",
         "They would keep channels and strides as a table of numbers and loop over it, scaled by a "
-        "width multiplier.",
+        "width multiplier."
     ),
     "mobilenet_v2": (
-        "mobilenet_v2",
         "They would let the first block, which expands nothing, be of the same class, and tell the "
-        "blocks by a table of expansion, channels, count and stride.",
+        "blocks by a table of expansion, channels, count and stride."
     ),
     "xception": (
-        "xception",
         "They would write one class for both kinds of blocks, told by its channels and stride "
-        "whether it projects and pools.",
+        "whether it projects and pools."
     ),
     "deeplabv3_os16": (
-        "deeplabv3_os16",
         "They would make the pyramid a class of its own with a list of rates, the backbone a "
-        "module beside it, and spread the image's mean with `F.interpolate` or `expand`.",
+        "module beside it, and spread the image's mean with `F.interpolate` or `expand`."
     ),
     "small_ssd": (
-        str(CASES / "small_ssd.prototxt"),
-        "They would keep the extra layers in a list to loop over, and make the boxes of all maps in one generator, "
-        "once for each size of images.",
+        "They would keep the extra layers in a list to loop over, and make the boxes of all maps "
+        "in one generator, once for each size of images."
     ),
 }
 
@@ -112,8 +101,8 @@ def _emitted(name):
 
 
 def _flat(name):
-    source = NETS[name][0]
-    return protonet.emit(source if source.endswith(".prototxt") else deploy(source), flat=True)
+    own = CASES / f"{name}.prototxt"
+    return protonet.emit(own if own.exists() else deploy(SOURCES.get(name, name)), flat=True)
 
 
 def _lines(text):
@@ -139,7 +128,7 @@ def _classes(text):
 
 
 def _section(name):
-    parts = [f"\n## {name}\n\n", f"{textwrap.fill(NETS[name][1], 100)}\n\n"]
+    parts = [f"\n## {name}\n\n", f"{textwrap.fill(NETS[name], 100)}\n\n"]
     own = _body(_emitted(name))
     shown = own if name in WHOLE else _until(own, _short(own))
     parts.append(f"```python\n{shown}```\n")
@@ -171,7 +160,7 @@ def _shortened(text, most=6):
     """Some lines of each method, and how many there are more."""
     made, held = [], []
     for line in [*text.splitlines(keepends=True), "    def"]:
-        if line.startswith("    def") or line.startswith("class "):
+        if line.startswith(("    def", "class ")):
             made += held[:most]
             made += [f"        # and {len(held) - most} lines\n"] if len(held) > most else []
             made += ["\n"] if held and line.startswith("    def") else []

@@ -19,8 +19,11 @@ MANIFEST = json.loads((GOLDEN / "manifest.json").read_text())
 DIGITS = {"lenet5": {"data": (2, 1, 26, 26)}, "lenet": {"data": (2, 1, 28, 28)}}
 # One of each family; the others take the same path some more times.
 TRAINED = {"lenet", "googlenet", "resnet18", "resnet20_cifar", "mobilenet_v2", "xception", "vgg11"}
+# Those that are longer, or as their siblings.
 LONG = {"densenet161", "densenet169", "densenet201", "resnet101", "resnet152", "resnet110_cifar"}
 LONG |= {"resnext101_32x4d", "resnext101_64x4d", "resnet1202_cifar", "deeplabv3_os8"}
+LONG |= {"resnet32_cifar", "resnet44_cifar", "resnet56_cifar", "plain56_cifar", "plain34"}
+LONG |= {"resnet34_padded", "xception_swapped", "vgg11_lrn", "vgg13", "vgg16_1", "vgg19"}
 SMALL = {"lenet": (2, 1, 28, 28), "resnet20_cifar": (2, 3, 32, 32)}
 
 
