@@ -212,41 +212,37 @@ _Piece = tuple[int, tuple[int, int, int] | None]
 
 def _pieces(parts: Sequence[Submodule]) -> list[_Piece]:
     """How many blocks in a row are equal, or count up by one argument: its place, first, step."""
+    texts = [part.call.text() for part in parts]
+    rows = [_numbers(part.call) for part in parts]
     pieces: list[_Piece] = []
     start = 0
     while start < len(parts):
-        texts = [part.call.text() for part in parts]
         same = start + 1
         while same < len(parts) and texts[same] == texts[start]:
             same += 1
-        size, step = same - start, None
-        if size == 1:
-            size, step = _progression(parts, start)
-        pieces.append((size, step))
-        start += size
+        piece: _Piece = (same - start, None)
+        if same == start + 1:
+            piece = _progression(rows, start)
+        pieces.append(piece)
+        start += piece[0]
     return pieces
 
 
-def _progression(parts: Sequence[Submodule], start: int) -> tuple[int, tuple[int, int, int] | None]:
-    """How many blocks count up from a place."""
-    rows = [_numbers(part.call) for part in parts[start:]]
-    first = rows[0]
-    second = rows[1] if len(rows) > 1 else None
+def _progression(rows: Sequence[list[int] | None], start: int) -> _Piece:
+    """How many blocks count up from a place; one where they do not."""
+    first, second = (rows[i] if i < len(rows) else None for i in (start, start + 1))
     if first is None or second is None or len(first) != len(second):
         return 1, None
     places = [i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b]
-    if len(places) != 1 or parts[start].call.text().count("=") != parts[
-        start + 1
-    ].call.text().count("="):
+    if len(places) != 1:
         return 1, None
     (place,) = places
     by = second[place] - first[place]
     size = 0
-    while size < len(rows) and rows[size] == [
-        *first[:place],
-        first[place] + by * size,
-        *first[place + 1 :],
-    ]:
+    while start + size < len(rows):
+        wanted = [*first[:place], first[place] + by * size, *first[place + 1 :]]
+        if rows[start + size] != wanted:
+            break
         size += 1
     return (size, (place, first[place], by)) if size > 2 and by > 0 else (1, None)
 
