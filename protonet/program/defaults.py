@@ -45,7 +45,7 @@ def defaults_of(path: str, helper: Callable[..., object] | None = None) -> dict[
 def _parameters(path: str, helper: Callable[..., object] | None) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(helper or _torch(path)).parameters.values())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):  # what a user's own import names
         return []
 
 

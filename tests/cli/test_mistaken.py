@@ -112,7 +112,7 @@ def test_a_source_is_not_written_under_the_name_of_another_kind(tmp_path, suffix
         (["upgrade"], "o.NPY", "writes a text, no file under the suffix '.npy'"),
         (["upgrade"], "o.py", "`protonet compile NET -o FILE` writes it"),
         (["upgrade"], "o.HDF5", "has no weights for"),
-        (["upgrade"], "o.onnx", "torch.onnx.export("),
+        (["upgrade"], "o.onnx", "`protonet export"),
         (["view"], "o.svg", "writes a page, no file under the suffix '.svg'"),
         (["view"], "o.prototxt", "`protonet upgrade NET -o FILE` writes it"),
         (["data", "mean"], "o.h5", "writes a mean, no file under the suffix '.h5'"),

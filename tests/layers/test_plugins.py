@@ -36,7 +36,8 @@ def test_the_skeleton_is_a_layer_that_runs(folder):
     done = run("compile", "net.prototxt", "--plugin", "my_gain.py", "--run", cwd=folder)
     assert (done.returncode, "2x3" in done.stdout) == (0, True), done.stderr
     assert (
-        "y = x * 3.0" in run("compile", "net.prototxt", "--plugin", "my_gain.py", cwd=folder).stdout
+        "return x * 3.0"
+        in run("compile", "net.prototxt", "--plugin", "my_gain.py", cwd=folder).stdout
     )
     shown = run("layers", "MyGain", "--plugin", "my_gain.py", cwd=folder).stdout
     assert "factor: 1\n" in shown

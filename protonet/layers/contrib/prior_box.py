@@ -27,7 +27,7 @@ class PriorBox(Layer):
             "prior_box_param { min_size: 30 max_size: 60 aspect_ratio: 2 variance: 0.1 } }",
             {"x": (2, 8, 4, 5), "image": (2, 3, 32, 40)},
             {"y": (1, 2, 320)},
-            "[0.1, 0.1, 0.1, 0.1],",
+            "y = prior_boxes(x, image, box_sizes(30, 60, [2]), [0.1, 0.1, 0.1, 0.1])",
         ),
     )
 
