@@ -15,6 +15,7 @@ import warnings
 import torch
 
 import protonet
+from protonet.api import graph
 from protonet.zoo import catalogue
 
 NETS = (
@@ -50,7 +51,7 @@ def passing(text, rounds):
     torch.manual_seed(0)
     nets = {flat: protonet.compile(text, flat=flat) for flat in (False, True)}
     protonet.load_blobs(nets[True], protonet.dump_blobs(nets[False]))
-    x = torch.rand(protonet.graph(text).inputs[0].shape)
+    x = torch.rand(1, *graph(text).inputs[0].shape[1:])
     with torch.no_grad():
         assert torch.equal(nets[True](x), nets[False](x))
         found = least(rounds, blocks=lambda: nets[False](x), flat=lambda: nets[True](x))
