@@ -18,9 +18,13 @@ def round_plainly(program: Program, graph: Graph) -> Program:
     """Leave out ``ceil_mode=True`` where the net takes no image for which it would matter.
 
     The sizes are whole, and a row or a column more or less would not fit an inner product behind.
-    A net that is all windows takes images of other sizes, where rounding up counts.
+    A net that is all windows takes images of other sizes, where rounding up counts, and so does
+    one whose windows overlap: AlexNet's, of 3 by 2, fit images of 224 as well as of 227.
     """
     places: dict[Origins, int] = {node.origin: i for i, node in enumerate(graph.nodes)}
+
+    if any(_overlaps(node) for node in graph.nodes if node.type == "Pooling"):
+        return program  # the same for all: what one rounds counts for the others
 
     def plain(part: Submodule) -> Submodule:
         call = part.call
@@ -36,6 +40,15 @@ def round_plainly(program: Program, graph: Graph) -> Program:
 
     cls = replace(program.main, submodules=tuple(map(plain, program.main.submodules)))
     return replace(program, classes=(*program.classes[:-1], cls))
+
+
+def _overlaps(pool: Node) -> bool:
+    """Whether a pooling makes an image smaller, by windows that overlap."""
+    reach = pool.layer.reach((pool.inputs[0].shape,))
+    if reach is None:
+        return False
+    pairs = zip(reach.span, reach.stride, pool.inputs[0].shape[2:], strict=True)
+    return any(size > span > stride > 1 for span, stride, size in pairs)
 
 
 def _is_whole(pool: Node) -> bool:

@@ -39,7 +39,8 @@ def emitted(size, pool1=TWO, pool2=TWO, stride=1, head=HEAD):
         (emitted(16), 2),  # 7 and 8 rows alike end up as 3
         (emitted(18), 0),
         (emitted(16, head=""), 2),
-        (emitted(17, THREE, THREE), 0),
+        (emitted(17, THREE, THREE), 2),
+        (emitted(18, TWO, THREE), 2),
         (emitted(18, stride=2), 2),
         (emitted(18, pool2="pool: AVE global_pooling: true"), 1),
         (emitted(18, "kernel_size: 3 stride: 1 pad: 1", head=""), 1),
