@@ -11,7 +11,7 @@ from functools import cache
 
 from protonet.lowering.folding import GIVEN, UNKNOWN, Constants, tree_of, value_of
 from protonet.program.expr import Call, Expr, Literal, Ref, Sequence
-from protonet.program.parts import parts_of
+from protonet.program.parts import every
 from protonet.program.program import Each, Fill, Program, Statement, Submodule
 
 Given = tuple[list[object], dict[str, object]]  # the values by place, and those by word
@@ -32,17 +32,11 @@ def in_program(program: Program) -> dict[str, list[Given]]:
     names = {helper.code.__name__ for helper in program.helpers}
     found: dict[str, list[Given]] = {name: [] for name in names}
 
-    def look(expr: Expr) -> None:
+    for expr in (part for whole in expressions(program) for part in every(whole)):
         function = expr.function if isinstance(expr, Call) else None
         if isinstance(expr, Call) and isinstance(function, Ref) and function.path in names:
             words = {key: _value(value) for key, value in expr.kwargs.items()}
             found[function.path].append(([_value(a) for a in expr.args], words))
-        for name in expr.inner:
-            for part in parts_of(vars(expr)[name]):
-                look(part)
-
-    for expr in expressions(program):
-        look(expr)
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from protonet.graph import Graph
 from protonet.program.expr import Attribute, Call, Expr, Name
+from protonet.program.parts import every
 from protonet.program.program import Free, Program, Statement
 
 _BEFORE = {"detach", "squeeze"}  # what may stand between a label and its conversion
@@ -43,15 +44,7 @@ def _conversion(name: str, statements: list[Statement]) -> Statement:
 
 def _labels(value: Expr) -> Iterator[Name]:
     """The names that an expression turns into integers."""
-    found: list[Name] = []
-
-    def look(part: Expr) -> Expr:
-        label = _label(part)
-        found.extend(() if label is None else (label,))
-        return part
-
-    value.changed(look)
-    return iter(found)
+    return (label for part in every(value) if (label := _label(part)) is not None)
 
 
 def _label(part: Expr) -> Name | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from protonet.program.expr import Expr
 
 
 def parts_of(held: Any) -> Iterable[Any]:
@@ -22,3 +25,11 @@ def changed_parts(held: Any, change: Callable[[Any], Any]) -> Any:
         items = tuple(part if part is None else change(part) for part in held)
         return held if all(a is b for a, b in zip(items, held, strict=True)) else items
     return held if held is None else change(held)
+
+
+def every(expr: Expr) -> Iterator[Expr]:
+    """An expression and all that it is made of."""
+    yield expr
+    for name in expr.inner:
+        for part in parts_of(vars(expr)[name]):
+            yield from every(part)

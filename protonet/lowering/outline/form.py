@@ -37,8 +37,9 @@ class Module:
     def is_depthwise(self) -> bool:
         """Whether a convolution has a group for every channel."""
         groups, channels = (self.arguments.get(name) for name in ("groups", "in_channels"))
-        given = groups is not None and channels is not None
-        return given and groups.text() == channels.text() != "1"  # type: ignore[union-attr]
+        if groups is None or channels is None:
+            return False
+        return groups.text() == channels.text() != "1"
 
     def size(self) -> str:
         """The window, "" where there is none."""

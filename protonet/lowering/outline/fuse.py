@@ -9,6 +9,7 @@ from protonet.lowering.outline.flow import Made, ValueFlow, flow
 from protonet.lowering.outline.kind import joined
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.expr import Binary, Call, Expr, Name, Ref
+from protonet.program.parts import every
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Statement
 
@@ -130,15 +131,7 @@ def put(first: Statement, second: Statement) -> Expr:
 
 def calls(value: Expr) -> int:
     """How many calls an expression has."""
-    count = 0
-
-    def counted(part: Expr) -> Expr:
-        nonlocal count
-        count += isinstance(part, Call)
-        return part
-
-    value.changed(counted)
-    return count
+    return sum(isinstance(part, Call) for part in every(value))
 
 
 def _is_light(known: ValueFlow, index: int) -> bool:
@@ -159,8 +152,9 @@ def _is_light_call(known: ValueFlow, call: Call) -> bool:
         return call.function.path.rpartition(".")[2] in _ACTIVATIONS
     attribute = attribute_of(call.function)
     module = known.modules.get(attribute) if attribute else None
-    own = module is not None and not known.is_block(module)
-    return own and any(part in module.callee for part in _LIGHT)  # type: ignore[union-attr]
+    if module is None or known.is_block(module):
+        return False
+    return any(part in module.callee for part in _LIGHT)
 
 
 def _alone(known: ValueFlow, index: int, before: int) -> bool:

@@ -13,6 +13,7 @@ from protonet.program.compound import Comprehension, Star
 from protonet.program.expr import Attribute, Call, Expr, Name, Ref, wrap
 from protonet.program.expr import Sequence as Display
 from protonet.program.names import Names
+from protonet.program.parts import every
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Origins, Statement, Submodule
 
@@ -110,15 +111,11 @@ def _readers(own: ValueFlow, row: _Row) -> list[tuple[int, Display]] | None:
 
 def _displays(value: Expr) -> list[Display]:
     """The lists of names in an expression."""
-    found: list[Display] = []
-
-    def look(part: Expr) -> Expr:
-        if isinstance(part, Display) and all(isinstance(item, Name) for item in part.items):
-            found.append(part)
-        return part
-
-    value.changed(look)
-    return found
+    return [
+        part
+        for part in every(value)
+        if isinstance(part, Display) and all(isinstance(item, Name) for item in part.items)
+    ]
 
 
 def _given(statement: Statement, display: Display, name: Name) -> Statement:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from protonet.lowering.outline.attributes import Moves
 from protonet.lowering.outline.flow import ValueFlow, flow
-from protonet.lowering.outline.paths import PathStep
 from protonet.lowering.outline.signatures import Signatures
 from protonet.program.attributes import MODULE_ATTRIBUTES
 from protonet.program.compound import Comprehension, Star
@@ -18,7 +18,6 @@ from protonet.program.program import Class, InitParameter, Statement, Submodule
 
 _LONG = 6  # blocks that all differ
 _STAGES = 5
-Moves = dict[PathStep, list[PathStep]]
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
+from protonet.lowering.outline.attributes import Moves, renamed
 from protonet.lowering.outline.naming import type_word
-from protonet.lowering.outline.paths import PathStep
 from protonet.program.attributes import MODULE_ATTRIBUTES
-from protonet.program.expr import Attribute, Call, Expr, Name, Ref
+from protonet.program.expr import Call, Expr, Ref
 from protonet.program.names import Names, common_start
-from protonet.program.path import attribute_of
-from protonet.program.program import Class, Statement, Submodule
+from protonet.program.program import Class, Submodule
 
 _STATELESS = ("Pool", "Dropout")
 
 
-def with_shared(cls: Class) -> tuple[Class, dict[PathStep, list[PathStep]]]:
+def with_shared(cls: Class) -> tuple[Class, Moves]:
     """The class with one pooling for all of one window, and which attribute is that one."""
     alike: dict[str, list[Submodule]] = {}
     for part in cls.submodules:
@@ -29,24 +27,7 @@ def with_shared(cls: Class) -> tuple[Class, dict[PathStep, list[PathStep]]]:
             names.difference_update(part.attribute for part in parts)
             name = names.free(_name(parts))
             to.update((part.attribute, name) for part in parts)
-    if not to:
-        return cls, {}
-
-    def moved(part: Expr) -> Expr:
-        attribute = attribute_of(part)
-        return Attribute(Name("self"), to[attribute]) if attribute in to else part
-
-    made: dict[str, Submodule] = {}
-    for part in cls.submodules:
-        name = to.get(part.attribute, part.attribute)
-        origin = (*made[name].origin, *part.origin) if name in made else part.origin
-        made[name] = replace(made.get(name, part), attribute=name, origin=origin)
-    statements = tuple(
-        replace(s, value=s.value.changed(moved)) if isinstance(s, Statement) else s
-        for s in cls.statements
-    )
-    changed = replace(cls, submodules=tuple(made.values()), statements=statements)
-    return changed, {(cls.name, old): [(cls.name, new)] for old, new in to.items()}
+    return renamed(cls, to)
 
 
 def _is_stateless(call: Expr) -> bool:

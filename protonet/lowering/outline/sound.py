@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from protonet.program.expr import Call, Expr, Ref
-from protonet.program.parts import parts_of
+from protonet.program.parts import every
 from protonet.program.path import attribute_of
 from protonet.program.program import Class, Program, Statement
 
@@ -24,19 +22,11 @@ def _holds(cls: Class, classes: dict[str, Class]) -> bool:
     given = {parameter.name for parameter in cls.parameters}
     values = [s.value for s in cls.statements if isinstance(s, Statement)]
     values += [] if cls.result is None else [cls.result]
-    called = {name for value in values for part in _every(value) if (name := attribute_of(part))}
+    called = {name for value in values for part in every(value) if (name := attribute_of(part))}
     constructed = [part.call for part in cls.submodules]
     reads = {name for call in constructed for name in call.reads()}
-    fits = all(_fits(part, classes) for call in constructed for part in _every(call))
+    fits = all(_fits(part, classes) for call in constructed for part in every(call))
     return called <= own and reads <= given and len(own) == len(cls.submodules) and fits
-
-
-def _every(value: Expr) -> Iterator[Expr]:
-    """An expression and all its parts."""
-    yield value
-    for name in value.inner:
-        for part in parts_of(vars(value)[name]):
-            yield from _every(part)
 
 
 def _fits(part: Expr, classes: dict[str, Class]) -> bool:
