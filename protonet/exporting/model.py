@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import onnx_ir as ir
@@ -13,7 +14,13 @@ from protonet.exporting.node_names import LAYER, name_nodes, note_layers
 from protonet.exporting.operators import table
 from protonet.exporting.options import NATIVE_OPSET, ExportOptions
 from protonet.exporting.passes import PASSES, half, opset
-from protonet.exporting.traced import Traced, refused, step_index, without_warnings
+from protonet.exporting.traced import (
+    Traced,
+    layer_of,
+    refused,
+    step_index,
+    without_warnings,
+)
 from protonet.graph import Node
 from protonet.plain import plain
 
@@ -71,10 +78,16 @@ def _verify_for_tensorrt(model: ir.Model, traced: Traced) -> None:
 
 
 def _at_fault(traced: Traced, error: BaseException) -> Node | None:
-    """The layer whose operation could not be translated, by the module that the message names."""
+    """The layer whose operation could not be translated, by what the message names.
+
+    That is a module, or where torch takes operations apart one operation of the program.
+    """
     text = f"{error} {error.__cause__}"
     for word in text.replace("'", " ").replace(":", " ").split():
         index = step_index(word)
         if index is not None:
             return traced.steps.nodes[index]
-    return None
+    named = re.search(r"While executing %(\w+)", text)
+    made = traced.program.graph.nodes
+    found = next((node for node in made if named and node.name == named[1]), None)
+    return layer_of(found, traced.steps) if found is not None else None

@@ -39,6 +39,12 @@ layer { name: "out" type: "DetectionOutput" bottom: "loc" bottom: "conf" bottom:
   detection_output_param { num_classes: 3 code_type: CORNER keep_top_k: 4
     confidence_threshold: 0.6 nms_param { nms_threshold: 0.4 top_k: 6 } } }
 """
+PLACES = """
+input: "x" input_shape { dim: 2 dim: 18 dim: 10 dim: 12 }
+input: "roi" input_shape { dim: 4 dim: 5 }
+layer { name: "bins" type: "PSROIPooling" bottom: "x" bottom: "roi" top: "y"
+  psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 3 } }
+"""
 
 
 def session(path):
@@ -92,3 +98,16 @@ def test_boxes_of_several_images(images, tmp_path):
         assert (found[0, 0, 0, 1] != -1) == certain
         assert not certain or max(np.bincount(found[0, 0, :, 0].astype(int))) == 4
         assert certain or found.shape == (1, 1, images, 7)
+
+
+def test_bins_of_regions_in_any_number_of_images(tmp_path):
+    net = protonet.compile(PLACES)
+    protonet.export(PLACES, tmp_path / "net.onnx", batch="dynamic")
+    run, random = session(tmp_path / "net.onnx"), np.random.default_rng(0)
+    for images in (1, 3):
+        x = random.standard_normal((images, 18, 10, 12)).astype(np.float32)
+        corners = np.sort(random.random((4, 2, 2)) * [190, 150], axis=1).reshape(4, 4)
+        regions = np.concatenate([np.arange(4)[:, None] % images, corners], 1).astype(np.float32)
+        (found,) = run.run(None, {"x": x, "roi": regions})
+        expected = net(torch.from_numpy(x), torch.from_numpy(regions)).numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)

@@ -71,5 +71,5 @@ def hardest_regions(
     rank[order] = (same.cumsum(0) * same).sum(1)
     hard = (rank <= most).reshape(-1, 1, *size)
     labels = labels.detach().reshape(-1, 1, *size)
-    weights = weights.detach().reshape(len(regions), -1, *size)
+    weights = weights.detach().reshape(regions.shape[0], -1, *size)
     return torch.where(hard, labels, ignore_label), torch.where(hard, weights, 0)

@@ -88,7 +88,7 @@ class CenterLoss(nn.Module):
         # How far the centres go does not depend on what the loss weighs.
         slope = apart.detach() if self.squared else apart.detach().sign()
         members = slope.new_ones(len(self.centers))
-        members = members.index_add(0, labels, slope.new_ones(len(slope)))
+        members = members.index_add(0, labels, slope.new_ones(slope.shape[0]))
         pull = torch.zeros_like(self.centers).index_add(0, labels, -slope)
         moved = (pull / members[:, None] * self.centers).sum() / self.loss_weight
-        return total / len(x) + (moved - moved.detach())
+        return total / x.shape[0] + (moved - moved.detach())

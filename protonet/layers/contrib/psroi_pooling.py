@@ -69,7 +69,7 @@ def psroi_pool(
     stop = ((bins + 1) * step + low[..., None]).ceil().long().clamp(min=0)
     start, stop = torch.minimum(start, limit), torch.minimum(stop, limit)
     integral = F.pad(x.double().cumsum(2).cumsum(3), (1, 0, 1, 0))
-    integral = integral.reshape(len(x), outputs, group, group, *integral.shape[2:])
+    integral = integral.reshape(x.shape[0], outputs, group, group, *integral.shape[2:])
     rows = (start[:, 1, :, None], stop[:, 1, :, None])
     columns = (start[:, 0, None], stop[:, 0, None])
     down = bins[:, None]
