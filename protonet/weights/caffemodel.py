@@ -72,11 +72,18 @@ def _refuse_foreign(content: Content) -> None:
     if other:
         raise NetError(f"{content.name} is {other[0]}, no .caffemodel", None, other[1])
     if content.view[:1] == b"\x08":  # field 1 is a number there, a net's name here
-        numbers = {found.number for found in _leading(content)}
-        is_state = 3 in numbers and 5 not in numbers
-        what = "a solver's state" if is_state else "one blob, such as a mean file"
-        hint = "the weights are in the .caffemodel beside it" if is_state else None
+        what, hint = _other_message({found.number for found in _leading(content)})
         raise NetError(f"{content.name} is {what}, no .caffemodel", None, hint)
+
+
+def _other_message(fields: set[int]) -> tuple[str, str | None]:
+    """What a message is that begins with a number, by its fields, and a hint."""
+    if {7, 8} <= fields:  # a graph and its operators' versions
+        hint = "no weights are read from ONNX; the .caffemodel that it was made of has them"
+        return "an ONNX model", hint
+    if 3 in fields and 5 not in fields:
+        return "a solver's state", "the weights are in the .caffemodel beside it"
+    return "one blob, such as a mean file", None
 
 
 def _leading(content: Content) -> Iterator[WireField]:

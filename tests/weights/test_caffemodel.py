@@ -177,6 +177,12 @@ def test_caffes_other_binary_files_are_told_apart(tmp_path):
     (tmp_path / "a").write_bytes(mean.SerializeToString())
     with pytest.raises(NetError, match="one blob, such as a mean file"):
         protonet.read_blobs(tmp_path / "a")
+    helper = pytest.importorskip("onnx").helper
+    graph = helper.make_graph([], "net", [], [])
+    for named in ({}, {"producer_name": "someone", "producer_version": "1"}):
+        (tmp_path / "a").write_bytes(helper.make_model(graph, **named).SerializeToString())
+        with pytest.raises(NetError, match=r"an ONNX model, no \.caffemodel"):
+            protonet.read_blobs(tmp_path / "a")
 
 
 def test_shape_and_data_disagree(tmp_path):
