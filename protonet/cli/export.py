@@ -9,13 +9,11 @@ import click
 
 from protonet.cli.options import net_options, refuse_own_input
 from protonet.cli.weighted import loader, refuse_own_weights
+from protonet.exporting.options import AXES, OPSETS, RUNTIMES, ExportOptions
 from protonet.plain import plain
 from protonet.selection import Selection
 
-RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
-
 if TYPE_CHECKING:
-    from protonet.exporting.options import ExportOptions
     from protonet.exporting.written import Written
 
 
@@ -31,6 +29,21 @@ class BatchOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return self.fail(f"{value!r} is no batch; write it as 1 or dynamic", param, ctx)
 
 
+class AxesOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Axes of the images, separated by commas."""
+
+    name = ",".join(AXES)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        axes = tuple(axis.strip() for axis in str(value).split(",") if axis.strip())
+        for axis in axes:
+            if axis not in AXES:
+                self.fail(
+                    f"{axis!r} is no axis of an image; it has {' and '.join(AXES)}", param, ctx
+                )
+        return tuple(dict.fromkeys(axes))
+
+
 @click.command()
 @click.argument("net", type=click.Path())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The file to write.")
@@ -38,12 +51,18 @@ class BatchOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @net_options
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
-@click.option("--opset", type=int, help="ONNX's operators of this version. [18]")
+@click.option(
+    "--opset", type=click.IntRange(*OPSETS), help="ONNX's operators of this version. [18]"
+)
 @click.option("--batch", type=BatchOption(), help="Images in a batch. [the definition's]")
-@click.option("--dynamic", default="", help="Sizes that stay free: height,width.")
+@click.option("--dynamic", type=AxesOption(), default="", help="Sizes that stay free.")
 @click.option("--precision", type=click.Choice(("fp32", "fp16")), default="fp32")
 @click.option("--no-check", is_flag=True, help="Don't run the file to see that it is equal.")
-@click.option("--tolerance", type=float, help="How far outputs may differ. [1e-4, fp16 1e-2]")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="How far outputs may differ. [1e-4, fp16 1e-2]",
+)
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="What is to load the file.")
 def command(net: str, output: str, selection: Selection, **options: Any) -> None:
     """Write NET with its weights as ONNX, or for torch alone.
@@ -88,12 +107,10 @@ def command(net: str, output: str, selection: Selection, **options: Any) -> None
 
 
 def _options(options: dict[str, Any]) -> ExportOptions:
-    from protonet.exporting.options import ExportOptions
-
     return ExportOptions.of(
         options["opset"],
         options["batch"],
-        [axis for axis in options["dynamic"].split(",") if axis],
+        options["dynamic"],
         options["precision"],
         not options["no_check"],
         options["tolerance"],
@@ -109,8 +126,15 @@ def _told(written: Written, options: ExportOptions) -> tuple[str, str]:
     found = written.checked
     if found is not None:
         return what, f"equal in {found.runtime}: {found.trials} trials, by {found.difference:.1e}"
-    why = "--no-check" if not options.check else 'pip install "protonet[export]" checks it'
-    return what, f"not checked: {why}"
+    return what, f"not checked: {_why_not(options)}"
+
+
+def _why_not(options: ExportOptions) -> str:
+    if not options.check:
+        return "--no-check"
+    own = options.runtime == "opencv4"
+    package = "opencv-python-headless<5" if own else "protonet[export]"
+    return f'pip install "{package}" checks it'
 
 
 def _end(blob: str, shape: tuple[int | str | None, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.compare import compared, decides, grows
+from protonet.exporting.compare import compared, decides
 from protonet.exporting.options import NATIVE_OPSET, ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.value_names import value_name
@@ -15,21 +15,23 @@ from protonet.exporting.written import Checked
 from protonet.plain import plain
 from protonet.runtime.failure import first_line
 
-_SPREADS = (1.0, 60.0)  # unit numbers, and pixels from which a mean was taken
-
 
 def check_onnx(
     path: str | os.PathLike[str], exported: Exported, options: ExportOptions
 ) -> Checked | None:
-    """Run an ONNX file beside the net's module; None where onnxruntime is not installed.
+    """Run an ONNX file beside the net's module; None where the runtime for it is not installed.
+
+    That is onnxruntime, but OpenCV for a file that is meant for it, where it is installed.
 
     NetError where the file is not valid, or an output is further from the module's than the
     tolerance, of the largest number in it.
     """
     if options.runtime in ("opencv", "opencv4"):
-        from protonet.exporting.opencv import check_in_opencv
+        from protonet.exporting.opencv import check_in_opencv, takes_only_opencv
 
-        return check_in_opencv(path, exported, options)
+        found = check_in_opencv(path, exported, options)
+        if found is not None or takes_only_opencv(exported, options):
+            return found
     validate(path, options)
     try:
         import onnxruntime
@@ -37,7 +39,8 @@ def check_onnx(
         return None
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 3
-    model = _with_regions(path, exported) if grows(exported) else os.fspath(path)
+    decide = any(decides(node) for node in exported.graph.nodes)
+    model = _with_bottoms(path, exported) if decide else os.fspath(path)
     runtime = f"onnxruntime {onnxruntime.__version__}"
     try:
         session = onnxruntime.InferenceSession(model, quiet, providers=["CPUExecutionProvider"])
@@ -68,7 +71,7 @@ def validate(path: str | os.PathLike[str], options: ExportOptions) -> None:
         raise NetError(what, None, hint) from error
 
 
-def _with_regions(path: str | os.PathLike[str], exported: Exported) -> bytes:
+def _with_bottoms(path: str | os.PathLike[str], exported: Exported) -> bytes:
     """The model with what its deciding layers read given out as well."""
     import onnx
 

@@ -21,6 +21,7 @@ from protonet.runtime.net import kept_state
 from protonet.runtime.stage import stages
 
 _SPREADS = (1.0, 60.0)  # unit numbers, and pixels from which a mean was taken
+_JUMPS = {"Accuracy", "ArgMax", "PSROIPooling", "ROIPooling", "SegAccuracy", "Threshold"}
 
 
 def compared(
@@ -56,7 +57,7 @@ def expected(
     """What the net makes of inputs, by the names of values.
 
     A layer that decides, such as what overlaps too much, is given what the file itself had come to
-    when it decided: the last bit of a score would else be taken for another box.
+    when it decided, if that is known: the last bit of a score would else be another box.
     """
     graph = exported.graph
     values = {v: torch.from_numpy(given[v.blob]) for v in graph.inputs}
@@ -74,14 +75,18 @@ def expected(
     return right
 
 
-def grows(exported: Exported) -> bool:
-    """Whether a layer of a net decides how many rows there are."""
-    return any(decides(node) for node in exported.graph.nodes)
+def grows(node: Node) -> bool:
+    """Whether the numbers that a layer reads decide how many rows it gives."""
+    return node.layer.grows is not None and not node.layer.is_data
 
 
 def decides(node: Node) -> bool:
-    """Whether the numbers that a layer reads decide how many rows it gives."""
-    return node.layer.grows is not None and not node.layer.is_data
+    """Whether the last bit of what a layer reads may make what it gives another thing.
+
+    It chooses rows or the place of a maximum, rounds regions to pixels, or counts hits.
+    """
+    has_mask = node.layer.type == "Pooling" and len(node.outputs) > 1
+    return grows(node) or has_mask or node.layer.type in _JUMPS
 
 
 def compare(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ from typing import Any
 from torch import nn
 
 from protonet.api import with_plugins
-from protonet.diagnostics import NetError, NetWarning
+from protonet.diagnostics import NetError
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.packages import need_onnx
 from protonet.exporting.source import Exported, from_definition, from_module, verify_free
+from protonet.exporting.states import from_zeros, warn_of_states
 from protonet.exporting.written import Written
 from protonet.layers import Layer
-from protonet.layers.recurrent import Recurrent
 from protonet.schema.load import Readable
 from protonet.selection import Selection, Shapes
 
@@ -77,22 +76,23 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 def export_net(exported: Exported, path: str | os.PathLike[str], options: ExportOptions) -> Written:
     """Write an exported net in the format that the path names."""
-    _warn_of_states(exported)
+    suffix = suffix_of(path)
+    _verify_folder(path)
+    warn_of_states(exported.graph)
     verify_free(exported, options)
-    if suffix_of(path) == ".onnx":
-        need_onnx()
-        from protonet.exporting.onnx_file import export_onnx
+    with from_zeros(exported.module):
+        if suffix == ".onnx":
+            need_onnx()
+            from protonet.exporting.onnx_file import export_onnx
 
-        return export_onnx(exported, path, options)
-    from protonet.exporting.torch_file import export_torch
+            return export_onnx(exported, path, options)
+        from protonet.exporting.torch_file import export_torch
 
-    return export_torch(exported, path, options)
+        return export_torch(exported, path, options)
 
 
-def _warn_of_states(exported: Exported) -> None:
-    """Say which layers go on from the batch before in Caffe, where a file begins each anew."""
-    layers = [n.name for n in exported.graph.nodes if isinstance(n.layer, Recurrent)]
-    if layers:
-        named = ", ".join(map(repr, layers))
-        what = f"in the file every run of {named} begins from a state of zeros"
-        warnings.warn(f"{what}; expose_hidden gives states in and out", NetWarning, stacklevel=4)
+def _verify_folder(path: str | os.PathLike[str]) -> None:
+    """NetError where there is no folder for the file, before there is any work."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise NetError(f"{os.fspath(path)} can't be written: there is no folder {folder}")

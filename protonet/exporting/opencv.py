@@ -10,7 +10,7 @@ import onnx
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
-from protonet.exporting.compare import compared, decides
+from protonet.exporting.compare import compared, grows
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.value_names import output_name
@@ -34,7 +34,7 @@ def check_in_opencv(
     graph = exported.graph
     names = [output_name(graph, blob) for blob in exported.outputs()]
     blobs = exported.outputs()
-    rows = [name for name, b in zip(names, blobs, strict=True) if decides(graph.blobs[b].producer)]
+    rows = [name for name, b in zip(names, blobs, strict=True) if grows(graph.blobs[b].producer)]
     read = {value.name for value in onnx.load(os.fspath(path)).graph.input}
     runtime = f"OpenCV {cv2.__version__}"
 
@@ -51,6 +51,12 @@ def check_in_opencv(
     except cv2.error as error:
         reason = str(error).strip().splitlines()[-1]
         raise NetError(f"{runtime} does not take the file: {reason}") from None
+
+
+def takes_only_opencv(exported: Exported, options: ExportOptions) -> bool:
+    """Whether a file has a layer of OpenCV's own, which no other runtime knows."""
+    own = (node.layer.type == "DetectionOutput" for node in exported.graph.nodes)
+    return options.runtime == "opencv4" and any(own)
 
 
 def _in_order(rows: Array) -> Array:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from protonet.diagnostics import NetError
 
-DYNAMIC = "dynamic"
+DYNAMIC: Final = "dynamic"
 AXES = ("height", "width")
 RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
 OPSETS = (13, 23)

@@ -74,9 +74,8 @@ def _image_sizes(bottom: _Bottom) -> Array:
 
 
 def _continues(bottom: _Bottom) -> Array:
-    """Whether each step of a sequence goes on from the one before; the first does not."""
-    later = np.minimum(1, np.arange(bottom.shape[0]))[:, None]
-    return later * (bottom.random.random(bottom.shape) > 0.2)
+    """Whether each step of a sequence goes on from the one before, the first from nothing."""
+    return (bottom.random.random(bottom.shape) > 0.2).astype(np.float32)
 
 
 def _words(bottom: _Bottom) -> Array:

@@ -13,6 +13,7 @@ from torch import nn
 
 from protonet.api import graph_of, lowered, read
 from protonet.diagnostics import NetError
+from protonet.exporting.batches import batch_axes, images, with_images
 from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
 from protonet.graph import Graph
 from protonet.lowering import Lowered
@@ -48,7 +49,7 @@ class Exported:
     def outputs(self) -> tuple[str, ...]:
         """The blobs to be given out: those asked for, else those that no layer reads."""
         if self.selection.outputs is not None:
-            return self.selection.outputs
+            return tuple(dict.fromkeys(self.selection.outputs))
         ends = [v for v in self.graph.outputs if not v.producer.layer.is_data]
         if not ends:
             raise NetError("the net gives no blob out", None, "--outputs names some")
@@ -103,14 +104,14 @@ def from_module(
 
 def fitted(graph: Graph, selection: Selection, options: ExportOptions) -> Selection:
     """The selection with the inputs in the batch that is to be exported."""
-    if not graph.inputs or not graph.inputs[0].shape or options.batch is None:
+    axes = batch_axes(graph)
+    if not axes or options.batch is None:
         return selection
-    own = graph.inputs[0].shape[0]
-    batch = max(own, _ANY) if options.batch == DYNAMIC else options.batch
+    batch = max(images(graph), _ANY) if options.batch == DYNAMIC else options.batch
     shapes = {  # every one is stated: those of another length would follow the first
-        value.blob: (int(batch), *value.shape[1:]) if value.shape[:1] == (own,) else value.shape
-        for value in graph.inputs
-        if value.shape
+        v.blob: with_images(v.shape, axes[v], int(batch)) if v in axes else v.shape
+        for v in graph.inputs
+        if v.shape
     }
     return replace(selection, shapes={**selection.shapes, **shapes})
 
@@ -119,12 +120,12 @@ def trial_shapes(
     graph: Graph, options: ExportOptions, batch: int, more: int
 ) -> dict[str, tuple[int, ...]]:
     """Shapes of the inputs as a caller may give them: so many images, so much higher and wider."""
-    first = graph.inputs[0].shape
+    axes = batch_axes(graph) if options.batch == DYNAMIC else {}
     found = {}
     for value in graph.inputs:
         shape = list(value.shape)
-        if options.batch == DYNAMIC and shape and shape[0] == first[0]:
-            shape[0] = batch
+        if value in axes:
+            shape[axes[value]] = batch
         if len(shape) == 4:
             for axis in options.dynamic:
                 shape[2 + AXES.index(axis)] += more

@@ -6,7 +6,7 @@ module a layer whatever comes out is known by the layer that it is there for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import torch
@@ -49,10 +49,15 @@ class Step(nn.Module):
 
 
 class LayerAtWork:
-    """The layer at work; torch.export puts a module's own attributes back."""
+    """The layer at work, and those that fixed an axis of an input that was to be free.
+
+    torch.export puts a module's own attributes back, but not this one's.
+    """
 
     node: Node | None = None
-    fixing: Node | None = None
+
+    def __init__(self) -> None:
+        self.fixing: dict[tuple[Value, int], Node] = {}
 
 
 class Steps(nn.Module):
@@ -63,11 +68,18 @@ class Steps(nn.Module):
     tensor whose length stands for the number of its rows.
     """
 
-    def __init__(self, lowered: Lowered, net: nn.Module, runtime: str | None = None) -> None:
+    def __init__(
+        self,
+        lowered: Lowered,
+        net: nn.Module,
+        axes: Sequence[Iterable[int]],
+        runtime: str | None = None,
+    ) -> None:
         super().__init__()
         self.net = net
         self.lowered = lowered
         self.inputs = list(lowered.graph.inputs)
+        self.free = [(v, axis) for v, own in zip(self.inputs, axes, strict=True) for axis in own]
         made = stages(lowered, net)
         self.layers = [Step(net, stage, runtime) for stage in made]
         self.steps = nn.ModuleList(self.layers)
@@ -78,7 +90,6 @@ class Steps(nn.Module):
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         found = dict(zip(self.inputs, inputs[: len(self.inputs)], strict=True))
-        first = inputs[0]
         counts = dict(zip(self.growing, inputs[len(self.inputs) :], strict=True))
         for index, step in enumerate(self.layers):
             stage = step.stage
@@ -86,8 +97,9 @@ class Steps(nn.Module):
             count = counts[index].shape[0] if index in counts else 0
             tops = step(count, *(found[value] for value in stage.bottoms))
             found.update(zip(stage.tops, tops, strict=True))
-            if self.progress.fixing is None and is_concrete_int(first.shape[0]):
-                self.progress.fixing = stage.node
+            for value, axis in self.free:
+                if is_concrete_int(found[value].shape[axis]):
+                    self.progress.fixing.setdefault((value, axis), stage.node)
         self.progress.node = None
         return [found[value] for value in self.values]
 

@@ -12,7 +12,8 @@ from torch import nn
 from protonet.arrays import Array
 from protonet.diagnostics import NetError
 from protonet.exporting.compare import compared
-from protonet.exporting.options import ExportOptions
+from protonet.exporting.free_sizes import output_sizes
+from protonet.exporting.options import NATIVE_OPSET, ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.traced import free_axes, refused, without_warnings
 from protonet.exporting.value_names import output_name
@@ -38,14 +39,17 @@ def export_torch(
         value.blob: tuple(own.get(i, n) for i, n in enumerate(value.shape))
         for value, own in zip(exported.graph.inputs, axes, strict=True)
     }
-    outputs = {blob: exported.graph.blobs[blob].shape for blob in exported.outputs()}
-    return Written(os.fspath(path), size, inputs, dict(outputs), 0, checked)
+    outputs = output_sizes(exported, options)
+    return Written(os.fspath(path), size, inputs, outputs, 0, checked)
 
 
 def _refuse(options: ExportOptions) -> None:
     if options.is_half or options.runtime:
         what = "fp16 and a runtime are ONNX's; torch has .half() and torch.compile"
         raise NetError(what, None, "name an .onnx file, or leave the option out")
+    if options.opset != NATIVE_OPSET:
+        what = f"opset {options.opset} is ONNX's; a file of torch's has torch's own operators"
+        raise NetError(what, None, "name an .onnx file, or leave the opset out")
 
 
 def _samples(exported: Exported) -> tuple[torch.Tensor, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from protonet.diagnostics import NetError, lacks_memory
+from protonet.exporting.batches import BATCH, batch_axes
 from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
 from protonet.exporting.statistics import BatchStatistics
 from protonet.exporting.steps import Steps
@@ -42,8 +43,8 @@ def traced(lowered: Lowered, net: nn.Module, options: ExportOptions) -> Traced:
 
     NetError, with the layer's place, where one does what follows from numbers in the data.
     """
-    steps = Steps(lowered, net, options.runtime).train(net.training)
     axes = free_axes(lowered, options)
+    steps = Steps(lowered, net, axes, options.runtime).train(net.training)
     free: list[_FreeAxes | None] = [dict.fromkeys(own, Dim.AUTO) or None for own in axes]
     free += [{0: Dim.AUTO}] * len(steps.growing)
     with torch.no_grad(), without_warnings(), BatchStatistics():
@@ -63,16 +64,14 @@ def traced(lowered: Lowered, net: nn.Module, options: ExportOptions) -> Traced:
 
 def free_axes(lowered: Lowered, options: ExportOptions) -> tuple[dict[int, str], ...]:
     """The axes of each input that may be of any size, by their names."""
-    return tuple(_axes(value.shape, lowered, options) for value in lowered.graph.inputs)
+    batches = batch_axes(lowered.graph) if options.batch == DYNAMIC else {}
+    return tuple(_axes(value, batches, options) for value in lowered.graph.inputs)
 
 
-def _axes(shape: tuple[int, ...], lowered: Lowered, options: ExportOptions) -> dict[int, str]:
+def _axes(value: Value, batches: Mapping[Value, int], options: ExportOptions) -> dict[int, str]:
     """The axes of an input that may be of any size."""
-    first = lowered.graph.inputs[0].shape
-    found: dict[int, str] = {}
-    if options.batch == DYNAMIC and shape and shape[0] == first[0]:
-        found[0] = "batch"
-    if len(shape) == 4:
+    found = {batches[value]: BATCH} if value in batches else {}
+    if len(value.shape) == 4:
         found.update((2 + AXES.index(axis), axis) for axis in options.dynamic)
     return found
 
@@ -110,11 +109,11 @@ def _verify(program: ExportedProgram, steps: Steps, axes: tuple[dict[int, str], 
 
 
 def _fixed(steps: Steps, value: Value, axis: int, name: str) -> NetError:
-    """The error where a size that was to be free is fixed, with the layer that fixes the batch."""
-    layer = steps.progress.fixing if axis == 0 else None
+    """The error where a size that was to be free is fixed, with the layer that fixes it."""
+    layer = steps.progress.fixing.get((value, axis))
     who = f"layer {layer.name!r} ({layer.type}) makes it so" if layer else "a layer fixes it"
     what = f"{value.blob!r} can't be of any {name}, only of {value.shape[axis]}: {who}"
-    hint = "--batch takes a number, too" if axis == 0 else "--shape gives it another size"
+    hint = "--batch takes a number, too" if name == BATCH else "--shape gives it another size"
     return NetError(what, layer.span if layer else None, hint)
 
 

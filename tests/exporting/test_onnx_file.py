@@ -215,21 +215,6 @@ def test_another_module_is_none_of_ours(tmp_path):
         protonet.export(torch.nn.Linear(2, 2), tmp_path / "net.onnx")
 
 
-def test_torchs_own_formats(tmp_path):
-    net = protonet.compile(SMALL)
-    fill(net)
-    x = torch.randn(2, 3, 12, 12)
-    protonet.export(net, tmp_path / "net.pt2", batch="dynamic")
-    protonet.export(net, tmp_path / "net.torchscript")
-    with torch.no_grad():
-        expected = net(x)
-        loaded = torch.export.load(tmp_path / "net.pt2").module()
-        torch.testing.assert_close(loaded(x), expected)
-        with pytest.warns(DeprecationWarning, match="deprecated"):
-            scripted = torch.jit.load(str(tmp_path / "net.torchscript"))
-        torch.testing.assert_close(scripted(x), expected)
-
-
 def test_the_weights_are_written_from_where_they_are(tmp_path):
     """The numbers of a file are in no second place in memory while it is written."""
     import tracemalloc
@@ -269,6 +254,17 @@ def test_a_batch_that_is_none_is_a_wrong_command():
     assert "'many' is no batch; write it as 1 or dynamic" in done.stderr
 
 
+WRONG = ["--opset 12", "--dynamic batch", "--tolerance 0", "--for caffe"]
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_an_option_that_is_none_is_a_wrong_command(option):
+    command = ["export", "net.prototxt", "-o", "net.onnx", *option.split()]
+    done = CliRunner().invoke(group, command)
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option.split()[0]}'" in done.stderr
+
+
 def test_an_input_that_nothing_reads_is_not_asked_for(tmp_path):
     net = (
         SMALL
@@ -278,6 +274,16 @@ def test_an_input_that_nothing_reads_is_not_asked_for(tmp_path):
     written = protonet.export(net, tmp_path / "net.onnx", outputs=["prob"])
     assert list(written.inputs) == ["data"]
     assert [value.name for value in session(tmp_path / "net.onnx").get_inputs()] == ["data"]
+
+
+def test_a_blob_that_is_asked_for_twice_is_given_once(tmp_path):
+    written = protonet.export(SMALL, tmp_path / "net.onnx", outputs=["prob", "prob"])
+    assert list(written.outputs) == ["prob"]
+
+
+def test_a_folder_that_is_not_there_is_told_before_any_work(tmp_path):
+    with pytest.raises(NetError, match=r"net\.onnx can't be written: there is no folder"):
+        protonet.export(SMALL, tmp_path / "none" / "net.onnx")
 
 
 def test_a_layer_that_follows_from_numbers_is_told_with_its_place(tmp_path):
