@@ -53,7 +53,23 @@ layer { name: "out" type: "DetectionOutput" bottom: "loc_f" bottom: "conf_f" bot
   detection_output_param { num_classes: 3 code_type: CENTER_SIZE keep_top_k: 20
     confidence_threshold: 0.3 nms_param { nms_threshold: 0.45 top_k: 60 } } }
 """
+PADS = """
+input: "data" input_shape { dim: 1 dim: 8 dim: 14 dim: 13 }
+layer { name: "point" type: "Convolution" bottom: "data" top: "point"
+  convolution_param { num_output: 8 kernel_size: 1 pad: 1 } }
+layer { name: "average" type: "Pooling" bottom: "point" top: "average"
+  pooling_param { pool: AVE kernel_size: 3 stride: 1 pad: 1 } }
+layer { name: "up" type: "Pooling" bottom: "average" top: "up"
+  pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: "most" type: "Pooling" bottom: "average" top: "most"
+  pooling_param { pool: MAX kernel_size: 2 stride: 2 } }
+layer { name: "wide" type: "Convolution" bottom: "point" top: "wide"
+  convolution_param { num_output: 8 group: 8 kernel_size: 3 pad: 1 dilation: 2 } }
+layer { name: "large" type: "Deconvolution" bottom: "most" top: "large"
+  convolution_param { num_output: 8 group: 8 kernel_size: 4 stride: 2 pad: 1 } }
+"""
 NETS = {
+    "pads": (PADS, {}),
     "lenet": (ZOO / "lenet" / "deploy.prototxt", {"batch": 1}),
     "resnet20": (ZOO / "resnet20_cifar" / "deploy.prototxt", {"batch": 1}),
     "ssd": (SSD, {}),

@@ -7,6 +7,7 @@ from protonet.exporting.passes.fold_constants import fold_constants
 from protonet.exporting.passes.identities import drop_identities
 from protonet.exporting.passes.opset import opset
 from protonet.exporting.passes.outputs import settle_outputs
+from protonet.exporting.passes.pads import write_pads
 from protonet.exporting.passes.precision import half
 from protonet.exporting.passes.reshapes import settle_reshapes
 from protonet.exporting.passes.unused import drop_unused
@@ -21,6 +22,7 @@ PASSES = (
     drop_identities,
     drop_zeros,
     fold_batch_norm,
+    write_pads,
     drop_unused,
     settle_outputs,
 )
