@@ -50,9 +50,9 @@ def load(source: Readable, kind: str = "NetParameter") -> Loaded:
     return _bound(tree, kind)
 
 
-def load_any(path: str | os.PathLike[str]) -> Loaded:
+def load_any(source: str | os.PathLike[str] | Source) -> Loaded:
     """Bind a file that holds a net or a solver."""
-    tree = parsed(open_source(path))
+    tree = parsed(open_source(source))
     return _bound(tree, _kind(tree))
 
 
