@@ -106,7 +106,8 @@ class _Upgrade:
             layers = pad_readers(source.layers, source.input)
         except Misplaced as error:
             self.note(str(error), ("layers", *error.field))
-            layers = dict(enumerate(source.layers))
+            whole = enumerate(source.layers)
+            layers = {i: layer for i, layer in whole if layer.layer.type != "padding"}
         astray = bool(self.errors)  # paddings are not where they belong
         for index, layer in layers.items():
             try:
