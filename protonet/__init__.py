@@ -6,8 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from protonet.runtime.picture import drawn_by
+from protonet.schema.named import named_by
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from protonet.api import compile, emit
     from protonet.checking import check
     from protonet.data.batches import batches
@@ -63,7 +66,20 @@ def _picture(definition: bytes) -> str | None:
     return svg(definition)
 
 
+def _lookup(name: str, kind: str) -> str | Source | None:
+    from protonet.zoo.catalogue import lookup
+
+    return lookup(name, kind)
+
+
+def _names() -> Sequence[str]:
+    from protonet.zoo.catalogue import names
+
+    return names()
+
+
 drawn_by(_picture)
+named_by(_lookup, _names)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from protonet.api import shapes_of_data, warn, warn_of_ignored
-from protonet.diagnostics import NetError, raise_all
+from protonet.diagnostics import NetError, Source
 from protonet.graph import build
 from protonet.graph.files import attach_files
 from protonet.graph.meant import meant
 from protonet.graph.notices import notices
+from protonet.schema.doubt import doubt
 from protonet.schema.load import Loaded, Readable, load, load_any
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
@@ -27,54 +31,63 @@ def check(source: Readable, phase: str | None = None) -> list[NetError]:
         loaded = load(source, "NetParameter")
     except NetError as error:
         return list(error.all)
-    if loaded.errors:
-        return list(loaded.errors)
     return check_net(loaded, phase)
 
 
 def check_net(
     loaded: Loaded, phase: str | None = None, unchecked: list[str] | None = None
 ) -> list[NetError]:
-    """The problems of a net whose text is right.
+    """The problems of a net: of its text, its layers and what these read, each told once.
 
     ``unchecked`` takes what could not be looked at: data and files that are not there.
     """
     try:
-        upgraded = upgrade(loaded)
-        raise_all(upgraded.errors)
-        warn_of_ignored(upgraded)
         asked = Selection.of(phase).phase if phase is not None else None
+        upgraded = upgrade(loaded, lenient=True)
     except NetError as error:
-        return list(error.all)
+        return _in_order([*loaded.errors, *_unlike(error.all, loaded)])
+    if not upgraded.errors:
+        warn_of_ignored(upgraded)
     nets = {name: select(upgraded, name) for name in PHASES}
     if not any(len(net.message.layer) or net.errors for net in nets.values()):
         return [NetError("the net is empty: it has no layer", loaded.sourcemap.span(()))]
-    found: dict[tuple[str, int], NetError] = {}
+    found: list[NetError] = []
     notes: list[str] = []
     for name in (asked,) if asked else meant(nets):
         away = frozenset() if asked else data_elsewhere(upgraded, nets[name])
-        for problem in _of_phase(nets[name], name, away, notes):
-            where = problem.span.start if problem.span else -1
-            found.setdefault((problem.message, where), problem)
+        found += _of_phase(nets[name], name, away, notes)
     if unchecked is not None:
         unchecked.extend(dict.fromkeys(notes))
-    return sorted(found.values(), key=lambda e: e.span.start if e.span else -1)
+    return _in_order(found)
+
+
+def _unlike(errors: Sequence[NetError], loaded: Loaded) -> list[NetError]:
+    """The errors that do not stand where the text has one already."""
+    known = doubt(loaded.sourcemap, loaded.errors)
+    return [error for error in errors if not known.covers(error.span)]
+
+
+def _in_order(errors: Iterable[NetError]) -> list[NetError]:
+    """Each error once, though several phases have it, in the order of the file."""
+    once: dict[tuple[str, int], NetError] = {}
+    for error in errors:
+        once.setdefault((error.message, error.span.start if error.span else -1), error)
+    return sorted(once.values(), key=lambda e: e.span.start if e.span else -1)
 
 
 def _of_phase(
     selected: Loaded, phase: str, away: frozenset[str], notes: list[str]
 ) -> list[NetError]:
     """The problems of the net of one phase; ``away`` are blobs of another's data layers."""
+    selected = _with_files(selected)
     try:
-        raise_all(selected.errors)
-        attach_files(selected, lenient=True)
         measure = partial(shapes_of_data, selected, phase)
         net = build(selected, phase, lenient=True, elsewhere=away, measure=measure)
-        warn(notices(net))
     except NetError as error:
-        return list(error.all)
-    if away:  # this phase has no net, which is said by itself
-        return []
+        return [*selected.errors, *error.all]
+    if selected.errors or away:  # in another's case this phase has no net, which is said by itself
+        return list(selected.errors)
+    warn(notices(net))
     notes += net.unchecked
     if net.below_unchecked and net.unchecked:
         count = net.below_unchecked
@@ -82,15 +95,24 @@ def _of_phase(
     return []
 
 
-def check_any(
-    path: str, phase: str | None = None, unchecked: list[str] | None = None
-) -> list[NetError]:
-    """Every problem of a file that holds a net or a solver; ``unchecked`` as ``check_net``'s."""
+def _with_files(selected: Loaded) -> Loaded:
+    """The net with the blobs of the files that it names, or with the errors of these."""
     try:
-        loaded = load_any(path)
+        attach_files(selected, lenient=True)
+    except NetError as error:
+        return replace(selected, errors=(*selected.errors, *_unlike(error.all, selected)))
+    return selected
+
+
+def check_any(
+    source: str | os.PathLike[str] | Source,
+    phase: str | None = None,
+    unchecked: list[str] | None = None,
+) -> list[NetError]:
+    """Every problem of a net, or of a solver's fields; ``unchecked`` as ``check_net``'s."""
+    try:
+        loaded = load_any(source)
     except NetError as error:
         return list(error.all)
-    if loaded.errors:
-        return list(loaded.errors)
     is_net = loaded.message.DESCRIPTOR.name == "NetParameter"
-    return check_net(loaded, phase, unchecked) if is_net else []
+    return check_net(loaded, phase, unchecked) if is_net else list(loaded.errors)

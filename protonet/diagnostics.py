@@ -181,9 +181,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     Near is what a slip of the keys makes of a word, and a known word that says all that this one
     does and more (kernel: kernel_size). HardSwish is no slip for Swish, but another thing.
     """
-    words = list(known)
-    close = [name for name in words if name.lower() == word.lower()] or _nearest(word, words)
+    return or_none(nearest(word, known))
+
+
+def or_none(close: Sequence[str]) -> str | None:
+    """A hint that names such words; None where there are none."""
     return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else None
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that are near, at most three, as ``did_you_mean`` says."""
+    words = list(known)
+    return [name for name in words if name.lower() == word.lower()] or _nearest(word, words)
 
 
 def _nearest(word: str, known: Sequence[str]) -> list[str]:

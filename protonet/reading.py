@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, nearest, or_none
 
 AGAIN = "copy or make it again"
 _LONGEST = 200
+_MANY = 10_000  # files of a folder whose names are looked at
 
 
 @contextmanager
@@ -37,7 +40,8 @@ def reading(
     except Exception as error:  # noqa: BLE001 (what a foreign reader raises has no bounds)
         name = os.fspath(path)
         if isinstance(error, OSError) and error.errno:
-            raise NetError(f"{name} can't be read: {reason(error)}") from None
+            near = or_none(near_files(name)) if isinstance(error, FileNotFoundError) else None
+            raise NetError(f"{name} can't be read: {reason(error)}", None, near) from None
         why = reason(error).replace(alias, name) if alias else reason(error)
         raise NetError(f"{name} {wrong}: {why}", None, hint) from None
 
@@ -64,3 +68,23 @@ def reason(error: BaseException) -> str:
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     words = " ".join(str(text).split())
     return words[:_LONGEST] or type(error).__name__
+
+
+def near_files(path: str | os.PathLike[str]) -> list[str]:
+    """Paths that are there and whose names are near that of one that is not.
+
+    The first folder or file on its way that is not there is looked for under another name; a name
+    without its ending is one that says less.
+    """
+    wanted = Path(path)
+    parts = [*reversed(wanted.parents), wanted]
+    missing = next((part for part in parts if not part.exists()), None)
+    if missing is None:
+        return []
+    try:
+        names = sorted(entry.name for entry in islice(os.scandir(missing.parent), _MANY))
+    except OSError:
+        return []
+    found = [missing.with_name(name) for name in nearest(missing.name, names)]
+    rest = wanted.relative_to(missing)
+    return [str(one / rest if (one / rest).exists() else one) for one in found]

@@ -10,7 +10,9 @@ import warnings
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from protonet.cli.talk import talk, talking, tell_times
 from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
 from protonet.plain import plain
 
@@ -36,6 +38,7 @@ _COMMANDS = {
     "time": "Time a net layer by layer, forward and backward.",
     "python": "Run a script written for Caffe's Python interface.",
     "plot": "Draw the loss, accuracy and rate of training logs.",
+    "completion": "Print the script by which a shell completes all of this.",
 }
 
 
@@ -53,7 +56,23 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"protonet.cli.{cmd_name}")
         command: click.Command = module.command
-        return command
+        return talking(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; -v tells what it took, whatever it ends with but an error."""
+        try:
+            result = super().invoke(ctx)
+        except click.exceptions.Exit:
+            tell_times()
+            raise
+        tell_times()
+        return result
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, none of them imported for it, and the options."""
+        names = (name for name in _COMMANDS if name.startswith(incomplete))
+        found = [CompletionItem(name, help=_COMMANDS[name]) for name in names]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -62,7 +81,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        known = not args or args[0] in _COMMANDS or args[0].startswith("-")
+        if not known and not ctx.resilient_parsing:
             from protonet.diagnostics import did_you_mean
 
             hint = did_you_mean(args[0], _COMMANDS) or f"the commands are {', '.join(_COMMANDS)}"
@@ -70,16 +90,30 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="protonet")
-def group() -> None:
+@click.pass_context
+def group(context: click.Context) -> None:
     """Compile Caffe network definitions into PyTorch.
 
     \b
     protonet compile net.prototxt -o net.py    the net as a PyTorch file of its own
     protonet check net.prototxt                what is wrong with it, and where
     protonet COMMAND --help                    more on one command
+
+    A net is a file, the name of a classic one that `protonet zoo` lists, or - for stdin.
     """
+    if context.invoked_subcommand is None:
+        from protonet.cli.next_steps import next_steps
+
+        click.echo(next_steps())
+
+
+talking(group)
 
 
 def _warn_once(
@@ -87,7 +121,7 @@ def _warn_once(
 ) -> None:
     """A warning as a line of its own, the first time that it is given."""
     if issubclass(category, NetWarning):
-        if str(message) not in _WARNED:
+        if str(message) not in _WARNED and not talk().quiet:
             print(f"warning: {plain(str(message))}", file=sys.stderr)
         _WARNED.add(str(message))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from protonet.data.progress import HIDDEN
 from protonet.plain import plain
 
 
@@ -16,6 +17,7 @@ def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    hidden = HIDDEN.get() or not console.is_terminal
+    with Progress(console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(escape(plain(title)), total=total)
         yield lambda: progress.advance(task)

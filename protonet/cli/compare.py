@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET, shown
 from protonet.cli.options import ShapeOption, device_option
 from protonet.cli.table import size
 from protonet.cli.zoo import columns
 from protonet.data.progress import tracked
+from protonet.diagnostics import Source
 from protonet.layers.base import show
 from protonet.selection import Selection
 from protonet.zoo.compare import ORDERS, Row, compare, find
@@ -51,7 +53,7 @@ class _AnyShape(ShapeOption):
 
 
 @click.command()
-@click.argument("nets", nargs=-1, required=True)
+@click.argument("nets", nargs=-1, required=True, type=NET)
 @click.option(
     "--shape",
     "shapes",
@@ -76,7 +78,7 @@ class _AnyShape(ShapeOption):
     help="json and csv have plain numbers: elements, bytes, milliseconds.",
 )
 def command(
-    nets: tuple[str, ...],
+    nets: tuple[str | Source, ...],
     shapes: tuple[tuple[str, tuple[int, ...]], ...],
     order: str,
     timed: bool,
@@ -106,19 +108,20 @@ def command(
     shape = everywhere[0] if everywhere else None
     rows = compare(nets, shape, named or None, order)
     if timed:
+        given = {shown(net): net for net in nets}
         rows = [
-            replace(row, milliseconds=_time(row.name, shape, named, device))
+            replace(row, milliseconds=_time(given[row.name], shape, named, device))
             for row in tracked(rows, "timing", len(rows))
         ]
     click.echo(_STYLES[style](rows))
 
 
-def _time(name: str, shape: Any, named: Any, device: str) -> float:
+def _time(net: str | Source, shape: Any, named: Any, device: str) -> float:
     """The median of a few forward passes, in milliseconds."""
     from protonet.api import lowered, read
     from protonet.inference.forward import timed_pass
 
-    source = read(find(name))
+    source = read(find(net))
     graph = at_shape(source, "TEST", shape, named)
     shapes = {v.blob: v.shape for v in graph.inputs}
     return timed_pass(lowered(source, Selection(shapes=shapes)), device).milliseconds

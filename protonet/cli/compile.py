@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, net_options, refuse_own_input
-from protonet.cli.outputs import refuse_other_kinds
+from protonet.cli.outputs import NewFile, refuse_other_kinds
+from protonet.cli.talk import detail, say, step
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
+from protonet.graph import Graph
 from protonet.lowering import Lowered
 from protonet.plain import plain
 from protonet.program.source import source
+from protonet.schema.load import Readable
 from protonet.selection import Selection
+
+if TYPE_CHECKING:
+    from protonet.inference.forward import Loader
 
 _STAGES = ("text", "net", "graph", "torch")
 
 
 @click.command()
-@click.argument("net", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), help="The Python file to write. [stdout]")
+@click.argument("net", type=NET)
+@click.option(
+    "-o", "--output", type=NewFile(stdout=True), help="The Python file to write. [stdout]"
+)
 @net_options
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
-@click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
+@click.option(
+    "--weights", type=WEIGHTS, help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt."
+)
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--flat", is_flag=True, help="One class with every layer in it, no blocks.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
+@click.option("--table", is_flag=True, help="Print what each layer costs, as show does.")
 @click.option("--run", is_flag=True, help="Run a forward pass and time it.")
 @device_option
 @click.option("--batch", type=click.IntRange(min=1), help="Batch size for --run.")
 def command(
-    net: str,
+    net: Readable,
     output: str | None,
     stage_dump: str | None,
     run: bool,
@@ -61,16 +74,13 @@ def command(
     if given and not (output or run):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
     path = beside(output, weights) if given and output else None
-    made = _compiled(net, selection)
-    load = loader(net, weights, strict, selection) if given else id
-    if path and output:
-        write_with_weights(made, output, path, load)
-    elif output:
-        write_whole(output, source(made.program))
+    load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
+    built, made = _compiled(net, selection, table=options["table"])
+    if output:
+        _write(built, made, output, path, load)
     elif not run:
         click.echo(source(made.program), nl=False)
     if run:
-        load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
         _run(made, options["device"], options["batch"], load)
 
 
@@ -84,14 +94,33 @@ def _form(
     return replace(selection, outputs=names, faithful=faithful, flat=flat)
 
 
-def _compiled(net: str, selection: Selection) -> Lowered:
-    """The net's program, with the summary on stderr."""
+def _compiled(net: Readable, selection: Selection, *, table: bool) -> tuple[Graph, Lowered]:
+    """The net's graph and program; on stderr its table, where that is wanted."""
     from protonet.api import graph_of, lowered
-    from protonet.cli.table import table
+    from protonet.cli.table import table as text
 
-    built = graph_of(net, selection)
-    click.echo(table(built), err=True)
-    return lowered(net, selection, built)
+    with step("graph"):
+        built = graph_of(net, selection)
+    with step("program"):
+        made = lowered(net, selection, built)
+    if table:
+        click.echo(text(built), err=True)
+    else:
+        detail(text(built))
+    return built, made
+
+
+def _write(graph: Graph, made: Lowered, output: str, path: Path | None, load: Loader) -> None:
+    """Write the source, and the weights to ``path``; a line says what the net holds."""
+    from protonet.drawing.words import amount
+    from protonet.graph.cost import costs
+
+    size = f"{amount(costs(graph).parameters)} parameters"
+    if path:
+        write_with_weights(made, output, path, load, size)
+    else:
+        write_whole(output, source(made.program))
+        say(f"wrote {output} ({size})")
 
 
 def _run(made: Lowered, device: str, batch: int | None, load: Any) -> None:
@@ -107,7 +136,7 @@ def _run(made: Lowered, device: str, batch: int | None, load: Any) -> None:
     click.echo(f"forward: {milliseconds} (median of {PASSES}, {found.where})")
 
 
-def _dump(net: str, stage: str, selection: Selection) -> str:
+def _dump(net: Readable, stage: str, selection: Selection) -> str:
     from protonet import api
     from protonet.cli.table import table
     from protonet.schema.load import load

@@ -7,25 +7,28 @@ from pathlib import Path
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import net_options
+from protonet.cli.outputs import NewFile
+from protonet.cli.talk import say
 from protonet.cli.weighted import refuse_own_weights, tell
 from protonet.diagnostics import NetError, raise_all
-from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.weights.mean import SUFFIXES, read_mean, write_mean
 
 
 @click.command()
-@click.argument("weights")
-@click.option("--prototxt", type=click.Path(), help="The net that the weights are for.")
-@click.option("-o", "--output", type=click.Path(), required=True, help="The file to write.")
+@click.argument("weights", type=WEIGHTS)
+@click.option("--prototxt", type=NET, help="The net that the weights are for.")
+@click.option("-o", "--output", type=NewFile(), required=True, help="The file to write.")
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @click.option("--faithful", is_flag=True, help="A state as of compile --faithful.")
 @click.option("--flat", is_flag=True, help="A state as of compile --flat.")
 @net_options
 def command(
     weights: str,
-    prototxt: str | None,
+    prototxt: Readable | None,
     output: str,
     strict: bool,
     faithful: bool,
@@ -49,19 +52,24 @@ def command(
     What WEIGHTS is, its content says. A .caffemodel needs no prototxt to become a .h5, nor a
     .safetensors that protonet wrote to become either of them.
     """
+    from protonet.weights.save import suffix_of
+
+    is_mean = Path(output).suffix.lower() in SUFFIXES
+    if not is_mean:
+        suffix_of(output)
     refuse_own_weights(weights, output)
-    if Path(output).suffix.lower() in SUFFIXES:
+    if is_mean:
         write_mean(output, read_mean(weights))
     else:
         _convert(
             weights, prototxt, output, strict, replace(selection, faithful=faithful, flat=flat)
         )
-    click.echo(plain(output), err=True)
+    say(f"wrote {output}")
 
 
 def _convert(
     weights: str,
-    prototxt: str | None,
+    prototxt: Readable | None,
     output: str,
     strict: bool,
     selection: Selection,
@@ -111,7 +119,7 @@ def _convert_alone(weights: str, output: str, suffix: str) -> None:
 
 
 def _write_state(
-    weights: str, prototxt: str, output: str, strict: bool, selection: Selection
+    weights: str, prototxt: Readable, output: str, strict: bool, selection: Selection
 ) -> None:
     """Through the module itself, whose state it is."""
     from protonet.api import lowered

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from protonet.cli.outputs import refuse_other_kinds
+from protonet.cli.outputs import NewFile, refuse_other_kinds
+from protonet.cli.talk import say
 from protonet.diagnostics import NetError
 from protonet.plain import plain
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
+_WRITTEN = NewFile(path_type=Path)
 
 
 @click.group()
@@ -46,7 +48,11 @@ def _output_options(function: C) -> C:
             help="Kind of database to write.",
         ),
         click.option(
-            "-o", "--output", type=_FILE, required=True, help="The database to make, a folder."
+            "-o",
+            "--output",
+            type=NewFile(folder=True, path_type=Path),
+            required=True,
+            help="The database to make, a folder.",
         ),
     ):
         function = option(function)
@@ -161,7 +167,7 @@ def images(
         chosen.shuffle(options["seed"])
     _write(output, len(chosen.entries), chosen.records(), backend, force)
     for message in chosen.broken:
-        click.echo(plain(f"left out: {message}"), err=True)
+        say(f"left out: {message}")
 
 
 def _wanted_size(options: dict[str, Any]) -> Size:
@@ -175,7 +181,7 @@ def _wanted_size(options: dict[str, Any]) -> Size:
 
 @command.command()
 @click.argument("database", type=_FILE)
-@click.option("-o", "--output", type=_FILE, help="The mean file to write, .binaryproto or .npy.")
+@click.option("-o", "--output", type=_WRITTEN, help="The mean file to write, .binaryproto or .npy.")
 @click.option("--pca", is_flag=True, help="Print the colours' components, for color_noise.")
 def mean(database: Path, output: Path | None, pca: bool) -> None:
     """Compute the mean image of DATABASE, and print each channel's mean.
@@ -200,7 +206,7 @@ def mean(database: Path, output: Path | None, pca: bool) -> None:
     if output:
         _write_mean(output, found.image)
         shape = "x".join(str(n) for n in found.image.shape)
-        click.echo(plain(f"{output}: the mean of {found.count:,} images, {shape}"), err=True)
+        say(f"{output}: the mean of {found.count:,} images, {shape}")
     for value in found.channels:
         click.echo(f"mean_value: {value:.6g}")
     if found.components:
@@ -231,7 +237,7 @@ def _color_noise(components: Components) -> str:
 @click.option(
     "--first", type=click.IntRange(0), default=5, show_default=True, help="Records shown."
 )
-@click.option("--sheet", type=_FILE, help="Picture of the first images to write, a .png.")
+@click.option("--sheet", type=_WRITTEN, help="Picture of the first images to write, a .png.")
 @click.option("--images", "count", type=click.IntRange(1, 10_000), default=96, show_default=True)
 def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
     """Print what DATABASE holds: records, shapes, labels, and the first of them.
@@ -275,4 +281,4 @@ def _draw(database: Path, backend: str, sheet: Path, count: int) -> None:
         raise NetError(f"{database} has an image that can't be drawn: {error}") from None
     finally:
         reader.close()
-    click.echo(plain(f"{sheet}: the first {len(values):,} images"), err=True)
+    say(f"{sheet}: the first {len(values):,} images")

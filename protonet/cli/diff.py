@@ -8,21 +8,23 @@ from dataclasses import asdict
 
 import click
 
+from protonet.cli.nets import NET
 from protonet.cli.options import both_nets_options
 from protonet.graph import Graph
 from protonet.graph.difference import Change, differences
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 
 @click.command()
-@click.argument("before", type=click.Path())
-@click.argument("after", type=click.Path())
+@click.argument("before", type=NET)
+@click.argument("after", type=NET)
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @both_nets_options
-def command(before: str, after: str, style: str, selections: Sequence[Selection]) -> None:
+def command(before: Readable, after: Readable, style: str, selections: Sequence[Selection]) -> None:
     """Tell what changed from BEFORE to AFTER in the net, not in the text.
 
     \b
@@ -48,11 +50,11 @@ def command(before: str, after: str, style: str, selections: Sequence[Selection]
     raise click.exceptions.Exit(1 if rows else 0)
 
 
-def _graph(path: str, selection: Selection) -> Graph:
+def _graph(source: Readable, selection: Selection) -> Graph:
     """The graph of one phase; an empty one where the file has no layers in it."""
     from protonet import api
 
-    loaded = api.read(path)
+    loaded = api.read(source)
     if len(loaded.message.layer) and not len(api.selected(loaded, selection).message.layer):
         return Graph(loaded.message.name, selection.phase)
     return api.graph_of(loaded, selection)

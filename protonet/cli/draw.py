@@ -6,14 +6,19 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET
 from protonet.cli.options import net_options, refuse_own_input
+from protonet.cli.outputs import NewFile
 from protonet.diagnostics import NetError
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 
 @click.command()
-@click.argument("net", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), help="The picture to write. [SVG on stdout]")
+@click.argument("net", type=NET)
+@click.option(
+    "-o", "--output", type=NewFile(stdout=True), help="The picture to write. [SVG on stdout]"
+)
 @net_options
 @click.option("--shapes/--no-shapes", "shown", default=True, help="Shapes on the wires. [on]")
 @click.option(
@@ -38,7 +43,7 @@ from protonet.selection import Selection
     help="own: the same on every machine. graphviz: by the program dot.",
 )
 def command(
-    net: str,
+    net: Readable,
     output: str | None,
     shown: bool,
     collapse: str,

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import net_options, refuse_own_input
+from protonet.cli.outputs import NewFile
+from protonet.cli.talk import say
 from protonet.cli.weighted import loader, refuse_own_weights
 from protonet.exporting.options import AXES, OPSETS, RUNTIMES, ExportOptions
-from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -45,9 +48,11 @@ class AxesOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @click.command()
-@click.argument("net", type=click.Path())
-@click.option("-o", "--output", required=True, type=click.Path(), help="The file to write.")
-@click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
+@click.argument("net", type=NET)
+@click.option("-o", "--output", required=True, type=NewFile(), help="The file to write.")
+@click.option(
+    "--weights", type=WEIGHTS, help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt."
+)
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @net_options
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
@@ -64,7 +69,7 @@ class AxesOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     help="How far outputs may differ. [1e-4, fp16 1e-2]",
 )
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="What is to load the file.")
-def command(net: str, output: str, selection: Selection, **options: Any) -> None:
+def command(net: Readable, output: str, selection: Selection, **options: Any) -> None:
     """Write NET with its weights as ONNX, or for torch alone.
 
     \b
@@ -91,19 +96,17 @@ def command(net: str, output: str, selection: Selection, **options: Any) -> None
     suffix_of(output)
     names = options["outputs"]
     outputs = tuple(name.strip() for name in names.split(",")) if names else None
-    chosen = _options(options)
+    chosen, selection = _options(options), replace(selection, outputs=outputs)
 
     def load(module: Any, fitted: Selection) -> object:
         return loader(net, weights, options["strict"], fitted)(module)
 
-    given = from_definition(
-        net, replace(selection, outputs=outputs), chosen, load if weights is not None else None
-    )
+    given = from_definition(net, selection, chosen, load if weights is not None else None)
     written = export_net(given, output, chosen)
     for line in _told(written, chosen):
-        click.echo(plain(line), err=True)
+        say(line)
     if weights is None:
-        click.echo("warning: no --weights: the file has what the fillers made", err=True)
+        say("warning: no --weights: the file has what the fillers made")
 
 
 def _options(options: dict[str, Any]) -> ExportOptions:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from protonet.cli.nets import choices
 from protonet.cli.options import plugin_option
 from protonet.cli.skeleton import write_skeleton
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, nearest, or_none
 from protonet.layers import REGISTRY, Layer
 from protonet.program.literal import number
 
+_FEW = 4
+
 
 @click.command()
-@click.argument("layer_type", metavar="[TYPE]", required=False)
+@click.argument(
+    "layer_type",
+    metavar="[TYPE]",
+    required=False,
+    shell_complete=choices(lambda: sorted(REGISTRY)),
+)
 @plugin_option
 @click.option("--new", metavar="NAME", help="Write NAME's file here, a layer to start from.")
 def command(layer_type: str | None, new: str | None) -> None:
@@ -30,11 +40,29 @@ def command(layer_type: str | None, new: str | None) -> None:
             click.echo(f"{name:<{width}}  {_summary(REGISTRY[name])}")
         return
     if layer_type not in REGISTRY:
-        lowered = {name.lower(): name for name in REGISTRY}
-        other = lowered.get(layer_type.lower())
-        hint = f"did you mean {other!r}?" if other else did_you_mean(layer_type, REGISTRY)
-        raise NetError(f"there is no layer type {layer_type!r}", None, hint)
+        raise NetError(f"there is no layer type {layer_type!r}", None, _proposal(layer_type))
     _explain(layer_type, REGISTRY[layer_type])
+
+
+def _proposal(word: str) -> str | None:
+    """Types with a name near a word, or with the word in it; else those described by it."""
+    low = word.lower()
+    equal = [name for name in REGISTRY if name.lower() == low]
+    begun = sorted((name for name in REGISTRY if low in name.lower()), key=_place_of(low))
+    close = equal or list(dict.fromkeys([*nearest(word, REGISTRY), *begun]))
+    if close:
+        return or_none(close[:_FEW])
+    told = re.compile(rf"\b{re.escape(low)}", re.IGNORECASE)
+    found = sorted(name for name, cls in REGISTRY.items() if told.search(_plain(cls)))
+    if not found:
+        return "`protonet layers` lists them"
+    more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+    return f"{word!r} is spoken of by {', '.join(found[:_FEW])}{more}"
+
+
+def _place_of(word: str) -> Callable[[str], tuple[int, str]]:
+    """Names that begin with a word first."""
+    return lambda name: (name.lower().index(word), name.lower())
 
 
 def _summary(cls: type[Layer]) -> str:

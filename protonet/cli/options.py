@@ -12,8 +12,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from protonet.cli.nets import FileOption
 from protonet.device import DEVICES
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, Source
+from protonet.schema.load import Readable
 from protonet.selection import PHASES, Selection
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -35,7 +37,9 @@ class ShapeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return blob, shape
 
 
-def _load_plugins(_context: Any, _option: Any, files: tuple[str, ...]) -> None:
+def _load_plugins(context: click.Context, _option: Any, files: tuple[str, ...]) -> None:
+    if context.resilient_parsing:  # a shell asks what may follow: no reason to run anything
+        return
     from protonet.layers.plugins import load_file
 
     for file in files:
@@ -58,7 +62,7 @@ allow_python_option = click.option(
 plugin_option = click.option(
     "--plugin",
     multiple=True,
-    type=click.Path(),
+    type=FileOption(".py"),
     callback=_load_plugins,
     expose_value=False,
     is_eager=True,
@@ -124,7 +128,7 @@ def is_one_file(one: str, other: str) -> bool:
     return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
 
 
-def refuse_own_input(net: str, output: str | None) -> None:
+def refuse_own_input(net: Readable, output: str | None) -> None:
     """NetError where a result would take the place of the net that it is made from."""
-    if output and is_one_file(output, net):
+    if output and not isinstance(net, Source) and is_one_file(output, str(net)):
         raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")

@@ -1,10 +1,13 @@
-"""Files under a name that says another kind: refused, with the command that writes that kind."""
+"""Files to write: refused before any work where their place or the kind that they name is wrong."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import cast
+
+import click
 
 from protonet.diagnostics import NetError
 
@@ -41,3 +44,50 @@ def refuse_other_kinds(
         named = f"`protonet {command}` writes {writes}"
         what = f"{os.fspath(output)}: {named}, no file under the suffix {suffix!r}"
         raise NetError(what, None, f"name {such}; {known[suffix]}")
+
+
+class NewFile(click.Path):  # type: ignore[type-arg,unused-ignore]
+    """A file to write, whose place is looked at as the command line is read.
+
+    With ``folder`` it is a folder to be made; with ``stdout`` - stands for stdout, the default.
+    """
+
+    def __init__(
+        self, *, folder: bool = False, stdout: bool = False, path_type: type | None = None
+    ) -> None:
+        super().__init__(path_type=path_type)
+        self.folder, self.stdout = folder, stdout
+
+    def convert(  # type: ignore[override]
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | os.PathLike[str] | None:
+        if self.stdout and value == "-":
+            return None
+        path = cast("str | os.PathLike[str]", super().convert(value, param, ctx))
+        if not (ctx and ctx.resilient_parsing):
+            refuse_unwritable(path, folder=self.folder)
+        return path
+
+
+def refuse_unwritable(output: str | os.PathLike[str], *, folder: bool = False) -> None:
+    """NetError where no file can be written under a name: said before the work, not after it."""
+    name = os.fspath(output)
+    target = Path(os.path.realpath(name))
+    around = target.parent
+    what, hint = "", None
+    if target.is_dir() and not folder:
+        what, hint = "it is a folder", f"name a file in it: {os.path.join(name, 'FILE')}"
+    elif not around.exists():
+        shown = os.path.dirname(name.rstrip(os.sep)) or str(around)
+        what, hint = f"there is no folder {shown!r}", f"mkdir -p {shown}"
+    elif not around.is_dir():
+        what = f"{around} is no folder"
+    elif target.exists() and not target.is_file() and not folder:  # a device or a pipe
+        what = "" if os.access(target, os.W_OK) else "permission denied"
+    elif not os.access(around, os.W_OK | os.X_OK):
+        what = f"nothing can be written to the folder {str(around)!r}"
+    if what:
+        raise NetError(f"{name} can't be written: {what}", None, hint)

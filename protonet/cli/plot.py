@@ -6,10 +6,12 @@ import os
 
 import click
 
+from protonet.cli.outputs import NewFile
+
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path())
-@click.option("-o", "--output", required=True, type=click.Path(), help="A .png, .svg or .pdf.")
+@click.option("-o", "--output", required=True, type=NewFile(), help="A .png, .svg or .pdf.")
 def command(logs: tuple[str, ...], output: str) -> None:
     """Draw loss, accuracy and learning rate of LOGS over their iterations.
 

@@ -49,7 +49,7 @@ def as_json(cost: NetCost) -> str:
     """Numbers as they are: elements, multiply-adds, bytes."""
     graph = cost.graph
     totals = {
-        "layers": len(cost.layers),
+        "layers": len(graph.nodes),
         "parameters": cost.parameters,
         "statistics": cost.statistics,
         "multiply_adds": cost.multiply_adds,

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, net_options
+from protonet.cli.outputs import NewFile
+from protonet.cli.talk import say
+from protonet.cli.weighted import all_there
 from protonet.diagnostics import NetError
 from protonet.plain import plain
 from protonet.reading import reading
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -31,9 +36,12 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @click.command(name="run")
-@click.argument("net", type=click.Path())
+@click.argument("net", type=NET)
 @click.option(
-    "--weights", required=True, help="A .caffemodel, .h5 or .safetensors; several with commas."
+    "--weights",
+    type=WEIGHTS,
+    required=True,
+    help="A .caffemodel, .h5 or .safetensors; several with commas.",
 )
 @click.option(
     "--image",
@@ -59,13 +67,13 @@ class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     "--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes."
 )
 @click.option("--blob", help="The blob to look at. [the net's output]")
-@click.option("--out", type=click.Path(), help="Write the blob of all images as an .npy file.")
+@click.option("--out", type=NewFile(), help="Write the blob of all images as an .npy file.")
 @click.option(
     "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
 )
 @device_option
 @net_options
-def command(net: str, images: tuple[str, ...], selection: Selection, **options: Any) -> None:
+def command(net: Readable, images: tuple[str, ...], selection: Selection, **options: Any) -> None:
     """Run NET with its weights on images and print the best classes.
 
     Images are prepared as Caffe's classification tools do it: BGR, planes first, brought to the
@@ -87,15 +95,17 @@ def command(net: str, images: tuple[str, ...], selection: Selection, **options: 
     if options["out"] and not options["out"].endswith(".npy"):
         raise click.UsageError(f"--out writes an .npy file, not {options['out']}")
     paths = image_paths(images)
+    all_there(options["weights"])
     taking = image_net(net, selection, options["blob"])
     prepare = _preparation(taking.shape, options)
     chosen = {key: options[key] for key in ("weights", "batch", "device")}
+    prepare(paths[0])  # what can't be read is told before the weights are
     values, blob = blob_of_images(taking, paths, prepare, **chosen)
     if options["out"]:
         _write(options["out"], values)
         count = f"{len(paths)} image{'s' if len(paths) != 1 else ''}"
         what = f"{blob} of {count}, {'x'.join(map(str, values.shape))}"
-        click.echo(plain(f"{options['out']}: {what}"), err=True)
+        say(f"{options['out']}: {what}")
         return
     labels = _labels(options["labels"], values)
     for path, scores in zip(paths, values, strict=True):

@@ -51,7 +51,8 @@ def row(layer: LayerCost) -> tuple[str, ...]:
 def totals(cost: NetCost) -> tuple[str, ...]:
     """The cells of the last line; forward is the peak."""
     numbers = (f"{cost.parameters:,}", f"{cost.multiply_adds:,}")
-    count = f"{len(cost.layers)} layer{'' if len(cost.layers) == 1 else 's'}"
+    layers = len(cost.graph.nodes)
+    count = f"{layers} layer{'' if layers == 1 else 's'}"
     return ("total", count, "", *numbers, size(cost.peak), size(cost.training), "")
 
 

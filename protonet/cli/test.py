@@ -6,15 +6,19 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import allow_python_option, device_option, plugin_option
-from protonet.cli.weighted import tell
+from protonet.cli.weighted import all_there, tell
 from protonet.plain import plain
+from protonet.schema.load import Readable
 
 
 @click.command()
-@click.argument("net", required=False, type=click.Path())
-@click.option("-model", "--model", type=click.Path(), hidden=True)
-@click.option("-weights", "--weights", required=True, help="Caffemodels, separated by commas.")
+@click.argument("net", required=False, type=NET)
+@click.option("-model", "--model", type=NET, hidden=True)
+@click.option(
+    "-weights", "--weights", type=WEIGHTS, required=True, help="Caffemodels, separated by commas."
+)
 @click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
 @click.option("-stage", "--stage", "stages", help="Stages, separated by commas.")
 @click.option("-level", "--level", type=int, default=0)
@@ -24,7 +28,7 @@ from protonet.plain import plain
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
 @allow_python_option
 @plugin_option
-def command(net: str | None, model: str | None, **options: Any) -> None:
+def command(net: Readable | None, model: Readable | None, **options: Any) -> None:
     """Run the TEST phase of NET over its data and print the mean of each output.
 
     \b
@@ -39,8 +43,9 @@ def command(net: str | None, model: str | None, **options: Any) -> None:
     from protonet.training.plan import net_plan
     from protonet.weights.mapping import load_weights
 
+    all_there(options["weights"])
     stages = options["stages"].split(",") if options["stages"] else ()
-    plan = net_plan(net or model, "TEST", stages, options["level"])
+    plan = net_plan(net or model or "", "TEST", stages, options["level"])
     device = pick(options["device"], options["gpu"])
     made = open_net(
         plan, device, precision=options["precision"], allow_python=options["allow_python"]

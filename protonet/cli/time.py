@@ -6,21 +6,25 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET
 from protonet.cli.options import device_option, net_options
 from protonet.cli.table import LONGEST
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 
 @click.command(context_settings={"default_map": {"phase": "TRAIN"}})
-@click.argument("net", required=False, type=click.Path())
-@click.option("-model", "--model", type=click.Path(), hidden=True)
+@click.argument("net", required=False, type=NET)
+@click.option("-model", "--model", type=NET, hidden=True)
 @click.option("-iterations", "--iterations", type=click.IntRange(min=1), default=50)
-@click.option("--compare", type=click.Path(), metavar="OTHER", help="Another net, side by side.")
+@click.option("--compare", type=NET, metavar="OTHER", help="Another net, side by side.")
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @net_options
-def command(net: str | None, model: str | None, selection: Selection, **options: Any) -> None:
+def command(
+    net: Readable | None, model: Readable | None, selection: Selection, **options: Any
+) -> None:
     """Time NET forward and backward, each layer alone and the whole compiled net.
 
     The batch is the net's own data where that is there, else random numbers.
@@ -49,15 +53,15 @@ def command(net: str | None, model: str | None, selection: Selection, **options:
     click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
 
 
-def _timed(path: str, device: Any, selection: Selection, iterations: int) -> Any:
+def _timed(source: Readable, device: Any, selection: Selection, iterations: int) -> Any:
     from protonet.cli.bar import bar
     from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
 
-    plan = net_plan(path, selection.phase, selection.stages, selection.level)
+    plan = net_plan(source, selection.phase, selection.stages, selection.level)
     net, batch = open_timed(plan, device, selection.shapes, selection.allow_python)
-    with gpu_told(), bar(path, iterations + 2) as advance:
+    with gpu_told(), bar(plan.title, iterations + 2) as advance:
         return timed(net, batch, iterations, advance)
 
 

@@ -6,15 +6,20 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import allow_python_option, device_option, plugin_option
+from protonet.cli.talk import talk
+from protonet.schema.load import Readable
 
 EFFECTS = click.Choice(["stop", "snapshot", "none"])
 
 
 @click.command()
-@click.argument("solver", required=False, type=click.Path())
-@click.option("-solver", "--solver", "stated", type=click.Path(), hidden=True)
-@click.option("-weights", "--weights", help="Caffemodels to start from, separated by commas.")
+@click.argument("solver", required=False, type=NET)
+@click.option("-solver", "--solver", "stated", type=NET, hidden=True)
+@click.option(
+    "-weights", "--weights", type=WEIGHTS, help="Caffemodels to start from, separated by commas."
+)
 @click.option("-snapshot", "--snapshot", type=click.Path(), help="A solver state to resume.")
 @device_option
 @click.option("-gpu", "--gpu", help="GPUs, as 0 or 0,1 or all; several train together.")
@@ -36,7 +41,9 @@ EFFECTS = click.Choice(["stop", "snapshot", "none"])
 @click.option("--sigterm", type=EFFECTS, default="stop", show_default=True)
 @allow_python_option
 @plugin_option
-def command(solver: str | None, stated: str | None, gpu: str | None, **options: Any) -> None:
+def command(
+    solver: Readable | None, stated: Readable | None, gpu: str | None, **options: Any
+) -> None:
     """Train the net that SOLVER, a .prototxt, names; caffe's own options work too.
 
     \b
@@ -59,13 +66,15 @@ def command(solver: str | None, stated: str | None, gpu: str | None, **options: 
         raise click.exceptions.Exit(128 + stopped)
 
 
-def _train(path: str, gpu: str | None, **options: Any) -> int:
+def _train(path: Readable, gpu: str | None, **options: Any) -> int:
     """Train; the number of the signal that stopped it, or 0."""
     from protonet.training.parallel import told_once
     from protonet.training.plan import plan
     from protonet.training.session import train
 
     device = options.pop("device")
+    if talk().quiet and options["log"] == "auto":
+        options["log"] = "none"
     if gpu is not None:
         device = _gpus(gpu, device)
     stages = options.pop("stages")
@@ -84,7 +93,7 @@ def _train(path: str, gpu: str | None, **options: Any) -> int:
     return trained.signal
 
 
-def _solver(solver: str | None, stated: str | None) -> str:
+def _solver(solver: Readable | None, stated: Readable | None) -> Readable:
     if (solver is None) == (stated is None):
         raise click.UsageError("give one solver, as in: protonet train solver.prototxt")
     return solver or stated or ""

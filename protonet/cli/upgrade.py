@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from protonet.cli.outputs import refuse_other_kinds
-from protonet.diagnostics import NetError, raise_all
+from protonet.cli.nets import NET, shown
+from protonet.cli.outputs import NewFile, refuse_other_kinds
+from protonet.cli.talk import say
+from protonet.diagnostics import NetError, Source, raise_all
 from protonet.files import write_whole
-from protonet.plain import plain
 from protonet.reading import reading
+from protonet.schema.load import open_source
+from protonet.schema.named import by_name
 from protonet.schema.sniff import foreign, kind_of
 
 
 @click.command()
-@click.argument("file", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), help="The file to write. [stdout for text]")
-def command(file: str, output: str | None) -> None:
+@click.argument("file", type=NET)
+@click.option(
+    "-o", "--output", type=NewFile(stdout=True), help="The file to write. [stdout for text]"
+)
+def command(file: str | Source, output: str | None) -> None:
     """Write FILE, an old .prototxt or .caffemodel, in the form of Caffe 1.0.
 
     V0 and V1 layers, `input` with its shapes, fields of data and BatchNorm layers that have moved,
@@ -31,19 +37,22 @@ def command(file: str, output: str | None) -> None:
     protonet upgrade old.caffemodel -o new.caffemodel
     protonet upgrade old.caffemodel -o definition.prototxt    # without the weights
     """
+    name = shown(file)
+    if isinstance(file, str) and not os.path.lexists(file) and by_name(file, "NetParameter"):
+        file = open_source(file)
     head = _head(file)
-    if kind_of(head) == "text" or not head:
+    if isinstance(file, Source) or kind_of(head) == "text" or not head:
         what, hint = foreign(head) or ("a text", None)
         if output and output.lower().endswith((".caffemodel", ".h5", ".hdf5")):
-            raise NetError(f"{file} is {what}, it has no weights for {output}", None, hint)
+            raise NetError(f"{name} is {what}, it has no weights for {output}", None, hint)
         _refuse(output, "a text", (".prototxt",), "a text: -o new.prototxt")
         old, new, encoding = _upgraded_text(file)
         _write_text(new, output, encoding)
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
-    told = f"upgraded: {found}" if found else f"{file} is in today's form already"
-    click.echo(plain(told), err=True)
+    told = f"upgraded: {found}" if found else f"{name} is in today's form already"
+    say(told)
 
 
 def _refuse(output: str | None, writes: str, own: tuple[str, ...], such: str) -> None:
@@ -51,13 +60,15 @@ def _refuse(output: str | None, writes: str, own: tuple[str, ...], such: str) ->
         refuse_other_kinds(output, "upgrade", writes, own, such)
 
 
-def _head(file: str) -> bytes:
+def _head(file: str | Source) -> bytes:
     """The first bytes of a file, which tell a text from a binary file."""
+    if isinstance(file, Source):
+        return file.text[:4096].encode(file.encoding)
     with reading(file, "can't be read", None), Path(file).open("rb") as opened:
         return opened.read(4096)
 
 
-def _upgraded_text(file: str) -> tuple[Any, Any, str]:
+def _upgraded_text(file: str | Source) -> tuple[Any, Any, str]:
     """The message of a net or a solver, as it was and as it is today, and its text's encoding."""
     from protonet.schema.load import load_any
     from protonet.schema.upgrade import upgrade, upgrade_solver

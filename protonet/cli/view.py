@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET
 from protonet.cli.options import net_options, refuse_own_input
-from protonet.cli.outputs import refuse_other_kinds
-from protonet.diagnostics import NetError
+from protonet.cli.outputs import NewFile, refuse_other_kinds
+from protonet.diagnostics import NetError, Source
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 
 @click.command()
-@click.argument("net", type=click.Path())
+@click.argument("net", type=NET)
 @net_options
-@click.option("--export", type=click.Path(), help="Write one HTML file instead, and serve nothing.")
+@click.option("--export", type=NewFile(), help="Write one HTML file instead, and serve nothing.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port. [a free one]")
 @click.option("--browser/--no-browser", default=True, help="Open the page. [yes]")
 @click.option(
@@ -33,7 +35,7 @@ from protonet.selection import Selection
     help="From top to bottom or from left to right.",
 )
 def command(
-    net: str,
+    net: Readable,
     export: str | None,
     port: int,
     browser: bool,
@@ -60,7 +62,7 @@ def command(
         _serve(net, port, browser, style, selection)
 
 
-def _export(net: str, path: str, style: Any, selection: Selection) -> None:
+def _export(net: Readable, path: str, style: Any, selection: Selection) -> None:
     from protonet.drawing.drawing import exported
     from protonet.files import write_whole
 
@@ -69,12 +71,14 @@ def _export(net: str, path: str, style: Any, selection: Selection) -> None:
     write_whole(path, exported(net, style, selection))
 
 
-def _serve(net: str, port: int, browser: bool, style: Any, selection: Selection) -> None:
+def _serve(net: Readable, port: int, browser: bool, style: Any, selection: Selection) -> None:
     import webbrowser
 
     from protonet.drawing.live import Session
 
-    session = Session(net, selection, style)
+    if isinstance(net, Source):
+        raise click.UsageError("the page follows a file: - goes with --export only")
+    session = Session(str(net), selection, style)
     session.text()
     with _server(session, port) as server:
         click.echo(f"{server.url}\nCtrl-C ends it", err=True)

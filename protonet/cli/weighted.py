@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from protonet.cli.options import is_one_file
+from protonet.cli.talk import say, step, talk
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.lowering import Lowered
-from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def loader(
-    net: str, weights: str, strict: bool, selection: Selection, quiet: bool = False
+    net: Readable, weights: str, strict: bool, selection: Selection, quiet: bool = False
 ) -> Loader:
     """A function that loads weights into a module of NET and says on stderr what did not match."""
+    all_there(weights)
 
     def load(module: Any) -> Any:
         from protonet.api import variants
@@ -39,17 +39,38 @@ def loader(
     return load
 
 
+def all_there(weights: str) -> None:
+    """NetError where a file with weights is not there: said before the net is compiled."""
+    from protonet.reading import reading
+    from protonet.weights.read import split_paths
+
+    for path in split_paths(weights):
+        with reading(path, "can't be read", None), Path(path).open("rb"):
+            pass
+
+
+def matching(matched: Match) -> str:
+    """How many of the net's layers with parameters the file has: 5 of 5 layers matched."""
+    loaded = len({layer.name for layer in matched.layers if layer.blobs})
+    total = loaded + len(matched.missing)
+    return f"{loaded} of {total} layer{'s' if total != 1 else ''} matched"
+
+
 def tell(matched: Match) -> None:
     """Which layers were only in the file, and which only in the net."""
+    say(matching(matched))
+    tell_rest(matched)
+
+
+def tell_rest(matched: Match) -> None:
+    """What did not match."""
     from protonet.weights.match import listed
 
-    loaded = len({layer.name for layer in matched.layers if layer.blobs})
-    click.echo(f"weights for {loaded} layer{'s' if loaded != 1 else ''}", err=True)
+    most = len(matched.passed_over) if talk().verbose else 8
     if matched.passed_over:
-        click.echo(f"passed over, only in the file: {plain(listed(matched.passed_over))}", err=True)
+        say(f"passed over, only in the file: {listed(matched.passed_over, most)}")
     if matched.missing:
-        names = plain(listed(matched.missing))
-        click.echo(f"warning: not in the file, keep their fillers: {names}", err=True)
+        say(f"warning: not in the file, keep their fillers: {listed(matched.missing)}")
 
 
 def beside(output: str, weights: str) -> Path:
@@ -63,24 +84,27 @@ def beside(output: str, weights: str) -> Path:
 
 
 def refuse_own_weights(weights: str, output: str) -> None:
-    """NetError where a file that is read would be written over."""
+    """NetError where a file that is read would be written over, or is not there."""
     from protonet.weights.read import split_paths
 
+    all_there(weights)
     for path in split_paths(weights):
         if is_one_file(output, path):
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
-def write_with_weights(made: Lowered, output: str, path: Path, load: Loader) -> None:
-    """Write the source and its weights."""
+def write_with_weights(made: Lowered, output: str, path: Path, load: Loader, size: str) -> None:
+    """Write the source and its weights; ``size`` says in words what the net holds."""
     from protonet.program.source import source
     from protonet.runtime.module import instantiate
     from protonet.weights.save import save_state
 
     net = instantiate(made)
-    matched = load(net)
+    with step("weights"):
+        matched = load(net)
     written = source(made.program, path.name)
-    with replacing(output) as temporary:  # both files or neither
+    with step("writing"), replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
         save_state(net, path, matched.layers)
-    click.echo(plain(f"{output}, {path}"), err=True)
+    say(f"wrote {output} ({size}) and {path}; {matching(matched)}")
+    tell_rest(matched)

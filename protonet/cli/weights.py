@@ -9,19 +9,21 @@ from typing import Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import net_options
 from protonet.cli.table import LONGEST, in_columns, size
 from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 _HEADS = ("layer", "type", "blob", "shape", "precision", "in the net", "numbers", "size")
 
 
 @click.command()
-@click.argument("weights")
-@click.option("--prototxt", type=click.Path(), help="The net to compare it with.")
+@click.argument("weights", type=WEIGHTS)
+@click.option("--prototxt", type=NET, help="The net to compare it with.")
 @click.option(
     "--format",
     "style",
@@ -31,7 +33,7 @@ _HEADS = ("layer", "type", "blob", "shape", "precision", "in the net", "numbers"
     help="json has numbers and bytes as they are.",
 )
 @net_options
-def command(weights: str, prototxt: str | None, style: str, selection: Selection) -> None:
+def command(weights: str, prototxt: Readable | None, style: str, selection: Selection) -> None:
     """List the layers of WEIGHTS: blobs, shapes, precision, sizes.
 
     \b

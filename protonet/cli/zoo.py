@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from protonet.cli.nets import choices
+from protonet.cli.talk import say
 from protonet.diagnostics import NetError
 from protonet.files import write_folder
+from protonet.schema.named import known_names
 
 _HEADS = ("net", "year", "input", "parameters", "multiply-adds", "activations", "depth")
 
@@ -70,7 +73,7 @@ def columns(rows: list[tuple[str, ...]], texts: int) -> str:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=choices(known_names))
 def show(name: str) -> None:
     """Print the README of NAME: paper, what is new, figures, recipe."""
     from protonet.zoo.catalogue import deploy, files, teaching
@@ -82,7 +85,7 @@ def show(name: str) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=choices(known_names))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def copy(name: str, folder: Path) -> None:
     """Copy NAME's prototxts and README into the folder DIR, which must not exist yet.
@@ -97,4 +100,4 @@ def copy(name: str, folder: Path) -> None:
         hint = "name a folder that does not exist yet"
         raise NetError(f"{folder} is there already; nothing was copied", None, hint)
     write_folder(folder, texts)
-    click.echo(f"{folder}: {', '.join(texts)}", err=True)
+    say(f"{folder}: {', '.join(texts)}")

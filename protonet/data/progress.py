@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import TypeVar
 
 from protonet.plain import plain
 
 T = TypeVar("T")
+# Whether a caller wants no bars.
+HIDDEN: ContextVar[bool] = ContextVar("HIDDEN", default=False)
 
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """The items, with a bar that says how many have gone by and how long the rest will take."""
-    if not sys.stderr.isatty():
+    if HIDDEN.get() or not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

@@ -7,22 +7,21 @@ from typing import Any
 
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition
-from protonet.graph.ends import data_shapes, limit, smaller_batch
+from protonet.graph.ends import data_shapes, limit, smaller_batch, unused_shapes
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
+from protonet.graph.missing import MissingBlobs
 from protonet.graph.params import node_params
 from protonet.graph.splits import misweighed, overwrites, weights_of
-from protonet.layers import REGISTRY, Layer, LayerError, ShapeUnknown
+from protonet.layers import REGISTRY, LayerError, ShapeUnknown
 from protonet.layers.base import flaw
 from protonet.layers.python import layer_class
 from protonet.program.names import Names
+from protonet.schema.doubt import doubt
 from protonet.schema.forks import plugin_hint, refused
 from protonet.schema.load import Loaded
 from protonet.schema.pool import Message
 from protonet.shape import Shape
-
-# Of so many errors, names that are near are looked for among all blobs; the rest follow from one.
-_HINTED = 20
 
 
 def build(
@@ -43,10 +42,11 @@ def build(
     With ``lenient`` a data layer whose shape is unknown is passed over, with all below it, and
     so are one that is elsewhere, and one that runs the user's code, which it does only with
     ``allow_python``.
-    Raises NetErrors with every problem that does not follow from an earlier one.
+    Raises NetErrors with every problem that does not follow from an earlier one, nor from one of
+    ``loaded.errors``: a layer in which one of these stands is looked at as far as it can be.
     """
     builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient, allow_python)
-    builder.elsewhere = elsewhere
+    builder.missing.elsewhere = elsewhere
     builder.measure = measure
     graph = builder.run()
     raise_all(builder.errors)
@@ -69,10 +69,11 @@ class _GraphBuilder:
         self.shapes = shapes
         self.lenient = lenient
         self.allow_python = allow_python
-        self.elsewhere: Collection[str] = ()
+        self.missing = MissingBlobs(self.map, ())
         self.measure: Callable[[int], Mapping[str, Shape]] | None = None
         self.errors: list[NetError] = []
-        self.broken: set[str] = set()
+        self.doubt = doubt(self.map, loaded.errors)
+        self.broken = set(self.doubt.blobs)
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
         self.names = Names()  # of the blobs so far
@@ -81,7 +82,7 @@ class _GraphBuilder:
         self.graph.force_backward = self.message.force_backward
 
     def run(self) -> Graph:
-        if not len(self.message.layer):
+        if not len(self.message.layer) and not self.doubt:
             where = self.map.span(()) or self.map.span(("name",))
             self.errors.append(NetError("the net is empty: it has no layers in this phase", where))
         for index, message in enumerate(self.message.layer):
@@ -93,25 +94,24 @@ class _GraphBuilder:
             except ShapeUnknown as error:
                 self.broken.update(message.top)
                 self.graph.unchecked.append(f"{message.name!r} ({message.type}): {error.message}")
+        self.missing.name_readers()
         self.check_memory()
         for node in self.graph.nodes:
             self.check_weights(node)
-        self.check_shapes_used()
+        self.errors += [] if self.errors else unused_shapes(self.shapes, self.graph.inputs)
         self.graph.outputs = list(self.available.values())
         return self.graph
 
     def add(self, index: int, message: Message) -> None:
         path = ("layer", index)
         message = self.with_automatic_top(message)
-        layer = self.make_layer(message, path)
-        node = Node(message.name, message.type, layer, self.map.span(path), path)
-        self.check_counts(node, message)
-        self.check_forks(node, message)
-        if any(b in self.broken and b not in self.graph.blobs for b in message.bottom):
+        node = self.make_node(message, path)
+        values = self.bottoms(message, path)
+        if node is None or values is None:
             self.broken.update(message.top)
             self.graph.below_unchecked += 1
             return
-        node.inputs = tuple(self.bottom(node, b, i) for i, b in enumerate(message.bottom))
+        node.inputs = values
         tops = self.infer(node, message)
         self.connect(node, message, tops)
         self.graph.nodes.append(node)
@@ -126,14 +126,21 @@ class _GraphBuilder:
         own.top.append(self.names.free(message.name or "loss"))
         return own
 
-    def make_layer(self, message: Message, path: tuple[str | int, ...]) -> Layer:
-        cls = layer_class(message)
-        if cls is None:
-            known = sorted(REGISTRY)
-            hint = did_you_mean(message.type, known) or plugin_hint(message.type)
+    def make_node(self, message: Any, path: tuple[str | int, ...]) -> Node | None:
+        """A layer's node; None where its type is unknown, which is told, or it is in doubt."""
+        cls, where = layer_class(message), self.map.span(path)
+        doubtful = self.doubt.covers(where)
+        if cls is None and (message.type or not doubtful):
+            hint = did_you_mean(message.type, sorted(REGISTRY)) or plugin_hint(message.type)
             what = f"layer {message.name!r} has the unknown type {message.type!r}"
-            raise NetError(what, self.map.span((*path, "type")), hint)
-        return cls(message, self.graph.phase)
+            self.errors.append(NetError(what, self.map.span((*path, "type")), hint))
+        if cls is None or doubtful:
+            return None
+        layer = cls(message, self.graph.phase)
+        node = Node(message.name, message.type, layer, where, path)
+        self.check_counts(node, message)
+        self.check_forks(node, message)
+        return node
 
     def check_counts(self, node: Node, message: Message) -> None:
         limits = (("bottom", node.layer.bottoms), ("top", node.layer.tops))
@@ -156,20 +163,23 @@ class _GraphBuilder:
             path, why = found
             raise self.error(node, why, self.map.span((*node.path, *path)))
 
-    def bottom(self, node: Node, blob: str, index: int) -> Value:
-        value = self.graph.blobs.get(blob)
-        if value is None and blob in self.elsewhere and self.lenient:
+    def bottoms(self, message: Any, path: tuple[str | int, ...]) -> tuple[Value, ...] | None:
+        """What a layer reads; None where a blob of it is missing, or follows from an error."""
+        known = self.graph.blobs
+        unknown = [i for i, blob in enumerate(message.bottom) if blob not in known]
+        if self.lenient and any(message.bottom[i] in self.missing.elsewhere for i in unknown):
             raise ShapeUnknown("its data layer is of another phase")
-        if value is None:
-            span = self.map.span((*node.path, "bottom", index))
-            known = self.graph.blobs if len(self.errors) < _HINTED else ()
-            hint = did_you_mean(blob, known) or "a layer above must have it as its top"
-            if blob in self.elsewhere:
-                hint = "the data layer that makes it is of another phase or stage"
-            raise self.error(node, f"the bottom {blob!r} is not the top of any layer", span, hint)
-        value.uses += 1
-        self.available.pop(blob, None)
-        return value
+        for index in unknown:
+            if message.bottom[index] not in self.broken:
+                error = self.missing.read(message, path, index, (*known, *self.broken))
+                self.errors += [error] if error else []
+        if unknown:
+            return None
+        values = tuple(known[blob] for blob in message.bottom)
+        for value in values:
+            value.uses += 1
+            self.available.pop(value.blob, None)
+        return values
 
     def infer(self, node: Node, message: Message) -> tuple[Shape, ...]:
         shapes = tuple(value.shape for value in node.inputs)
@@ -280,13 +290,6 @@ class _GraphBuilder:
             span = self.map.span((*node.path, "bottom", index))
             hint = f"give the top of layer {writer.name!r} a name of its own"
             self.errors.append(self.error(node, f"{what} one memory in Caffe", span, hint))
-
-    def check_shapes_used(self) -> None:
-        tops = dict.fromkeys(value.blob for value in self.graph.inputs)
-        for name in self.shapes:
-            if name not in tops and not self.errors:
-                hint = did_you_mean(name, tops) or f"the inputs are {', '.join(tops)}"
-                self.errors.append(NetError(f"a shape is given for {name!r}, no input", None, hint))
 
     def error(
         self, node: Node, message: str, span: Span | None = None, hint: str | None = None

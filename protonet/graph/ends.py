@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protonet.diagnostics import NetError, did_you_mean
 from protonet.graph.graph import Value
 from protonet.layers import Layer, LayerError
 from protonet.layers.base import MOST
@@ -44,3 +45,12 @@ def smaller_batch(shape: Shape, inputs: Sequence[Value]) -> str | None:
         return None
     given = f"--shape {batched.blob}={show((fits, *batched.shape[1:]))}"
     return f"at most {fits} items fit: give {given}, or a smaller batch and the solver's iter_size"
+
+
+def unused_shapes(shapes: Mapping[str, Shape], inputs: Sequence[Value]) -> list[NetError]:
+    """An error where a shape is given for a blob that is no input; the first such one."""
+    tops = dict.fromkeys(value.blob for value in inputs)
+    for name in (name for name in shapes if name not in tops):
+        hint = did_you_mean(name, tops) or f"the inputs are {', '.join(tops)}"
+        return [NetError(f"a shape is given for {name!r}, no input", None, hint)]
+    return []

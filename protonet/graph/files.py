@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, raise_all
 from protonet.layers.python import layer_class
 from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
@@ -17,8 +17,9 @@ def attach_files(loaded: Loaded, lenient: bool = False) -> None:
     With ``lenient`` a file that is not there is passed over.
 
     A path is taken from the working directory, as Caffe takes it, else from the definition's own.
-    NetError where it can't be read.
+    NetErrors with every one that can't be read.
     """
+    errors = []
     for index, layer in enumerate(loaded.message.layer):
         cls = layer_class(layer)
         field = cls.file_field(layer) if cls else ""
@@ -33,8 +34,10 @@ def attach_files(loaded: Loaded, lenient: bool = False) -> None:
             where = loaded.sourcemap.span(("layer", index, str(cls.param), field))
             hint = "Caffe takes the path from the working directory"
             what = f"layer {layer.name!r} ({layer.type}): {error.message}"
-            raise NetError(what, where, hint) from None
-        layer.blobs.add().CopyFrom(blob)
+            errors.append(NetError(what, where, hint))
+        else:
+            layer.blobs.add().CopyFrom(blob)
+    raise_all(errors)
 
 
 def _blob(path: Path) -> Message:

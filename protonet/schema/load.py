@@ -11,6 +11,7 @@ from protonet.diagnostics import NetError, Source, Span
 from protonet.reading import reading
 from protonet.schema.bind import bind
 from protonet.schema.mistaken import parsed
+from protonet.schema.named import by_name, inside, nearby
 from protonet.schema.pool import Message, message
 from protonet.schema.sourcemap import SourceMap
 from protonet.text.tree import Block, Field, Scalar, Tree
@@ -45,14 +46,14 @@ def load(source: Readable, kind: str = "NetParameter") -> Loaded:
     """Bind a path, a prototxt's text, or a message. NetError where nothing can be read."""
     if hasattr(source, "DESCRIPTOR"):
         return _from_message(source, kind)
-    tree = parsed(open_source(source))
+    tree = parsed(open_source(source, kind))
     _refuse_other(tree, kind)
     return _bound(tree, kind)
 
 
-def load_any(path: str | os.PathLike[str]) -> Loaded:
+def load_any(source: str | os.PathLike[str] | Source) -> Loaded:
     """Bind a file that holds a net or a solver."""
-    tree = parsed(open_source(path))
+    tree = parsed(open_source(source))
     return _bound(tree, _kind(tree))
 
 
@@ -92,8 +93,11 @@ def _known(tree: Tree) -> dict[str, int]:
     }
 
 
-def open_source(source: str | os.PathLike[str] | Source) -> Source:
-    """Read a path, or take a text as it is, or under a name of its own."""
+def open_source(source: str | os.PathLike[str] | Source, kind: str = "NetParameter") -> Source:
+    """Read a path, or take a text as it is, or under a name of its own.
+
+    A name that is no path may be known for a message of the kind that is wanted.
+    """
     if isinstance(source, Source):
         return source
     if isinstance(source, str) and is_text(source):
@@ -101,12 +105,27 @@ def open_source(source: str | os.PathLike[str] | Source) -> Source:
     if not isinstance(source, str | os.PathLike):
         what = f"a source is a path, a text or a message, not {type(source).__name__}"
         raise NetError(what)
-    with reading(source, "can't be read", None):
-        data = Path(source).read_bytes()
-    return _decoded(os.fspath(source), data)
+    path = os.fspath(source)
+    known = None if os.path.lexists(path) else by_name(path, kind)
+    if known is not None:
+        return open_source(known, kind)
+    return decoded(path, _content(path))
 
 
-def _decoded(name: str, data: bytes) -> Source:
+def _content(path: str) -> bytes:
+    """The bytes of a file. NetError, with what may be meant, where there is none."""
+    try:
+        with reading(path, "can't be read", None):
+            return Path(path).read_bytes()
+    except NetError as error:
+        if not os.path.lexists(path):
+            error.hint = nearby(path)
+        elif os.path.isdir(path):
+            error.hint = inside(path)
+        raise
+
+
+def decoded(name: str, data: bytes) -> Source:
     """A file's text; bytes of another encoding than UTF-8 stand for themselves, as in Caffe."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         where = Span(Source(name, ""), 0, 0)

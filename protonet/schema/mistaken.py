@@ -15,6 +15,10 @@ _LIST = "a data layer's `source` names such a list; give the net that has that l
 _MAP = "a detection layer's `label_map_file` names it; give the net that has that layer"
 
 
+class OtherKind(NetError):
+    """A file of those that stand beside definitions, given as one."""
+
+
 def parsed(source: Source) -> Tree:
     """The tree of a net's or a solver's text. NetError that tells another kind of file as such."""
     try:
@@ -23,7 +27,7 @@ def parsed(source: Source) -> Tree:
         raise _told(source) or error from None
     if tree.items and all(item.name == "item" and isinstance(item, Block) for item in tree.items):
         what = "this file is a label map, not a net"
-        raise NetError(what, tree.span(tree.items[0]), _MAP)
+        raise OtherKind(what, tree.span(tree.items[0]), _MAP)
     return tree
 
 
@@ -36,5 +40,5 @@ def _told(source: Source) -> NetError | None:
     if name != "a text":
         return NetError(f"this file is {name}, not a net", where, hint)
     if first and _ENTRY.fullmatch(first):
-        return NetError("this file is a list of files, not a net", where, _LIST)
+        return OtherKind("this file is a list of files, not a net", where, _LIST)
     return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from protonet.diagnostics import IgnoredFields, NetError, raise_all
+from protonet.schema.doubt import doubt
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
@@ -19,18 +20,22 @@ from protonet.schema.upgrade_v1 import upgrade_v1_layer
 _V0_NET = ("name", "layers", "input", "input_dim", "force_backward")
 
 
-def upgrade(loaded: Loaded, keep_inputs: bool = True) -> Loaded:
+def upgrade(loaded: Loaded, keep_inputs: bool = True, lenient: bool = False) -> Loaded:
     """A net as Caffe 1.0 writes it: V0 and V1 layers, legacy inputs, data and BatchNorm fields.
 
     An input without a shape stays, as an Input layer that can be given one, with ``keep_inputs``;
     Caffe's tool drops it. What has no meaning is dropped as Caffe drops it, and named in an
     IgnoredFields warning. Raises NetError where a definition mixes the forms; of a V1 layer among
-    V0 ones Caffe's tool leaves the bottoms and tops, with which it then builds no net. Source:
-    UpgradeNetAsNeeded.
+    V0 ones Caffe's tool leaves the bottoms and tops, with which it then builds no net. What else
+    is wrong, apart from what follows from ``loaded.errors``, is raised as well, or with
+    ``lenient`` added to these. Source: UpgradeNetAsNeeded.
     """
     if loaded.message.DESCRIPTOR.name != "NetParameter":
         return loaded
-    return _Upgrade(loaded, keep_inputs).run()
+    made = _Upgrade(loaded, keep_inputs)
+    upgraded = made.run()
+    raise_all(() if lenient else made.errors)
+    return upgraded
 
 
 class _Upgrade:
@@ -42,6 +47,8 @@ class _Upgrade:
         self.moves: dict[Path, Path] = {}
         self.dropped: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
+        self.errors: list[NetError] = []
+        self.doubt = doubt(loaded.sourcemap, loaded.errors)
 
     def run(self) -> Loaded:
         source, net = self.loaded.message, self.net
@@ -57,7 +64,9 @@ class _Upgrade:
         _upgrade_batch_norm(net)
         _pass_statistics_size(net)
         self.warn()
-        return replace(self.loaded, message=net, sourcemap=self.loaded.sourcemap.moved(self.moves))
+        places = self.loaded.sourcemap.moved(self.moves)
+        errors = (*self.loaded.errors, *self.errors)
+        return replace(self.loaded, message=net, sourcemap=places, errors=errors)
 
     def refuse_mixture(self) -> None:
         source = self.loaded.message
@@ -68,6 +77,12 @@ class _Upgrade:
         if self.keep_inputs and any(first) and not all(first):
             what = "the definition has 'layers' with and without a 'layer' inside"
             self.fail(what, ("layers", first.index(False)), "the first is the older form")
+
+    def note(self, what: str, path: Path) -> None:
+        """Keep an error, unless it stands where there is one already."""
+        where = self.loaded.sourcemap.span(path)
+        if not self.doubt.covers(where):
+            self.errors.append(NetError(what, where))
 
     def fail(self, what: str, path: Path, hint: str | None = None) -> None:
         more = "; write all of them in one form" if hint else ""
@@ -86,18 +101,21 @@ class _Upgrade:
         source = self.loaded.message
         if not any(layer.HasField("layer") for layer in source.layers):
             return [(index, _copied(layer), False) for index, layer in enumerate(source.layers)]
-        found, errors = [], []
+        found = []
         try:
             layers = pad_readers(source.layers, source.input)
         except Misplaced as error:
-            self.fail(str(error), ("layers", *error.field))
+            self.note(str(error), ("layers", *error.field))
+            whole = enumerate(source.layers)
+            layers = {i: layer for i, layer in whole if layer.layer.type != "padding"}
+        astray = bool(self.errors)  # paddings are not where they belong
         for index, layer in layers.items():
             try:
                 found.append((index, upgrade_v0_layer(layer, self.dropper(layer)), True))
             except Misplaced as error:
-                where = self.loaded.sourcemap.span(("layers", index, *error.field))
-                errors.append(NetError(str(error), where))
-        raise_all(errors)
+                self.note(str(error), ("layers", index, *error.field))
+                found.append((index, _outline(layer, "layers"), True))
+        raise_all(self.errors if astray else ())
         return found
 
     def dropper(self, layer: Any) -> Any:
@@ -137,9 +155,12 @@ class _Upgrade:
             field, wanted, given = "input_dim", 4 * len(names), len(net.input_dim)
             fours = (net.input_dim[i : i + 4] for i in range(0, given, 4))
             shapes = [_copied_shape(four) for four in fours]
+        if self.doubt.inputs:
+            return []
         if shapes and given < wanted:
             takes = f"{field} is given {given} times; it takes {wanted}"
-            self.fail(f"the net has {len(names)} inputs, but {takes}", ("input", 0))
+            self.note(f"the net has {len(names)} inputs, but {takes}", ("input", 0))
+            return []
         self.dropped[field] += max(0, given - wanted)
         return shapes[: len(names)]
 
@@ -153,7 +174,8 @@ class _Upgrade:
             try:
                 new, moved = upgrade_v1_layer(layer)
             except ValueError as error:
-                self.fail(str(error), ("layers", index))
+                self.note(str(error), ("layers", index))
+                new, moved = _outline(layer), {}
             net.layer.add().CopyFrom(new)
             path: Path = ("layers", index)
             self.moves[("layer", number)] = (*path, "layer") if is_v0 else path
@@ -172,6 +194,15 @@ class _Upgrade:
             if named:
                 text = f"{where}{what}: {', '.join(named)}"
                 warnings.warn(text, IgnoredFields, stacklevel=4)
+
+
+def _outline(layer: Any, kind: str = "") -> Any:
+    """What is known of a layer that can't be upgraded: its name, and the blobs at its ends."""
+    made = message("V1LayerParameter" if kind else "LayerParameter")
+    made.name = layer.layer.name if kind else layer.name
+    made.bottom.extend(layer.bottom)
+    made.top.extend(layer.top)
+    return made
 
 
 def _copied_shape(dims: Any) -> Any:

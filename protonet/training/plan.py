@@ -9,6 +9,7 @@ from typing import Any
 
 from protonet.api import read
 from protonet.diagnostics import NetError, raise_all
+from protonet.schema.doubt import doubt
 from protonet.schema.load import Loaded, Readable, load
 from protonet.schema.lookup import found
 from protonet.schema.pool import Message, message
@@ -100,9 +101,18 @@ def net_plan(source: Readable, phase: str, stages: Sequence[str] = (), level: in
     return NetPlan(replace(loaded, message=net), phase, loaded.folder, name)
 
 
-def check_settings(path: str) -> list[NetError]:
-    """Every problem of a solver's settings; its nets and paths are not looked at."""
-    return _problems(load(path, "SolverParameter"))
+def check_settings(loaded: Loaded) -> list[NetError]:
+    """Every problem of a solver's settings; its nets and paths are not looked at.
+
+    Where its text has errors, what lacks may be what these mean, and is not told.
+    """
+    known = doubt(loaded.sourcemap, loaded.errors)
+    return [
+        NetError(what, loaded.sourcemap.span(field), hint)
+        for what, field, hint in problems(loaded.message)
+        if not known
+        or (loaded.sourcemap.stated(field) and not known.covers(loaded.sourcemap.span(field)))
+    ]
 
 
 def _problems(loaded: Loaded) -> list[NetError]:
@@ -187,7 +197,7 @@ class _Reader:
 def _prefix(loaded: Loaded) -> str:
     """Where snapshots go. Source: UpgradeSnapshotPrefixProperty."""
     own = os.path.splitext(loaded.source.name)[0] if loaded.source else "snapshot"
-    own = "snapshot" if own == "<text>" else own
+    own = "snapshot" if own.startswith("<") else own
     stated: str = loaded.message.snapshot_prefix
     if not stated:
         return own

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, Source, did_you_mean
 from protonet.zoo.entry import Entry, net_text, solver_text
 from protonet.zoo.families import (
     alexnet,
@@ -101,6 +101,28 @@ def deploy(name: str) -> str:
     if found.on_demand:
         return net_text(found, train=False)
     return str(folder() / name / "deploy.prototxt")
+
+
+_PARTS = {"NetParameter": "deploy", "SolverParameter": "solver"}
+
+
+def lookup(name: str, kind: str) -> str | Source | None:
+    """What a net's name means: its definition for use, or its solver where one is wanted.
+
+    NAME/train_val and NAME/solver are its other files. The path, or the text where that is
+    written on demand; None where the zoo has no such net or file.
+    """
+    if name in teaching():
+        return str(folder() / f"{name}.prototxt")
+    base, _, part = name.partition("/")
+    file = f"{part or _PARTS.get(kind, '')}.prototxt"
+    if base not in ENTRIES or file not in TEXTS:
+        return None
+    found = ENTRIES[base]
+    if found.on_demand and file not in found.by_hand:
+        return Source(f"<zoo: {base}>", generated(found)[file])
+    path = folder() / base / file
+    return str(path) if path.is_file() else None
 
 
 @cache

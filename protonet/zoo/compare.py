@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, Source, did_you_mean
 from protonet.zoo.catalogue import deploy, names
 from protonet.zoo.figures import Figures, figures
 
@@ -24,13 +24,15 @@ class Row:
     milliseconds: float | None = None
 
 
-def find(name: str) -> str:
+def find(name: str | Source) -> str | Source:
     """The path or the text of a net that is meant by a name of the zoo or a file's path.
 
-    A name of the zoo wins over a file without an ending. NetError where it is neither.
+    A file wins over a name of the zoo. NetError where it is neither.
     """
+    if isinstance(name, Source):
+        return name
     known = names()
-    if name in known:
+    if name in known and not Path(name).exists():
         return deploy(name)
     if Path(name).suffix or os.sep in name or Path(name).exists():
         return name
@@ -39,7 +41,7 @@ def find(name: str) -> str:
 
 
 def compare(
-    wanted: Sequence[str],
+    wanted: Sequence[str | Source],
     shape: Sequence[int] | None = None,
     named: Mapping[str, Sequence[int]] | None = None,
     order: str = ORDERS[0],
@@ -49,7 +51,10 @@ def compare(
     ``shape`` is that of every net's first input, by default one image of the net's own size;
     ``named`` gives shapes by blob. NetError where a net is unknown, wrong, or does not take it.
     """
-    rows = [Row(name, figures(find(name), shape, named)) for name in wanted]
+    rows = [
+        Row(name if isinstance(name, str) else name.name, figures(find(name), shape, named))
+        for name in wanted
+    ]
     if order == "given":
         return rows
     attribute = order.replace("-", "_")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from protonet import check
+from protonet.schema.load import load
 from protonet.training.plan import check_settings
 
 
@@ -40,7 +41,9 @@ REFUSED = [row for row in TABLE if row.layers]
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: f"{row.place} {row.condition}")
 def test_what_caffe_refuses_is_refused_at_its_place(row):
     net = row.net()
-    (error,) = check_settings(net) if row.inputs == "solver" else check(net)
+    (error,) = (
+        check_settings(load(net, "SolverParameter")) if row.inputs == "solver" else check(net)
+    )
     assert row.text in error.message
     assert error.span is not None
     assert error.span.source.text[error.span.start :].startswith(row.at)

@@ -26,8 +26,8 @@ def run(*arguments, cwd=None, **options):
     return done
 
 
-def test_compile_writes_a_file_and_a_table(tmp_path):
-    done = run("compile", LENET, "-o", tmp_path / "lenet.py")
+def test_compile_writes_a_file_and_its_table(tmp_path):
+    done = run("compile", LENET, "-o", tmp_path / "lenet.py", "--table")
     assert done.returncode == 0
     assert done.stdout == ""
     assert "431,080" in done.stderr
