@@ -42,6 +42,7 @@ ORDER = {
     "drawing": 12,
     "exporting": 12,
     "training": 12,
+    "finetuning": 13,
     "pycaffe": 13,
     "cli": 14,
 }
@@ -173,6 +174,7 @@ UNTYPED = {
         "cli/compile.py": 1,
         "cli/export.py": 2,
         "cli/data.py": 1,
+        "cli/finetune.py": 1,
         "cli/options.py": 1,
         "cli/run.py": 2,
         "cli/test.py": 1,
