@@ -8,7 +8,7 @@ from dataclasses import replace
 from protonet import api
 from protonet.diagnostics import Source
 from protonet.finetuning.net_text import NewNet, new_layer
-from protonet.finetuning.source import Start, is_feed
+from protonet.finetuning.source import Pretrained, is_feed
 from protonet.finetuning.train_val import TrainVal
 from protonet.program.names import Names
 from protonet.schema.pool import Message
@@ -18,7 +18,7 @@ from protonet.selection import Selection
 _HEAD = ("# The net for use: `protonet run` and `protonet compile` take it.",)
 
 
-def deploy(trained: TrainVal, name: str, given: Start) -> str:
+def deploy(trained: TrainVal, name: str, given: Pretrained) -> str:
     """The net for use, without data and losses, out of the text of the one that trains."""
     loaded = api.read(Source(name, trained.text))
     made = NewNet(loaded.message.name)

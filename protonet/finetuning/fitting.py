@@ -11,8 +11,9 @@ import numpy as np
 
 from protonet.diagnostics import NetError
 from protonet.finetuning.asked import Asked
-from protonet.finetuning.source import Start
+from protonet.finetuning.source import Pretrained
 from protonet.graph import Graph
+from protonet.schema.pool import message
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.convert import wanted
 from protonet.weights.match import Match, listed, match
@@ -24,7 +25,7 @@ _CAFFES = ("caffemodel", "hdf5")
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Taken:
     """Files, what of them goes into the net, and the net."""
 
     stored: Sequence[StoredNet]
@@ -48,7 +49,10 @@ class Fitted:
         if all(net.format in _CAFFES for net in self.stored):
             return [_seen_from(net.path, target) for net in self.stored]
         kept = {layer.name: [np.asarray(b) for b in layer.blobs] for layer in self.match.layers}
-        write_caffemodel(folder / _COPY, self.graph.definition, kept, encoding=self.graph.encoding)
+        net = message("NetParameter")
+        net.name = self.graph.definition.name
+        net.layer.extend(layer for layer in self.graph.definition.layer if kept.get(layer.name))
+        write_caffemodel(folder / _COPY, net, kept, encoding=self.graph.encoding)
         return [_COPY]
 
 
@@ -59,7 +63,7 @@ def _seen_from(path: str, folder: Path) -> str:
         return os.path.abspath(path)
 
 
-def fitted(asked: Asked, net: Graph, given: Start, variants: Variants) -> Fitted:
+def fitted(asked: Asked, net: Graph, given: Pretrained, variants: Variants) -> Taken:
     """Open the files, and look at what fits. NetError where layers would learn from nothing.
 
     ``net`` is the new one; ``variants`` are the forms of the old one.
@@ -74,7 +78,7 @@ def fitted(asked: Asked, net: Graph, given: Start, variants: Variants) -> Fitted
     if bare:
         what = f"{asked.weights} has nothing for {listed(bare)}, and the net states no filler there"
         raise NetError(what, None, "are these the weights of this net? its train_val has fillers")
-    return Fitted(stored, found, net)
+    return Taken(stored, found, net)
 
 
 def _has_filler(net: Graph, name: str) -> bool:

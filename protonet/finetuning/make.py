@@ -32,10 +32,10 @@ from protonet.diagnostics import NetError
 from protonet.files import write_whole
 from protonet.finetuning.asked import Asked
 from protonet.finetuning.deploy import deploy
-from protonet.finetuning.fitting import Fitted, fitted
+from protonet.finetuning.fitting import Taken, fitted
 from protonet.finetuning.preparing import MEAN_FILE
 from protonet.finetuning.solver import NET, SOLVER, Schedule, schedule, solver_text
-from protonet.finetuning.source import Start, start, with_mean
+from protonet.finetuning.source import Pretrained, start, with_mean
 from protonet.finetuning.train_val import DATABASES, TrainVal, train_val
 from protonet.program.names import cleaned
 from protonet.selection import Selection
@@ -57,7 +57,7 @@ class Images:
     test_root: Path
 
 
-def make(asked: Asked, command: str, say: Say) -> Start:
+def make(asked: Asked, command: str, say: Say) -> Pretrained:
     """Make the folder, and say what is done. NetError where it can't be; then nothing is left.
 
     What is cheap comes first: the folder, the net, its weights, the names of the images.
@@ -113,7 +113,7 @@ def _mixed(images: Sequence[ListedImage]) -> list[ListedImage]:
     return [images[i] for i in order]
 
 
-def _net(given: Start, word: str, images: Images, plan: Schedule, command: str) -> TrainVal:
+def _net(given: Pretrained, word: str, images: Images, plan: Schedule, command: str) -> TrainVal:
     classes = len(images.folders.classes)
     head = [f"# {command}", f"# {given.loaded.message.name or 'The net'} for the {classes} classes"]
     head[1] += f" of {LABELS}, in the order of their labels."
@@ -148,7 +148,7 @@ def _whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _databases(asked: Asked, given: Start, images: Images, folder: Path, say: Say) -> None:
+def _databases(asked: Asked, given: Pretrained, images: Images, folder: Path, say: Say) -> None:
     """Both lists, and the databases that `protonet data images` would make of them."""
     pairs = ((images.train, images.folders.root), (images.test, images.test_root))
     how = "in a mixed order", "all of --val" if asked.val else "held out of --data, every fifth"
@@ -175,7 +175,7 @@ def _measured(folder: Path) -> Array:
         reader.close()
 
 
-def _say_of_preparation(asked: Asked, given: Start, say: Say) -> None:
+def _say_of_preparation(asked: Asked, given: Pretrained, say: Say) -> None:
     prepared = given.prepared
     assert prepared.mean is not None
     values = "an image" if prepared.mean.ndim == 3 else ", ".join(f"{v:g}" for v in prepared.mean)
@@ -192,9 +192,9 @@ def _say_of_preparation(asked: Asked, given: Start, say: Say) -> None:
 
 def _write(
     asked: Asked,
-    given: Start,
+    given: Pretrained,
     net: TrainVal,
-    weights: Fitted,
+    weights: Taken,
     folder: Path,
     plan: Schedule,
     images: Images,
@@ -211,7 +211,7 @@ def _write(
     write_whole(folder / SOLVER, solver_text(asked, plan, *counts, paths, command))
 
 
-def _say_of_net(given: Start, net: TrainVal, weights: Fitted, plan: Schedule, say: Say) -> None:
+def _say_of_net(given: Pretrained, net: TrainVal, weights: Taken, plan: Schedule, say: Say) -> None:
     classes = net.graph(NET, "TRAIN", given).blobs[net.scores].shape[1]
     for one in net.renamed:
         new = f"layer {one.old} ({one.before} outputs) is {one.new} now ({classes})"

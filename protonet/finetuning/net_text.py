@@ -12,7 +12,7 @@ from protonet.schema.sourcemap import Path
 from protonet.schema.unbind import Note, to_text
 
 PHASES = {"TRAIN": 0, "TEST": 1}
-_NEW: Path = ("made anew",)  # of a layer that no text has
+NOWHERE: Path = ("made anew",)  # of a layer that no text has
 
 
 @dataclass
@@ -24,7 +24,7 @@ class NewNet:
     places: list[Path] = field(default_factory=list)
     comments: dict[Path, Note] = field(default_factory=dict)
 
-    def add(self, layer: Message, place: Path = _NEW, above: Sequence[str] = ()) -> Message:
+    def add(self, layer: Message, place: Path = NOWHERE, above: Sequence[str] = ()) -> Message:
         """Add a layer; what is given stays as it is."""
         own = message("LayerParameter")
         own.CopyFrom(layer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -136,7 +135,7 @@ def _fitted(mean: Array, channels: int, what: str) -> Array:
     return np.broadcast_to(mean, (channels, *mean.shape[1:])) if mean.ndim == 1 else mean
 
 
-def channels_stated(transforms: Sequence[Any]) -> int:
+def channels_stated(transforms: Sequence[Message]) -> int:
     """The channels that transform_params tell; 0 where they do not."""
     for transform in transforms:
         if transform.force_gray or transform.force_color:

@@ -12,7 +12,6 @@ from protonet.finetuning.asked import BATCH, Asked
 SOLVER, NET = "solver.prototxt", "train_val.prototxt"
 _PASSES = 10  # over all images, where nobody says how long
 _FEWEST = 100
-_FEWEST_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ def _test_batch(tests: int, most: int) -> int:
     """The batch by which the fewest images are looked at twice in a test, as large as can be."""
     if tests <= most:
         return tests
-    fewest = min(_FEWEST_AT_ONCE, most)
-    return min(range(most, fewest - 1, -1), key=lambda batch: -tests % batch)
+    return min(range(most, most // 2, -1), key=lambda batch: -tests % batch)
 
 
 def solver_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from protonet.layers import REGISTRY
 from protonet.layers.base import show
 from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
+from protonet.schema.pool import Message
 from protonet.selection import Selection
 from protonet.weights.read import open_weights, split_paths
 
@@ -30,7 +32,7 @@ _SIZE = "give the size of the images that the net takes: --resize 256x256"
 
 
 @dataclass(frozen=True)
-class Start:
+class Pretrained:
     """A net as it is given: a deploy net, or one that trains, with its data layers' places.
 
     ``graph`` is that of the TEST phase of a deploy net, else of TRAIN. ``data`` is the blob of the
@@ -51,7 +53,7 @@ class Start:
         return bool(self.label)
 
 
-def start(asked: Asked) -> Start:
+def start(asked: Asked) -> Pretrained:
     """Read the net. NetError where it can't be made one for other classes of images."""
     loaded = api.read(asked.net)
     feeds = [layer for layer in loaded.message.layer if is_feed(layer)]
@@ -62,14 +64,24 @@ def start(asked: Asked) -> Start:
         what = f"the input {data!r} of the net is {show(shape)}"
         raise NetError(what, None, "a net that takes images, of 1 or 3 channels, can be fine-tuned")
     found_ends = ends(graph, asked.last)
+    _refuse_places(found_ends)
     stopped = frozen(graph, asked.freeze, found_ends) if asked.freeze else set()
     mean = _mean(asked, loaded, feeds, shape[1])
     transforms = _transforms(feeds) if feeds else None
     ready = prepared(asked, (shape[1], shape[2], shape[3]), transforms, mean)
-    return Start(loaded, graph, tuple(found_ends), frozenset(stopped), data, label, ready)
+    return Pretrained(loaded, graph, tuple(found_ends), frozenset(stopped), data, label, ready)
 
 
-def is_feed(layer: Any) -> bool:
+def _refuse_places(found_ends: Sequence[End]) -> None:
+    """NetError where a net says the classes of places, as those that segment do."""
+    for end in found_ends:
+        shape = end.scores.shape
+        if math.prod(shape) != math.prod(shape[:2]):
+            what = f"the net says classes of places: {end.scores.blob!r} is {show(shape)}"
+            raise NetError(what, None, "a net that classifies whole images can be fine-tuned")
+
+
+def is_feed(layer: Message) -> bool:
     """Whether a layer reads data, as those of a train_val do."""
     known = REGISTRY.get(layer.type)
     return bool(known and known.is_data and not len(layer.bottom) and layer.type != "Input")
@@ -121,7 +133,8 @@ def _sides(
 
 def _channels(asked: Asked, loaded: Loaded, data: str, transforms: Sequence[Any]) -> int:
     """1 or 3, as the transformations say, else the filters of the layer that reads the images."""
-    stated = channels_stated(transforms)
+    told = (asked.mean or "").count(",") + 1
+    stated = told if told > 1 else channels_stated(transforms)
     reader = next((one for one in loaded.message.layer if data in one.bottom), None)
     if stated or reader is None or reader.type != "Convolution":
         return stated or 3
@@ -133,14 +146,20 @@ def _channels(asked: Asked, loaded: Loaded, data: str, transforms: Sequence[Any]
     return 3
 
 
-def _transforms(feeds: Sequence[Any]) -> tuple[Any, Any]:
-    """The transform_params of TRAIN and of TEST; one of the other phase where there is one only."""
+def _transforms(feeds: Sequence[Message]) -> tuple[Message, Message]:
+    """The transform_params of TRAIN and of TEST."""
+    train, test = of_phases(feeds)
+    return feeds[train].transform_param, feeds[test].transform_param
+
+
+def of_phases(feeds: Sequence[Message]) -> tuple[int, int]:
+    """Which data layer is of TRAIN and which of TEST; the first where a phase has none."""
     rules = [[rule.phase for rule in feed.include if rule.HasField("phase")] for feed in feeds]
-    by_phase = []
-    for phase in (0, 1):
-        own = (f for f, stated in zip(feeds, rules, strict=True) if not stated or phase in stated)
-        by_phase.append(next(own, feeds[0]).transform_param)
-    return by_phase[0], by_phase[1]
+    chosen = [
+        next((i for i, stated in enumerate(rules) if not stated or phase in stated), 0)
+        for phase in (0, 1)
+    ]
+    return chosen[0], chosen[1]
 
 
 def _mean(asked: Asked, loaded: Loaded, feeds: Sequence[Any], channels: int) -> Array | None:
@@ -168,6 +187,6 @@ def _mean_file(loaded: Loaded, transforms: Sequence[Any], channels: int) -> Arra
         raise NetError(error.message, None, hint) from None
 
 
-def with_mean(given: Start, mean: Array) -> Start:
+def with_mean(given: Pretrained, mean: Array) -> Pretrained:
     """The same with a mean that was measured."""
     return replace(given, prepared=replace(given.prepared, mean=mean))

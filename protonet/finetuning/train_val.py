@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from protonet import api
 from protonet.diagnostics import Source
 from protonet.finetuning.ends import End, above
-from protonet.finetuning.net_text import NewNet, new_layer
-from protonet.finetuning.source import Start, is_feed
+from protonet.finetuning.net_text import NOWHERE, NewNet, new_layer
+from protonet.finetuning.source import Pretrained, is_feed, of_phases
 from protonet.graph import Graph, Node
 from protonet.program.names import Names
 from protonet.schema.pool import Message
@@ -47,14 +47,14 @@ class TrainVal:
     label: str
     scores: str
 
-    def graph(self, name: str, phase: str, given: Start) -> Graph:
+    def graph(self, name: str, phase: str, given: Pretrained) -> Graph:
         """Its graph for one image: what is wrong shows before anything is written."""
         sizes = {given.data: (1, *given.graph.blobs[given.data].shape[1:]), self.label: (1,)}
         return api.graph_of(Source(name, self.text), Selection(phase, shapes=sizes))
 
 
 def train_val(
-    given: Start, word: str, classes: int, batches: tuple[int, int], head: Sequence[str]
+    given: Pretrained, word: str, classes: int, batches: tuple[int, int], head: Sequence[str]
 ) -> TrainVal:
     """The net for so many classes; ``word`` tells them from the old ones."""
     made = NewNet(f"{given.loaded.message.name or 'net'}_{word}")
@@ -83,7 +83,7 @@ def _key(node: Node) -> tuple[str, str]:
     return node.name, node.type
 
 
-def _free(blob: str, given: Start) -> str:
+def _free(blob: str, given: Pretrained) -> str:
     return Names(given.graph.blobs).free(blob)
 
 
@@ -92,7 +92,8 @@ def _asks_more(layer: Message, classes: int) -> bool:
     return bool(layer.type == "Accuracy" and layer.accuracy_param.top_k >= max(2, classes))
 
 
-def _add_data(made: NewNet, given: Start, label: str, batches: tuple[int, int]) -> None:
+def _add_data(made: NewNet, given: Pretrained, label: str, batches: tuple[int, int]) -> None:
+    places = _places_of_data(given)
     for (phase, database), batch in zip(DATABASES.items(), batches, strict=True):
         layer = new_layer("data", "Data", [], given.data, phase)
         layer.top.append(label)
@@ -102,14 +103,26 @@ def _add_data(made: NewNet, given: Start, label: str, batches: tuple[int, int]) 
         layer.data_param.source, layer.data_param.batch_size = database, batch
         layer.data_param.backend = 1
         index = len(made.layers)
-        made.add(layer, above=_about_data(given, phase))
+        made.add(layer, places[phase], _about_data(given, phase))
         if layer.transform_param.mirror:
             path: Path = ("layer", index, "transform_param", "mirror")
             what = "# of half the images; not where left and right differ, as in writing"
             made.comments[path] = Note(above=[what])
 
 
-def _about_data(given: Start, phase: str) -> list[str]:
+def _places_of_data(given: Pretrained) -> dict[str, Path]:
+    """Where the layers stood that gave the data of each phase."""
+    layers = list(given.loaded.message.layer)
+    feeds = [i for i, layer in enumerate(layers) if is_feed(layer)]
+    if not feeds:
+        index = next(i for i, layer in enumerate(layers) if given.data in layer.top)
+        return {"TRAIN": ("layer", index), "TEST": NOWHERE}
+    train, test = of_phases([layers[i] for i in feeds])
+    other: Path = ("layer", feeds[test]) if test != train else NOWHERE
+    return {"TRAIN": ("layer", feeds[train]), "TEST": other}
+
+
+def _about_data(given: Pretrained, phase: str) -> list[str]:
     prepared = given.prepared
     size = "{}x{}".format(*prepared.stored)
     where = "at random places" if phase == "TRAIN" else "from the centre"
@@ -184,7 +197,7 @@ def _freeze(made: NewNet, nodes: frozenset[Node]) -> None:
             layer.batch_norm_param.use_global_stats = True
 
 
-def _last_scores(given: Start, renamed: Sequence[Renamed]) -> str:
+def _last_scores(given: Pretrained, renamed: Sequence[Renamed]) -> str:
     """The blob that says the classes, as it is called now."""
     old = given.ends[-1].scores.blob
     return renamed[-1].new if old == renamed[-1].old else old
