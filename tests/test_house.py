@@ -24,6 +24,7 @@ ORDER = {
     "given": 1,
     "selection": 2,
     "files": 0,
+    "notebook": 0,
     "reading": 1,
     "text": 1,
     "schema": 2,

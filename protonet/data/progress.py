@@ -1,4 +1,4 @@
-"""A progress bar on stderr for long work, where stderr is a terminal."""
+"""A progress bar for long work, on stderr where that is a terminal, and in notebooks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from protonet.notebook import NotebookBar, in_notebook
 from protonet.plain import plain
 
 T = TypeVar("T")
@@ -13,6 +14,13 @@ T = TypeVar("T")
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """The items, with a bar that says how many have gone by and how long the rest will take."""
+    if in_notebook():
+        below = NotebookBar(plain(what), total)
+        for number, item in enumerate(items, 1):
+            yield item
+            below.reach(number)
+        below.show()
+        return
     if not sys.stderr.isatty():
         yield from items
         return
