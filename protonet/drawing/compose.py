@@ -76,7 +76,7 @@ def compose(graph: Graph, style: Style, engine: Engine) -> Figure:
     """Lay out a graph; deterministic for one engine."""
     cost = costs(graph)
     caption = f"{amount(cost.parameters)} parameters · {amount(cost.multiply_adds)} multiply-adds"
-    figure = Figure(plain(graph.name or "net", 60), caption, style.across)
+    figure = Figure(plain(graph.called, 60), caption, style.across)
     boxes = grouped(graph)
     composer = _Composer(style, engine)
     items = composer.items(boxes)

@@ -115,7 +115,7 @@ def _mixed(images: Sequence[ListedImage]) -> list[ListedImage]:
 
 def _net(given: Pretrained, word: str, images: Images, plan: Schedule, command: str) -> TrainVal:
     classes = len(images.folders.classes)
-    head = [f"# {command}", f"# {given.loaded.message.name or 'The net'} for the {classes} classes"]
+    head = [f"# {command}", f"# {given.graph.called} for the {classes} classes"]
     head[1] += f" of {LABELS}, in the order of their labels."
     return train_val(given, word, classes, (plan.batch, plan.test_batch), head)
 

@@ -57,7 +57,7 @@ def train_val(
     given: Pretrained, word: str, classes: int, batches: tuple[int, int], head: Sequence[str]
 ) -> TrainVal:
     """The net for so many classes; ``word`` tells them from the old ones."""
-    made = NewNet(f"{given.loaded.message.name or 'net'}_{word}")
+    made = NewNet(f"{given.graph.called}_{word}")
     label = given.label or _free("label", given)
     kept = None if given.trains else {_key(node) for node in above(e.scores for e in given.ends)}
     fed = False

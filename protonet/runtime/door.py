@@ -19,13 +19,16 @@ from protonet.schema.load import Loaded, load
 from protonet.schema.strings import parsed
 from protonet.shape import Shape, show
 
-FAILURES = (RuntimeError, ValueError, IndexError, TypeError)
 _PHASES = ("TRAIN", "TEST")
+
+
+class InputRefused(NetError, RuntimeError):
+    """Inputs that a net can't take; also the RuntimeError that torch would have raised."""
 
 
 def refused(
     net: nn.Module, given: Sequence[object], named: Mapping[str, object]
-) -> NetError | None:
+) -> InputRefused | None:
     """The error of a net whose pass failed; None where its inputs are not to blame."""
     definition: Any = parsed("NetParameter", type(net).protonet_net)[0]  # type: ignore[attr-defined]
     layers = [REGISTRY.get(layer.type) for layer in definition.layer]
@@ -53,28 +56,30 @@ def _inputs(
     return dict(zip(blobs, bound.values(), strict=True)) if len(blobs) == len(bound) else {}
 
 
-def _of_kinds(net: nn.Module, inputs: Mapping[str, Any]) -> NetError | None:
+def _of_kinds(net: nn.Module, inputs: Mapping[str, Any]) -> InputRefused | None:
     """The first input that is no tensor, or of another kind or elsewhere than the parameters."""
     first = next((p for p in net.parameters() if p.is_floating_point()), None)
     for blob, value in inputs.items():
         if not isinstance(value, Tensor):
             what = f"the input {blob!r} is a {type(value).__name__}, not a tensor"
-            return NetError(what, None, "torch.as_tensor makes one of an array")
+            return InputRefused(what, None, "torch.as_tensor makes one of an array")
         if first is not None and value.device != first.device:
             what = f"the input {blob!r} is on {value.device}, and the net is on {first.device}"
-            return NetError(what, None, f"bring both to one device: {blob}.to({first.device!s})")
+            return InputRefused(
+                what, None, f"bring both to one device: {blob}.to({first.device!s})"
+            )
     if first is None or all(value.dtype == first.dtype for value in inputs.values()):
         return None
     blob, value = next(iter(inputs.items()))
     if value.dtype == first.dtype:
         return None
     what = f"the input {blob!r} is {value.dtype}, and the net's parameters are {first.dtype}"
-    return NetError(what, None, "convert the input: .float(), or .to the parameters' dtype")
+    return InputRefused(what, None, "convert the input: .float(), or .to the parameters' dtype")
 
 
 def _of_shapes(
     net: nn.Module, loaded: Loaded, phase: str, inputs: Mapping[str, Tensor]
-) -> NetError | None:
+) -> InputRefused | None:
     """The first layer that inputs of these shapes do not suit."""
     shapes = {blob: tuple(value.shape) for blob, value in inputs.items()}
     made = _built(loaded, phase, {})
@@ -83,14 +88,14 @@ def _of_shapes(
     found = _built(loaded, phase, shapes)
     if isinstance(found, NetError):
         what = f"{_told(shapes, own)}: {found.all[0].message}"
-        return NetError(what, None, meant or found.hint)
+        return InputRefused(what, None, meant or found.hint)
     places = places_of(net)
     for node in found.nodes:
         for blob, place in zip(node.blobs, places.get(node.name, ()), strict=False):
             if blob.shape != place.shape:
                 what = f"{_told(shapes, own)}: layer {node.name!r} ({node.type}) is given "
                 what += f"{_bottoms(node)}, for which its {blob.name} would be {show(blob.shape)}"
-                return NetError(f"{what}, and it is {show(place.shape)}", None, meant or None)
+                return InputRefused(f"{what}, and it is {show(place.shape)}", None, meant or None)
     return None
 
 

@@ -25,6 +25,7 @@ def refusal(net, *given, **named):
     with pytest.raises(NetError) as caught:
         net(*given, **named)
     error = caught.value
+    assert isinstance(error, RuntimeError)  # as torch's own, for who expects one
     assert error.__cause__ is None
     assert error.__suppress_context__ or error.__context__ is None
     return error
