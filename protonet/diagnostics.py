@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from protonet.plain import plain
 
@@ -91,6 +94,18 @@ class Span:
         return f"{gutter}{shown}\n{' ' * (len(gutter) - 2)}| {before}{'^' * width}"
 
 
+class PrettyPrinter(Protocol):
+    """The pretty printer of IPython, as far as it is needed."""
+
+    def text(self, text: str) -> None:
+        """Print a text as it is."""
+        ...
+
+
+def _is_own(filename: str) -> bool:
+    return filename.startswith(os.path.join(os.path.dirname(__file__), ""))
+
+
 class NetError(Exception):
     """The user's file or call is wrong: what, where, and what would be right."""
 
@@ -113,6 +128,25 @@ class NetError(Exception):
         if self.hint:
             lines.append(f"  hint: {plain(self.hint)}")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        place = f"{self.span}: " if self.span else ""
+        hint = f" ({plain(self.hint)})" if self.hint else ""
+        return f"<{type(self).__name__} {place}{plain(self.message)}{hint}>"
+
+    def _repr_pretty_(self, printer: PrettyPrinter, _cycle: bool) -> None:
+        """What a notebook shows of an error that is a value: the place with its line."""
+        printer.text(str(self))
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of an error that was raised: the caller's lines, and the error.
+
+        Where in the library it arose is of no help to who has to mend a file.
+        """
+        frames = traceback.extract_tb(self.__traceback__)
+        own = next((i for i, f in enumerate(frames) if _is_own(f.filename)), len(frames))
+        lines = traceback.format_list([f for f in frames[:own] if "IPython" not in f.filename])
+        return [*(line.rstrip("\n") for line in lines), f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[type[NetError], tuple[object, ...]]:
         return type(self), (self.message, self.span, self.hint)

@@ -24,6 +24,7 @@ ORDER = {
     "given": 1,
     "selection": 2,
     "files": 0,
+    "notebook": 0,
     "reading": 1,
     "text": 1,
     "schema": 2,
@@ -42,6 +43,7 @@ ORDER = {
     "drawing": 12,
     "exporting": 12,
     "training": 12,
+    "finetuning": 13,
     "pycaffe": 13,
     "cli": 14,
 }
@@ -173,6 +175,7 @@ UNTYPED = {
         "cli/compile.py": 1,
         "cli/export.py": 2,
         "cli/data.py": 1,
+        "cli/finetune.py": 1,
         "cli/options.py": 1,
         "cli/run.py": 2,
         "cli/test.py": 1,

@@ -33,6 +33,7 @@ _COMMANDS = {
     "layers": "List the layer types, or explain one.",
     "zoo": "List the classic nets, show or copy one.",
     "compare": "Put nets side by side: parameters, multiply-adds, memory, depth, time.",
+    "finetune": "Train a net to tell the class folders of your images apart.",
     "train": "Train as a solver says, with snapshots and logs.",
     "test": "Run a net over its test data and average its outputs.",
     "time": "Time a net layer by layer, forward and backward.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from protonet.data.image_files import Size
+    from protonet.data.image_list import ListedImage
     from protonet.data.mean_image import Components
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -129,7 +131,7 @@ class _SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 @command.command()
 @click.argument("root", type=_FILE)
-@click.argument("listing", metavar="LIST", type=_FILE)
+@click.argument("listing", metavar="[LIST]", required=False, type=_FILE)
 @_output_options
 @click.option("--resize", type=_SizeOption(), help="Bring every image to this size.")
 @click.option("--short-side", type=click.IntRange(1), help="Bring the shorter side to this length.")
@@ -142,20 +144,23 @@ class _SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--check-size", is_flag=True, help="Refuse images of different sizes.")
 @click.option("--skip-broken", is_flag=True, help="Leave out what can't be read, and say so.")
 def images(
-    root: Path, listing: Path, output: Path, backend: str, force: bool, **options: Any
+    root: Path, listing: Path | None, output: Path, backend: str, force: bool, **options: Any
 ) -> None:
     """Make a database of the image files under ROOT that LIST names, `FILE LABEL` a line.
+
+    Without LIST the folders in ROOT are the classes: the first by name has the label 0, and
+    labels.txt, beside the database, says which is which.
 
     \b
     protonet data images photos/ train.txt -o train_lmdb --resize 256x256 --encode --shuffle
     protonet data images photos/ train.txt -o train_lmdb --short-side 256 --center-crop 256
+    protonet data images flowers/ -o train_lmdb --resize 256x256 --shuffle
     """
-    from protonet.data.image_list import read_list
     from protonet.data.imageset import ImageSet
 
     chosen = ImageSet(
         root,
-        read_list(listing),
+        _listed(root, listing, output, options["shuffle"]),
         _wanted_size(options),
         color=not options["gray"],
         encode=options["encode"] or bool(options["encode_type"]),
@@ -168,6 +173,23 @@ def images(
     _write(output, len(chosen.entries), chosen.records(), backend, force)
     for message in chosen.broken:
         say(f"left out: {message}")
+
+
+def _listed(root: Path, listing: Path | None, output: Path, shuffled: bool) -> list[ListedImage]:
+    """The images of a list, or of class folders, whose labels are written down."""
+    from protonet.data.class_folders import class_folders, write_labels
+    from protonet.data.image_list import read_list
+
+    if listing is not None:
+        return read_list(listing)
+    found = class_folders(root)
+    labels = output.absolute().with_name("labels.txt")
+    write_labels(labels, found.classes)
+    told = f"{len(found.classes)} classes, in {os.path.relpath(labels)}"
+    told += f"; left out, no images by their name: {len(found.others)}" if found.others else ""
+    told += "" if shuffled else "; they come class by class: --shuffle mixes them to train on"
+    click.echo(plain(told), err=True)
+    return list(found.images)
 
 
 def _wanted_size(options: dict[str, Any]) -> Size:

@@ -23,8 +23,11 @@ from protonet.selection import Selection
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+@click.option("--all", "whole", is_flag=True, help="List every layer that has another shape, too.")
 @both_nets_options
-def command(before: Readable, after: Readable, style: str, selections: Sequence[Selection]) -> None:
+def command(
+    before: Readable, after: Readable, style: str, whole: bool, selections: Sequence[Selection]
+) -> None:
     """Tell what changed from BEFORE to AFTER in the net, not in the text.
 
     \b
@@ -32,8 +35,10 @@ def command(before: Readable, after: Readable, style: str, selections: Sequence[
     protonet diff a.prototxt b.prototxt --phase TRAIN --format json
 
     Layers that came, went or are called otherwise, their fields, what they read, output shapes and
-    parameters. The form of the file, the order of layers, the names of blobs and defaults that are
-    stated make no difference. Exit code 0 where the nets are the same, 1 where they differ.
+    parameters. Layers that are as they were but for shapes, by what they read, are counted;
+    --all lists them, and JSON has them with "follows". The form of the file, the order of layers,
+    the names of blobs and defaults that are stated make no difference. Exit code 0 where the nets
+    are the same, 1 where they differ.
     """
     found: dict[Change, list[str]] = {}
     for selection in selections:
@@ -46,7 +51,9 @@ def command(before: Readable, after: Readable, style: str, selections: Sequence[
         changes = [{**asdict(change), "phase": only or None} for change, only in rows]
         click.echo(json.dumps({"same": not rows, "changes": changes}, indent=2))
     else:
-        click.echo("\n".join(_lines(rows)) if rows else "the nets are the same")
+        told = [row for row in rows if whole or not row[0].follows]
+        lines = [*_lines(told), *_rest([change for change, _ in rows if change.follows], whole)]
+        click.echo("\n".join(lines) if rows else "the nets are the same")
     raise click.exceptions.Exit(1 if rows else 0)
 
 
@@ -62,6 +69,15 @@ def _graph(source: Readable, selection: Selection) -> Graph:
 
 _LONGEST = 120
 _SIGNS = {"removed": "-", "added": "+", "renamed": "=", "changed": "~", "total": "~"}
+
+
+def _rest(following: Sequence[Change], whole: bool) -> Iterator[str]:
+    """One line for the layers that are as they were but for shapes."""
+    names = list(dict.fromkeys(change.layer for change in following))
+    if names and not whole:
+        several = f"{len(names)} layers" if len(names) > 1 else f"layer {plain(names[0], _LONGEST)}"
+        have = "have" if len(names) > 1 else "has"
+        yield f"  so {several} below {have} other shapes or parameters (--all lists them)"
 
 
 def _lines(rows: Sequence[tuple[Change, str]]) -> Iterator[str]:

@@ -15,9 +15,11 @@ from protonet.cli.talk import say
 from protonet.diagnostics import NetError, Source, raise_all
 from protonet.files import write_whole
 from protonet.reading import reading
-from protonet.schema.load import open_source
+from protonet.schema.comments import notes
+from protonet.schema.load import Loaded, open_source
 from protonet.schema.named import by_name
 from protonet.schema.sniff import foreign, kind_of
+from protonet.schema.unbind import Notes, to_text
 
 
 @click.command()
@@ -29,7 +31,8 @@ def command(file: str | Source, output: str | None) -> None:
     """Write FILE, an old .prototxt or .caffemodel, in the form of Caffe 1.0.
 
     V0 and V1 layers, `input` with its shapes, fields of data and BatchNorm layers that have moved,
-    a solver's solver_type: what Caffe's own upgrade tools write, the numbers bit for bit.
+    a solver's solver_type: what Caffe's own upgrade tools write, the numbers bit for bit, and the
+    comments with them.
 
     \b
     protonet upgrade old.prototxt -o new.prototxt
@@ -46,8 +49,8 @@ def command(file: str | Source, output: str | None) -> None:
         if output and output.lower().endswith((".caffemodel", ".h5", ".hdf5")):
             raise NetError(f"{name} is {what}, it has no weights for {output}", None, hint)
         _refuse(output, "a text", (".prototxt",), "a text: -o new.prototxt")
-        old, new, encoding = _upgraded_text(file)
-        _write_text(new, output, encoding)
+        old, new = _upgraded_text(file)
+        _write_text(new.message, output, new.encoding, notes(new.message, new.sourcemap))
     else:
         old, new = _upgrade_binary(file, output)
     found = ", ".join(dict.fromkeys(_old_forms(old)))
@@ -68,24 +71,24 @@ def _head(file: str | Source) -> bytes:
         return opened.read(4096)
 
 
-def _upgraded_text(file: str | Source) -> tuple[Any, Any, str]:
-    """The message of a net or a solver, as it was and as it is today, and its text's encoding."""
+def _upgraded_text(file: str | Source) -> tuple[Any, Loaded]:
+    """The message of a net or a solver as it was, and what was read of it as it is today."""
     from protonet.schema.load import load_any
     from protonet.schema.upgrade import upgrade, upgrade_solver
 
     loaded = load_any(file)
     raise_all(loaded.errors)
     if loaded.message.DESCRIPTOR.name == "SolverParameter":
-        return loaded.message, upgrade_solver(loaded), loaded.encoding
+        return loaded.message, upgrade_solver(loaded)
     new = upgrade(loaded, keep_inputs=False)
     raise_all(new.errors)
-    return loaded.message, new.message, loaded.encoding
+    return loaded.message, new
 
 
-def _write_text(message: Any, output: str | None, encoding: str = "utf-8") -> None:
-    from protonet.schema.unbind import to_text
-
-    text = to_text(message).encode(encoding)
+def _write_text(
+    message: Any, output: str | None, encoding: str = "utf-8", comments: Notes | None = None
+) -> None:
+    text = to_text(message, comments).encode(encoding)
     if output:
         write_whole(output, text)
     else:

@@ -14,10 +14,8 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.data.image_decode import decode
-from protonet.data.image_files import Size, content, resized
+from protonet.data.image_files import SUFFIXES, Size, content, resized
 from protonet.diagnostics import NetError
-
-_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,9 @@ def image_paths(names: Sequence[str]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
         if not inside:
-            kinds = ", ".join(s[1:] for s in _SUFFIXES)
+            kinds = ", ".join(s[1:] for s in SUFFIXES)
             raise NetError(f"the folder {name} holds no image ({kinds})")
         found += inside
     return found

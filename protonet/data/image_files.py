@@ -11,6 +11,8 @@ from protonet.data.extras import need
 from protonet.data.image_decode import MOST_PIXELS, Image, decode
 from protonet.reading import reason, taking
 
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
 
 @dataclass(frozen=True)
 class Size:

@@ -18,7 +18,7 @@ _REAL = "an image list has one whole number a line; HDF5Data takes several label
 
 
 class ListedImage(NamedTuple):
-    """One line of a list: a file's name, its label, and the line's number from 1."""
+    """A file's name, its label, and the number of its line from 1; 0 where no list has it."""
 
     name: str
     label: int

@@ -78,7 +78,8 @@ class ImageSet:
             record, shape = self._datum(entry)
         except ValueError as error:
             name = os.fspath(self.root / entry.name)
-            what = f"the image {name} (line {entry.line} of the list) can't be taken: {error}"
+            line = f" (line {entry.line} of the list)" if entry.line else ""
+            what = f"the image {name}{line} can't be taken: {error}"
             hint = missing_hint(entry.name) if "no such" in str(error) else None
             hint = hint or "--skip-broken leaves such images out"
             return key, NetError(what, None, hint), (), entry

@@ -1,4 +1,4 @@
-"""A progress bar on stderr for long work, where stderr is a terminal."""
+"""A progress bar for long work, on stderr where that is a terminal, and in notebooks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import TypeVar
 
+from protonet.notebook import NotebookBar, in_notebook
 from protonet.plain import plain
 
 T = TypeVar("T")
@@ -16,7 +17,17 @@ HIDDEN: ContextVar[bool] = ContextVar("HIDDEN", default=False)
 
 def tracked(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """The items, with a bar that says how many have gone by and how long the rest will take."""
-    if HIDDEN.get() or not sys.stderr.isatty():
+    if HIDDEN.get():
+        yield from items
+        return
+    if in_notebook():
+        below = NotebookBar(plain(what), total)
+        for number, item in enumerate(items, 1):
+            yield item
+            below.reach(number)
+        below.show()
+        return
+    if not sys.stderr.isatty():
         yield from items
         return
     from rich.console import Console

@@ -76,7 +76,7 @@ def compose(graph: Graph, style: Style, engine: Engine) -> Figure:
     """Lay out a graph; deterministic for one engine."""
     cost = costs(graph)
     caption = f"{amount(cost.parameters)} parameters · {amount(cost.multiply_adds)} multiply-adds"
-    figure = Figure(plain(graph.name or "net", 60), caption, style.across)
+    figure = Figure(plain(graph.called, 60), caption, style.across)
     boxes = grouped(graph)
     composer = _Composer(style, engine)
     items = composer.items(boxes)
@@ -253,10 +253,12 @@ def _join_shared(figure: Figure) -> None:
 
 
 def _framed_by_margin(figure: Figure, layout: Layout) -> Figure:
-    figure.cards = [c.moved(MARGIN, TOP) for c in figure.cards]
-    figure.frames = [f.moved(MARGIN, TOP) for f in figure.frames]
-    figure.wires = [w.moved(MARGIN, TOP) for w in figure.wires]
+    """Give a figure its size, what is drawn in the middle below its words."""
     words = max(width(figure.title, TITLE + 3, bold=True), width(figure.caption, SUBTITLE))
+    left = MARGIN + round(max(0.0, words - layout.width) / 2)
+    figure.cards = [c.moved(left, TOP) for c in figure.cards]
+    figure.frames = [f.moved(left, TOP) for f in figure.frames]
+    figure.wires = [w.moved(left, TOP) for w in figure.wires]
     labels = max(
         (w.points[0][0] + 5 + width(w.label, LABEL) for w in figure.wires if w.label), default=0.0
     )

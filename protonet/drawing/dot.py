@@ -27,7 +27,7 @@ def dot(graph: Graph, style: Style) -> str:
     hidden: dict[LayerGroup, LayerGroup] = {}
     for run in found:
         hidden.update(_stand_ins(run))
-    lines = [f"digraph {_quoted(plain(graph.name or 'net', 60))} {{"]
+    lines = [f"digraph {_quoted(plain(graph.called, 60))} {{"]
     lines.append(f"  rankdir={'LR' if style.across else 'TB'}")
     lines.append('  node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11]')
     lines.append('  edge [fontname="Helvetica" fontsize=9 color="#6a7585" fontcolor="#6a7585"]')

@@ -51,7 +51,7 @@ def payload(graph: Graph, style: Style, engine: Engine = layered) -> dict[str, A
     """What a page shows of a graph in one style; other styles are added under ``views``."""
     boxes = grouped(graph)
     return {
-        "name": graph.name or "net",
+        "name": graph.called,
         "phase": graph.phase,
         "boxes": details(graph, boxes),
         "views": {view_name(style): view(graph, style, engine)},

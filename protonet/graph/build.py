@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
-from protonet.graph.definition import definition
+from protonet.graph.definition import definition, file_word
 from protonet.graph.ends import data_shapes, limit, smaller_batch, unused_shapes
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
@@ -77,7 +77,7 @@ class _GraphBuilder:
         self.available: dict[str, Value] = {}
         self.shared: dict[str, Param] = {}
         self.names = Names()  # of the blobs so far
-        self.graph = Graph(self.message.name, phase, encoding=loaded.encoding)
+        self.graph = Graph(self.message.name, phase, file_word(loaded), encoding=loaded.encoding)
         self.graph.definition = definition(self.message, phase)
         self.graph.force_backward = self.message.force_backward
 

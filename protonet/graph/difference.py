@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import Match, SequenceMatcher
 from typing import Any
 
@@ -20,6 +20,9 @@ _SKIPPED = frozenset(
     ("name", "type", "bottom", "top", "phase", "include", "exclude", "blobs", "loss_weight")
 ) | {"propagate_down"}
 
+# What of a layer changes where only what it reads has another shape.
+_FOLLOWING = frozenset(("output", "parameters"))
+
 # What a window has, with what it is where the text states none; stated once or for each side.
 _WINDOWS = {"kernel_size": "", "stride": "1", "pad": "0", "dilation": "1"}
 
@@ -29,6 +32,7 @@ class Change:
     """One difference. ``kind`` is removed, added, renamed, changed or total.
 
     ``what`` is the field, shape or count that differs; before or after is "" where there is none.
+    One that ``follows`` is of a layer that is as it was, and reads another shape than it did.
     """
 
     kind: str
@@ -36,6 +40,7 @@ class Change:
     what: str
     before: str
     after: str
+    follows: bool = False
 
 
 def differences(before: Graph, after: Graph) -> list[Change]:
@@ -65,10 +70,12 @@ def differences(before: Graph, after: Graph) -> list[Change]:
             continue
         if other.name != node.name:
             found.append(Change("renamed", node.name, "name", node.name, other.name))
-        found += _changes(node, other, pairs, port)
+        changes = list(_changes(node, other, pairs, port))
         if sizes[node] != sizes[other]:
             counts = f"{sizes[node]:,}", f"{sizes[other]:,}"
-            found.append(Change("changed", node.name, "parameters", *counts))
+            changes.append(Change("changed", node.name, "parameters", *counts))
+        follows = bool(node.inputs) and all(change.what in _FOLLOWING for change in changes)
+        found += [replace(change, follows=follows) for change in changes]
     kept = set(pairs.values())
     found += [Change("added", n.name, "type", "", n.type) for n in after.nodes if n not in kept]
     return [*found, *_totals(old, new)]
@@ -161,12 +168,25 @@ def _changes(
     reads = [(pairs.get(v.producer), port[v]) for v in node.inputs]
     if reads != [(v.producer, port[v]) for v in other.inputs]:
         yield Change("changed", node.name, "reads", _sources(node), _sources(other))
-    old_fields, new_fields = _fields(node.layer.message), _fields(other.layer.message)
-    for name in dict.fromkeys([*old_fields, *new_fields]):
-        default = (old_fields.get(name) or new_fields[name])[1]
-        values = [side.get(name, (default, ""))[0] for side in (old_fields, new_fields)]
-        if values[0] != values[1]:
-            yield Change("changed", node.name, name, *values)
+    both = [_fields(one.layer.message) for one in (node, other)]
+    if node.type != other.type:  # the message of a type comes and goes with it
+        shared = set.intersection(*({_top(name) for name in fields} for fields in both))
+        both = [{n: f for n, f in fields.items() if _top(n) in shared} for fields in both]
+    for name in dict.fromkeys(name for fields in both for name in fields):
+        default = next(fields[name][1] for fields in both if name in fields)
+        old, new = (_stated(fields.get(name, (default, ""))[0]) for fields in both)
+        if old != new:
+            yield Change("changed", node.name, name, old, new)
+
+
+def _top(path: str) -> str:
+    """The field of a layer that a path begins with."""
+    return path.partition(".")[0]
+
+
+def _stated(value: str) -> str:
+    """A value; an empty text says nothing."""
+    return "" if value == '""' else value
 
 
 def _numbers(values: Sequence[float]) -> str:

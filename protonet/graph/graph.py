@@ -94,6 +94,7 @@ class Node:
 class Graph:
     """A net of one phase. ``blobs`` maps a blob's name to its last value.
 
+    ``file`` is what its file's name says of it, "" where that is nothing.
     ``unchecked`` are layers that a lenient build has passed over, each with the reason, and
     ``below_unchecked`` is how many read what those make.
     ``definition`` is its NetParameter as Caffe would save it, without blobs, ``encoding`` what its
@@ -102,6 +103,7 @@ class Graph:
 
     name: str
     phase: str
+    file: str = ""
     nodes: list[Node] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
@@ -114,6 +116,11 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<Graph {self.name!r} {self.phase}, {len(self.nodes)} layers>"
+
+    @property
+    def called(self) -> str:
+        """Its name, else that of its file, else what it is."""
+        return self.name or self.file or "net"
 
     @property
     def has_loss(self) -> bool:

@@ -24,6 +24,7 @@ from protonet.lowering.share import share
 from protonet.lowering.shorten import shorten
 from protonet.lowering.specialise import specialise
 from protonet.lowering.tail import return_last
+from protonet.lowering.unread import unread
 from protonet.program.program import verify
 
 # Program to program; each also takes the graph that the program came from.
@@ -40,6 +41,7 @@ QUIET = (
     whole_labels,  # labels as integers from the start
 )
 STRUCTURE = (
+    unread,  # as in LAST
     chain,  # values in other shapes go into the line that alone reads them
     return_last,  # the last value in the return
 )
@@ -48,6 +50,7 @@ FLAT = (
     chain,
 )
 LAST = (
+    unread,  # variables that nothing reads at all
     shorten,  # statements too long for a line in two
     free,  # variables that nothing reads any more
 )

@@ -25,7 +25,7 @@ def lower(graph: Graph, title: str = "") -> Program:
 
 def named(graph: Graph, taken: frozenset[str]) -> tuple[str, dict[str, str]]:
     """The name of a net's class, and a variable for every blob, none of them ``taken``."""
-    name = class_name(graph.name)
+    name = class_name(graph.called)
     name = f"{name}Net" if name in {*RESERVED, *LOADING, *taken} else name
     blobs = [value.blob for node in graph.nodes for value in node.outputs]
     return name, identifiers(blobs, {*RESERVED, *taken, name})

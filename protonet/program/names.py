@@ -56,9 +56,19 @@ def cleaned(name: str) -> str:
 
 
 def class_name(name: str) -> str:
-    """A class name for a net: bvlc_googlenet gives BvlcGooglenet, 0-net gives Net0Net."""
-    words = re.findall(r"[0-9A-Za-z]+", name)
-    joined = "".join(word[:1].upper() + word[1:] for word in words)[:60]
+    """A class name for a net, its words told apart: bvlc_googlenet gives BvlcGooglenet.
+
+    Capitals stay, as in AlexNet_BN, unless two words of them would run together: VGG_ILSVRC_16
+    gives VggIlsvrc16. So would numbers: ResNeXt50_32x4d gives ResNeXt50_32x4d. 0-net gives Net0Net.
+    """
+    words = [word[:1].upper() + word[1:] for word in re.findall(r"[0-9A-Za-z]+", name)]
+    pairs = zip(words, words[1:], strict=False)
+    if any(re.search(r"[A-Z]{2}$", word) and after[0].isalpha() for word, after in pairs):
+        words = [re.sub(r"[A-Z]{2,}", lambda found: found[0].capitalize(), w) for w in words]
+    joined = ""
+    for word in words:
+        joined += f"_{word}" if joined[-1:].isdigit() and word[0].isdigit() else word
+    joined = joined[:60].rstrip("_")
     if not joined:
         return "Net"
     return f"Net{joined}" if joined[0].isdigit() or keyword.iskeyword(joined) else joined

@@ -34,7 +34,7 @@ def pieces(program: Program, weights: str = "") -> list[Piece]:
     code = "\n".join(line for part in parts for piece in part for line in piece.lines)
     found = [Piece((_docstring(program.doc), "", *_imports(code, program, weights)))]
     for index, part in enumerate(parts):
-        constant = index == 0 and weights
+        constant = index == 0 and not part[0].lines[0].startswith(("class", "def", "@"))
         found += [Piece(("",) if constant else ("", "")), *part]
     return found
 

@@ -181,7 +181,7 @@ def _alone(graph: Graph, node: Node, shapes: Sequence[Shape], tops: Sequence[Sha
     own.outputs = tuple(Value(old.blob, shape, own, old.uses) for old, shape in pairs)
     for one in (given, own):  # nothing counts in an objective that nobody asks for
         one.loss_weights = (0.0,) * len(one.outputs)
-    alone = Graph(graph.name, graph.phase, [given, own], list(given.outputs))
+    alone = Graph(graph.name, graph.phase, graph.file, [given, own], list(given.outputs))
     alone.force_backward = graph.force_backward
     alone.blobs = {value.blob: value for value in own.outputs}
     return alone

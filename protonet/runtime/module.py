@@ -61,6 +61,7 @@ def define(text: str, name: str, blobs: Places, definition: bytes = b"") -> Any:
             cls.protonet_net = definition
             cls.__reduce_ex__ = _reduce
             cls._repr_svg_ = _picture
+            cls.__call__ = _call
     return getattr(sys.modules[key], name)
 
 
@@ -71,6 +72,23 @@ def _executed(key: str, filename: str, text: str) -> types.ModuleType:
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 (our own text)
     return module
+
+
+def _call(net: Any, *given: Any, **named: Any) -> Any:
+    """Run a net; what it can't take is one error that names the input and the layer."""
+    from torch import nn
+
+    try:
+        return nn.Module.__call__(net, *given, **named)
+    except NetError:
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        from protonet.runtime.door import refused
+
+        error = refused(net, given, named)
+        if error is None:
+            raise
+    raise error
 
 
 def _picture(net: Any) -> str | None:

@@ -32,6 +32,13 @@ class SourceMap:
             return Span(self.tree.source, *self._first())
         return self.tree.span(node)
 
+    def node(self, path: Path) -> TreePlace | None:
+        """The part of the text that is a field; None where the text itself has it not."""
+        if self.tree is None:
+            return None
+        node, reached = self._walk(self._original(path))
+        return node if reached else None
+
     def stated(self, path: Path) -> bool:
         """Whether the text itself has the field."""
         return self.tree is not None and self._walk(self._original(path))[1]

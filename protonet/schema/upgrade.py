@@ -12,8 +12,10 @@ from protonet.schema.doubt import doubt
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
+from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
+from protonet.schema.upgrade_v0 import moved as moved_of_v0
 from protonet.schema.upgrade_v1 import upgrade_v1_layer
 
 # What of a net has a place beside layers of the first form. Source: UpgradeV0Net.
@@ -129,6 +131,7 @@ class _Upgrade:
         if not names:
             return
         shapes = self.input_shapes(names)
+        in_fours = not len(net.input_shape)
         del net.input[:], net.input_shape[:], net.input_dim[:]
         # An input without a shape beside a layer that makes it: UpgradeNetInput passes over it.
         layers = (*self.loaded.message.layer, *self.loaded.message.layers)
@@ -140,8 +143,9 @@ class _Upgrade:
         if not kept:
             return
         layer = net.layer.add(name="input", type="Input", top=[names[index] for index in kept])
-        for shape in shapes:
+        for number, shape in enumerate(shapes):
             layer.input_param.shape.add().CopyFrom(shape)
+            self.moves |= _dims_of_input(number, len(shape.dim), in_fours)
         for place, index in enumerate(kept):
             self.moves[("layer", 0, "top", place)] = ("input", index)
         self.moves[("layer", 0)] = ("input", kept[0])
@@ -177,11 +181,21 @@ class _Upgrade:
                 self.note(str(error), ("layers", index))
                 new, moved = _outline(layer), {}
             net.layer.add().CopyFrom(new)
-            path: Path = ("layers", index)
-            self.moves[("layer", number)] = (*path, "layer") if is_v0 else path
-            for field in ("bottom", "top") if is_v0 else ():
-                self.moves[("layer", number, field)] = (*path, field)
-            self.moves.update({("layer", number, *n): (*path, *o) for n, o in moved.items()})
+            self.moves.update(self.places(number, index, moved, is_v0))
+
+    def places(
+        self, number: int, index: int, moved: dict[Path, Path], is_v0: bool
+    ) -> dict[Path, Path]:
+        """Where the parts of a layer stood that was an old one, ``moved`` being those of V1."""
+        new: Path = ("layer", number)
+        outer: Path = ("layers", index)
+        old = (*outer, "layer") if is_v0 else outer
+        connection = self.loaded.message.layers[index]
+        found = {(*new, *n): (*old, *o) for n, o in moved.items()}
+        found |= {(*new, end): (*outer, end) for end in ("bottom", "top") if is_v0}
+        apart = moved_of_v0(connection) if is_v0 else moved_of_data(connection)
+        found |= {(*new, *n): (*outer, *o) for n, o in apart.items()}
+        return found | {new: old}
 
     def warn(self) -> None:
         """Name what was dropped, in one warning, and what nobody reads in another."""
@@ -203,6 +217,14 @@ def _outline(layer: Any, kind: str = "") -> Any:
     made.bottom.extend(layer.bottom)
     made.top.extend(layer.top)
     return made
+
+
+def _dims_of_input(number: int, axes: int, in_fours: bool) -> dict[Path, Path]:
+    """Where the sizes of an input stood, in input_dim by fours or in an input_shape."""
+    own: Path = ("layer", 0, "input_param", "shape", number)
+    if not in_fours:
+        return {own: ("input_shape", number)}
+    return {(*own, "dim", axis): ("input_dim", 4 * number + axis) for axis in range(axes)}
 
 
 def _copied_shape(dims: Any) -> Any:
@@ -236,8 +258,8 @@ def _pass_statistics_size(net: Any) -> None:
             layer.batch_norm_param.stats_batch_size = net.bn_stats_batch_size
 
 
-def upgrade_solver(loaded: Loaded) -> Any:
-    """A solver's message with its legacy solver_type as the string ``type``. UpgradeSolverType."""
+def upgrade_solver(loaded: Loaded) -> Loaded:
+    """A solver with its legacy solver_type as the string ``type``. UpgradeSolverType."""
     new = message("SolverParameter")
     new.CopyFrom(loaded.message)
     names = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
@@ -248,4 +270,5 @@ def upgrade_solver(loaded: Loaded) -> Any:
             raise NetError(what, span, "remove solver_type; type is today's form")
         new.type = names[new.solver_type]
         new.ClearField("solver_type")
-    return new
+    moves: dict[Path, Path] = {} if new == loaded.message else {("type",): ("solver_type",)}
+    return replace(loaded, message=new, sourcemap=loaded.sourcemap.moved(moves))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from protonet.schema.sourcemap import Path
+
 _HOLDERS = {
     "DATA": "data_param",
     "IMAGE_DATA": "image_data_param",
@@ -44,6 +46,15 @@ def moved_fields(layer: Any) -> Iterator[str]:
     if holder and layer.HasField(holder):
         fields = (field for field in _MOVED if getattr(layer, holder).HasField(field))
         yield from (f"{holder}.{field}" for field in fields)
+
+
+def moved(layer: Any) -> dict[Path, Path]:
+    """Where the fields of an upgraded data layer's transform_param stand in its V1 form."""
+    holder = _holder(layer)
+    if not holder or not layer.HasField(holder):
+        return {}
+    fields = (field for field in _MOVED if getattr(layer, holder).HasField(field))
+    return {("transform_param", field): (holder, field) for field in fields}
 
 
 def unread_transforms(layer: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from protonet.schema.pool import is_repeated, message
+from protonet.schema.sourcemap import Path
 
 _TYPES = {
     "accuracy": "ACCURACY",
@@ -127,6 +128,21 @@ def _place(old: Any, new: Any, field: Any, value: Any) -> bool:
     else:
         setattr(target, name, value)
     return True
+
+
+def moved(connection: Any) -> dict[Path, Path]:
+    """Where the fields of an upgraded layer stand in its V0 connection."""
+    old = connection.layer
+    found: dict[Path, Path] = {}
+    for field, _ in old.ListFields():
+        holders, name = _PLACES.get(field.name, ({}, ""))
+        holder = holders.get(old.type)
+        if not holder:
+            continue
+        known = message("V1LayerParameter").DESCRIPTOR.fields_by_name[holder].message_type
+        new: Path = (holder, name, 0) if is_repeated(known.fields_by_name[name]) else (holder, name)
+        found[new] = ("layer", field.name)
+    return found
 
 
 def pad_readers(layers: Sequence[Any], inputs: Sequence[str]) -> dict[int, Any]:

@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
 # Caffe's name of each layer.
 LAYERS = {
     "conv1": "conv1",

@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
         return F.relu(y + x)
 
 
-class ResNeXt5032x4d(nn.Module):
+class ResNeXt50_32x4d(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
@@ -72,5 +72,5 @@ class ResNeXt5032x4d(nn.Module):
 
 
 if __name__ == "__main__":
-    net = ResNeXt5032x4d().eval()
+    net = ResNeXt50_32x4d().eval()
     print(tuple(net(torch.zeros(1, 3, 224, 224)).shape))

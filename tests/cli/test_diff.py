@@ -150,3 +150,37 @@ def test_exit_codes_and_words(tmp_path):
     assert "~ conv1: convolution_param.num_output 20 -> 24\n" in other.output
     assert "= conv2 is now called <b>\\u202e\n" in other.output
     assert "~ total: parameters 431,080 -> " in other.output
+    rest = "  so 2 layers below have other shapes or parameters (--all lists them)\n"
+    assert other.output.endswith(rest)
+    assert "pool1" not in other.output
+    whole = CliRunner().invoke(command, [str(a), str(b), "--all"]).output
+    assert whole.count("pool1: output") == 1
+    assert rest not in whole
+
+
+def test_what_follows_is_known_from_what_changed(tmp_path):
+    a, b = tmp_path / "a.prototxt", tmp_path / "b.prototxt"
+    a.write_text(LENET)
+    b.write_text(LENET.replace("num_output: 20", "num_output: 24"))
+    told = json.loads(CliRunner().invoke(command, [str(a), str(b), "--format", "json"]).output)
+    follows = {change["layer"] for change in told["changes"] if change["follows"]}
+    assert follows == {"pool1", "conv2"}
+
+
+def test_of_another_type_its_own_fields_are_none_of_the_changes(diff):
+    fields = 'top: "x" top: "y" transform_param { %s } %s }\n'
+    data = f'layer {{ name: "d" type: "Data" {fields}' % (
+        "scale: 0.5",
+        'data_param { source: "a" batch_size: 2 backend: LMDB }',
+    )
+    images = f'layer {{ name: "d" type: "ImageData" {fields}' % (
+        'mean_file: "m"',
+        'image_data_param { source: "b" batch_size: 2 }',
+    )
+    net = 'layer { name: "s" type: "Silence" bottom: "x" bottom: "y" }\n'
+    shapes = ["--shape", "x=2x1x4x4", "--shape", "y=2"]
+    assert [change[2:5] for change in diff(data + net, images + net, *shapes)] == [
+        ("type", "Data", "ImageData"),
+        ("transform_param.scale", "0.5", "1"),
+        ("transform_param.mean_file", "", '"m"'),
+    ]

@@ -45,6 +45,16 @@ def test_an_svg_says_what_the_net_does():
     assert "20×24×24" not in texts(protonet.draw(LENET, show_shapes=False).svg)
 
 
+def test_a_narrow_net_is_in_the_middle_below_its_words():
+    drawn = ET.fromstring(protonet.draw(LENET).svg)
+    middle = float(drawn.get("width")) / 2
+    bodies = [r for r in drawn.iter(f"{SVG}rect") if r.get("class") == "body"]
+    assert len(bodies) == 8
+    for body in bodies:
+        x = float(body.get("x")) + float(body.get("width")) / 2
+        assert x == pytest.approx(middle, abs=1)
+
+
 def test_resnet152_fits_on_a_page_and_says_36():
     said = texts(protonet.draw(resnet152()).svg)
     assert "× 36" in said

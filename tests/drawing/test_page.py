@@ -267,6 +267,46 @@ def test_the_editor_shows_errors_and_the_graph_follows(opened, served):
     assert {url.partition(server.host)[0] for url in page.requests_made} <= {"http://", "data:,"}
 
 
+COLOURED = """() => {
+  const found = {};
+  for (const part of document.querySelectorAll('#colours span'))
+    (found[part.className] ||= []).push(part.textContent);
+  const style = getComputedStyle(document.querySelector('#colours .string'));
+  return [found, document.querySelector('#colours').textContent, style.color];
+}"""
+LONG = """() => {
+  const text = document.querySelector('#text');
+  text.value = Array.from({ length: 30000 }, (_, i) => `# line ${i}`).join('\\n');
+  text.dispatchEvent(new Event('input'));
+  text.scrollTop = 20 * 20000;
+}"""
+WORDS = """# it's "all"
+layer { name: "a # b" type: 'In\\'put'  # behind
+  top: "d" input_param { shape: { dim: 1 dim: -2.5e-3 } } pool: MAX kernel_size: 3 }
+"""
+
+
+def test_the_editor_has_colours(opened, served):
+    page = opened(served[0].url)
+    page.locator("#text").fill(WORDS)
+    found, text, light = page.evaluate(COLOURED)
+    assert found == {
+        "comment": ['# it\'s "all"', "# behind"],
+        "block": ["layer", "input_param", "shape"],
+        "string": ['"a # b"', "'In\\'put'", '"d"'],
+        "number": ["1", "-2.5e-3", "3"],
+        "word": ["MAX"],
+    }
+    assert text.rstrip() == WORDS.rstrip()
+    page.locator("#theme").click()
+    assert page.evaluate(COLOURED)[2] != light
+    page.evaluate(LONG)
+    page.wait_for_function("document.querySelector('#colours').textContent.includes('line 20010')")
+    shown = page.locator("#colours .comment").all_text_contents()
+    assert "# line 20000" in shown
+    assert len(shown) < 100
+
+
 def test_pytorch_of_an_earlier_text_is_not_shown(opened, served):
     server, path = served
     page = opened(server.url)

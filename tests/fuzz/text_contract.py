@@ -43,7 +43,7 @@ def upgraded(source):
     if loaded.errors:
         return
     is_solver = loaded.message.DESCRIPTOR.name == "SolverParameter"
-    to_text(upgrade_solver(loaded) if is_solver else read(source).message).encode(loaded.encoding)
+    to_text((upgrade_solver(loaded) if is_solver else read(source)).message).encode(loaded.encoding)
 
 
 def show(source):

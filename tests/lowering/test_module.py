@@ -122,6 +122,6 @@ def test_a_shared_parameter_is_one_tensor(tmp_path):
 
 def test_a_traceback_shows_the_emitted_line(lenet):
     with pytest.raises(RuntimeError) as caught:
-        lenet(torch.rand(1, 2, 28, 28))
+        lenet.forward(torch.rand(1, 2, 28, 28))
     lines = "".join(traceback.format_exception(caught.value))
     assert "conv1 = self.conv1(data)" in lines

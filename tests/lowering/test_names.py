@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import protonet
+from protonet.program.names import class_name
 
 HOSTILE = [
     "conv1/7x7_s2",
@@ -169,3 +170,42 @@ def test_a_blob_named_as_the_sum_of_the_losses_is_refused():
     with pytest.raises(protonet.NetError, match="the blob 'objective' has the name"):
         protonet.compile(text, phase="TRAIN")
     assert protonet.compile(text)(torch.rand(4, 3), torch.zeros(4)).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("AlexNet", "AlexNet"),
+        ("AlexNet_BN", "AlexNetBN"),
+        ("VGG_ILSVRC_16_layers", "VggIlsvrc16Layers"),
+        ("VGG_coco_SSD_300x300_deploy", "VggCocoSsd300x300Deploy"),
+        ("VGG16", "VGG16"),
+        ("Faster R-CNN (VGG16)", "FasterRCnnVgg16"),
+        ("ResNeXt50_32x4d", "ResNeXt50_32x4d"),
+        ("squeezenet_v1.1", "SqueezenetV1_1"),
+        ("ResNet20_CIFAR", "ResNet20CIFAR"),
+        ("0-net", "Net0Net"),
+        ("", "Net"),
+        ("猫", "Net"),
+    ],
+)
+def test_the_words_of_a_class_stay_apart(name, wanted):
+    assert class_name(name) == wanted
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        ("yolo-v2.prototxt", "YoloV2"),
+        ("deploy.prototxt", "Net"),
+        ("Train_Val.prototxt", "Net"),
+        ("small.txt", "SmallTxt"),
+    ],
+)
+def test_a_net_without_a_name_has_its_files(file, wanted, tmp_path):
+    text = 'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 1 } } }\n'
+    text += 'layer { name: "r" type: "ReLU" bottom: "d" top: "r" }\n'
+    (tmp_path / file).write_text(text)
+    assert type(protonet.compile(tmp_path / file)).__name__ == wanted
+    assert type(protonet.compile(text)).__name__ == "Net"
+    assert type(protonet.compile(f'name: "own"\n{text}')).__name__ == "Own"

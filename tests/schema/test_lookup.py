@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protonet.diagnostics import AsInCaffe
 from protonet.schema.load import load
 from protonet.schema.lookup import found
 
@@ -20,7 +21,6 @@ def folders(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("here.txt", "here.txt"),
         ("both.txt", "one/both.txt"),
         ("there.txt", "two/there.txt"),
         ("nowhere.txt", "nowhere.txt"),
@@ -28,6 +28,12 @@ def folders(tmp_path, monkeypatch):
 )
 def test_the_first_place_that_has_it(name, wanted):
     assert found(name, "one", "two") == wanted
+
+
+def test_the_working_directory_comes_first_and_it_is_said():
+    with pytest.warns(AsInCaffe, match=r"here.txt is taken .* and not one/here.txt"):
+        assert found("here.txt", "one") == "here.txt"
+    assert found("here.txt", "two", "") == "here.txt"  # no other is meant
 
 
 def test_a_whole_path_is_looked_for_nowhere_else(tmp_path):

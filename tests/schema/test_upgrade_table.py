@@ -431,7 +431,7 @@ def test_a_dropped_field_leaves_its_layer_right():
 )
 def test_each_type_of_solver(old, new):
     loaded = load(Source("<text>", f"base_lr: 1 solver_type: {old}"), "SolverParameter")
-    assert upgrade_solver(loaded) == parsed(f'base_lr: 1 type: "{new}"', "SolverParameter")
+    assert upgrade_solver(loaded).message == parsed(f'base_lr: 1 type: "{new}"', "SolverParameter")
 
 
 def test_every_unknown_type_is_told():

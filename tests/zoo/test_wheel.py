@@ -12,6 +12,7 @@ import pytest
 from protonet.zoo.catalogue import ENTRIES
 
 ROOT = Path(__file__).parents[2]
+MOST_MEGABYTES = 2.5
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,8 @@ def installed(tmp_path_factory):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,) = where.glob("*.whl")
+    megabytes = wheel.stat().st_size / 1e6
+    assert megabytes < MOST_MEGABYTES, f"the wheel has {megabytes:.2f} MB: what has come into it?"
     zipfile.ZipFile(wheel).extractall(where / "site")
     return where / "site"
 

@@ -475,6 +475,34 @@ function underline(errors) {
 function level() {
   $("marks").scrollTop = $("gutter").scrollTop = text.scrollTop;
   $("marks").scrollLeft = text.scrollLeft;
+  colour();
+}
+
+const TOKEN = new RegExp([
+  "(?<comment>#.*)", "(?<string>\"(?:[^\"\\\\]|\\\\.)*\"?|'(?:[^'\\\\]|\\\\.)*'?)",
+  "(?<block>[A-Za-z_]\\w*)(?=\\s*:?\\s*[{<])", "(?<field>[A-Za-z_]\\w*)(?=\\s*:)",
+  "(?<number>[-+]?\\.?\\d[\\w.]*(?:(?<=[eE])[-+]\\d+)?)", "(?<word>[A-Za-z_]\\w*)",
+].join("|"), "g");
+const LINE = 20, LONGEST = 2000;
+
+// The text in colours, of the lines that can be seen: a net may have thirty thousand.
+function colour() {
+  const first = Math.max(0, Math.floor(text.scrollTop / LINE) - 1);
+  const rows = text.value.split("\n").slice(first, first + Math.ceil(text.clientHeight / LINE) + 3);
+  const pieces = [];
+  for (const row of rows) {
+    let done = 0;
+    for (const found of row.slice(0, LONGEST).matchAll(TOKEN)) {
+      const kind = Object.keys(found.groups).find((name) => found.groups[name] !== undefined);
+      if (kind === "field") continue;
+      pieces.push(document.createTextNode(row.slice(done, found.index)));
+      pieces.push(make("span", found[0], { class: kind }));
+      done = found.index + found[0].length;
+    }
+    pieces.push(document.createTextNode(`${row.slice(done)}\n`));
+  }
+  $("colours").replaceChildren(...pieces);
+  $("colours").style.transform = `translate(${-text.scrollLeft}px, ${first * LINE - text.scrollTop}px)`;
 }
 
 function lines() {
@@ -563,6 +591,7 @@ function edit() {
     timer = setTimeout(check, 200);
   });
   text.addEventListener("scroll", level);
+  new ResizeObserver(colour).observe(text);
   text.addEventListener("keydown", (event) => {
     if (event.key === "Escape") stage.focus();
   });

@@ -1,0 +1,28 @@
+"""`import protonet` brings little with it, and takes a fraction of what importing numpy takes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+HEAVY = ("torch", "numpy", "google.protobuf", "lark", "click", "rich", "yaml", "safetensors")
+TIME = re.compile(r"^import time: +\d+ \| +(\d+) \| (protonet|numpy)$", re.MULTILINE)
+RUNS, FRACTION = 3, 1 / 2
+
+
+def test_it_brings_nothing_heavy():
+    code = f"import sys, protonet; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_it_takes_a_fraction_of_numpys_time():
+    """In one process each time, so that a busy machine slows both; the best of a few counts."""
+    command = [sys.executable, "-X", "importtime", "-c", "import protonet, numpy"]
+    ratios = []
+    for _ in range(RUNS):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        times = {name: int(microseconds) for microseconds, name in TIME.findall(done.stderr)}
+        ratios.append(times["protonet"] / times["numpy"])
+    assert min(ratios) < FRACTION, ratios
