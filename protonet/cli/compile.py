@@ -9,6 +9,7 @@ import click
 
 from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.outputs import refuse_other_kinds
+from protonet.cli.preparing import preparation_options, told_preparation
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
@@ -26,6 +27,7 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
 @click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
+@preparation_options
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--flat", is_flag=True, help="One class with every layer in it, no blocks.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
@@ -42,19 +44,30 @@ def command(
 ) -> None:
     """Compile NET, a .prototxt, into PyTorch source that stands alone.
 
+    How images are prepared (--mean, --scale, --raw-scale, --rgb, --resize, --short-side, or what
+    a data layer states) is written as its function preprocess, and beside its weights for `run`.
+
     \b
     protonet compile alexnet.prototxt -o alexnet.py
     protonet compile resnet50.prototxt --flat   # without a class for what repeats
     protonet compile train_val.prototxt --phase TRAIN --shape data=10x3x227x227
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
+    protonet compile deploy.prototxt --weights net.caffemodel -o net.py --mean 104,117,123
     """
-    weights, strict = options["weights"], options["strict"]
     selection = _form(selection, **options)
     if stage_dump:
         click.echo(_dump(net, stage_dump, selection))
         return
     refuse_own_input(net, output)
+    _compile(net, output, run, selection, options)
+
+
+def _compile(
+    net: str, output: str | None, run: bool, selection: Selection, options: dict[str, Any]
+) -> None:
+    """Compile the net and write it, with its weights where there are some, and run it."""
+    weights, strict = options["weights"], options["strict"]
     if output:
         refuse_other_kinds(output, "compile", "Python", (".py",), "a Python file: -o net.py")
     given = weights is not None
@@ -62,16 +75,22 @@ def command(
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
     path = beside(output, weights) if given and output else None
     made = _compiled(net, selection)
+    prepared = told_preparation(net, selection, made.graph, weights, options)
     load = loader(net, weights, strict, selection) if given else id
     if path and output:
-        write_with_weights(made, output, path, load)
-    elif output:
-        write_whole(output, source(made.program))
-    elif not run:
-        click.echo(source(made.program), nl=False)
+        write_with_weights(made, output, path, load, prepared)
+    elif output or not run:
+        _write(source(made.program, preparation=prepared), output)
     if run:
         load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
         _run(made, options["device"], options["batch"], load)
+
+
+def _write(text: str, output: str | None) -> None:
+    if output:
+        write_whole(output, text)
+    else:
+        click.echo(text, nl=False)
 
 
 def _form(

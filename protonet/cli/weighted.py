@@ -12,6 +12,7 @@ from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.lowering import Lowered
 from protonet.plain import plain
+from protonet.preparation import Preparation
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -71,16 +72,22 @@ def refuse_own_weights(weights: str, output: str) -> None:
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
-def write_with_weights(made: Lowered, output: str, path: Path, load: Loader) -> None:
-    """Write the source and its weights."""
+def write_with_weights(
+    made: Lowered,
+    output: str,
+    path: Path,
+    load: Loader,
+    preparation: Preparation | None = None,
+) -> None:
+    """Write the source and its weights, and in both how images are prepared."""
     from protonet.program.source import source
     from protonet.runtime.module import instantiate
     from protonet.weights.save import save_state
 
     net = instantiate(made)
     matched = load(net)
-    written = source(made.program, path.name)
+    written = source(made.program, path.name, preparation)
     with replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
-        save_state(net, path, matched.layers)
+        save_state(net, path, matched.layers, preparation)
     click.echo(plain(f"{output}, {path}"), err=True)
