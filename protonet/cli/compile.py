@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ import click
 from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.outputs import refuse_other_kinds
 from protonet.cli.preparing import preparation_options, told_preparation
+from protonet.cli.verifying import refuse_unverifiable, verified, verify_option
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.lowering import Lowered
@@ -26,6 +28,7 @@ _STAGES = ("text", "net", "graph", "torch")
 @net_options
 @click.option("--outputs", help="Blobs to return, separated by commas. [the net's own outputs]")
 @click.option("--weights", help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt.")
+@verify_option
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
 @preparation_options
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
@@ -54,6 +57,7 @@ def command(
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py --mean 104,117,123
+    protonet compile deploy.prototxt --weights net.caffemodel --verify cat.jpg
     """
     selection = _form(selection, **options)
     if stage_dump:
@@ -71,15 +75,21 @@ def _compile(
     if output:
         refuse_other_kinds(output, "compile", "Python", (".py",), "a Python file: -o net.py")
     given = weights is not None
-    if given and not (output or run):
+    verify = options["verify"]
+    if given and not (output or run or verify is not None):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
+    if verify is not None:
+        refuse_unverifiable(given, selection.phase)
     path = beside(output, weights) if given and output else None
     made = _compiled(net, selection)
     prepared = told_preparation(net, selection, made.graph, weights, options)
     load = loader(net, weights, strict, selection) if given else id
+    if verify is not None:
+        loading = partial(loader, net, weights, strict, quiet=True)
+        verified(made, net, selection, loading, prepared, verify)
     if path and output:
         write_with_weights(made, output, path, load, prepared)
-    elif output or not run:
+    elif output or not (run or given):
         _write(source(made.program, preparation=prepared), output)
     if run:
         load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id

@@ -14,6 +14,7 @@ from protonet.selection import Selection
 
 if TYPE_CHECKING:
     from protonet.inference.images import ImageNet
+    from protonet.inference.kinds import Meaning
 
 _LABELS = "Names of the classes: imagenet, voc, coco, or a file with a name on each line."
 _OUT = "A .png with what was found, a folder of them, a .csv, or an .npy with the blob."
