@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -72,26 +72,15 @@ def _targets(out: str, paths: Sequence[Path]) -> dict[Path, Path]:
     return {path: Path(out) / f"{name}.png" for path, name in zip(paths, names, strict=True)}
 
 
-def answering(
-    net: ImageNet,
-    meaning: Meaning,
-    listed: NameList | None,
-    preparation: Preparation,
-    options: dict[str, Any],
-    is_many: bool,
-) -> Answering:
-    """What is made of each image. NetError where there are not as many names as classes."""
-    names = ClassNames()
-    if listed is not None and not meaning.classes:
+def class_names(net: ImageNet, meaning: Meaning, listed: NameList | None) -> ClassNames:
+    """The names of a net's classes. NetError where there are not as many as classes."""
+    if listed is None:
+        return ClassNames()
+    if not meaning.classes:
         shown = ", ".join(f"{b!r} ({show(net.graph.blobs[b].shape)})" for b in net.blobs)
         what = f"{listed.source} names classes, but {shown} is not known to be scores of classes"
         raise NetError(what, None, "leave --labels out, or choose by --blob")
-    if listed is not None:
-        names = listed.of(meaning.classes, meaning.background)
-    kind = "segments" if meaning.is_segments else meaning.kind
-    top = options["top"] or (sys.maxsize if is_many and kind != "classes" else _MOST[kind])
-    out, threshold = options["out"], options["threshold"]
-    return Answering(net, meaning, kind, names, preparation, out, top, threshold, is_many)
+    return listed.of(meaning.classes, meaning.background)
 
 
 @dataclass(frozen=True)
@@ -100,13 +89,23 @@ class Answering:
 
     net: ImageNet
     meaning: Meaning
-    kind: str
     names: ClassNames
     preparation: Preparation
     out: str | None
-    top: int
+    most: int | None
     threshold: float
     is_many: bool
+
+    @property
+    def kind(self) -> str:
+        """What is found, as ``HEADS`` names it."""
+        return "segments" if self.meaning.is_segments else self.meaning.kind
+
+    @property
+    def top(self) -> int:
+        """How many rows of an image are given; a CSV has all that is not a rank."""
+        is_whole = self.is_many and self.kind != "classes"
+        return self.most or (sys.maxsize if is_whole else _MOST[self.kind])
 
     @property
     def suffix(self) -> str:
@@ -158,8 +157,9 @@ class Answering:
                     click.echo(f"warning: {plain(one.wrong)}", err=True)
                     continue
                 write(self._rows_of(one, targets.get(one.path)))
-        if self.suffix == ".csv":
-            click.echo(plain(f"wrote {self.out}"), err=True)
+        if self.out:
+            count = f"{len(targets) - failed} pictures in " if self.suffix == "/" else ""
+            click.echo(plain(f"wrote {count}{self.out}"), err=True)
         return failed
 
     def _rows_of(self, one: Seen, target: Path | None) -> str:
@@ -167,7 +167,6 @@ class Answering:
         answer, picture = self._answer(one, draws=target is not None)
         if target is not None and picture is not None:
             write_picture(target, picture)
-            click.echo(plain(f"wrote {target}"), err=True)
         if self.is_many or self.suffix == ".csv":
             return as_csv(answer, self.names)
         return f"{as_text(answer, self.names)}\n"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from protonet.diagnostics import NetError
+from protonet.plain import plain
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -71,7 +72,14 @@ def told_preparation(
         if is_given:
             raise
         return None
-    known = preparation_of(taking, weights, options)
+    try:
+        known = preparation_of(taking, weights, options)
+    except NetError as error:  # what nobody asked for stops nothing
+        if is_given:
+            raise
+        what = plain(f"warning: preprocess is not written: {error.message}; --mean gives it")
+        click.echo(what, err=True)
+        return None
     image = known.preparation.mean_image
     if image is not None and not weights:
         values = ",".join(f"{value:.6g}" for value in image.mean((1, 2)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from protonet.cli.options import device_option, net_options
 from protonet.cli.preparing import preparation_of, preparation_options
+from protonet.diagnostics import NetError
 from protonet.plain import plain
 from protonet.selection import Selection
 
@@ -23,9 +25,7 @@ _OUT = "A .png with what was found, a folder of them, a .csv, or an .npy with th
 @click.command(name="run")
 @click.argument("net", type=click.Path())
 @click.argument("more_images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
-@click.option(
-    "--weights", required=True, help="A .caffemodel, .h5 or .safetensors; several with commas."
-)
+@click.option("--weights", help="A .caffemodel, .h5 or .safetensors; several with commas.")
 @click.option("--image", "images", multiple=True, type=click.Path(), help="As IMAGE.")
 @preparation_options
 @click.option("--ten-crop", is_flag=True, help="Mean over corners, centre and their mirrors.")
@@ -54,7 +54,8 @@ def command(
 ) -> None:
     """Run NET with its weights on images: the best classes, boxes, or the class of each place.
 
-    An IMAGE may be a folder; of many images the answer is a CSV. How images are prepared is known
+    NET is a prototxt, or weights that hold their net. An IMAGE may be a folder; of many images
+    the answer is a CSV. How images are prepared is known
     where `compile --mean ...` has written it beside the weights, or where a data layer states it,
     and options come before that. Else they are as Caffe's classification tools have them: BGR,
     planes first, brought to the net's size. With --ten-crop they are brought to --resize first
@@ -70,33 +71,65 @@ def command(
     protonet run deploy.prototxt photos/ --weights net.caffemodel --blob fc7 --out fc7.npy
     """
     from protonet.data.classification import image_paths
-    from protonet.inference.images import image_net
 
     given = (*more_images, *images)
     if not given:
         raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
     paths = image_paths(given)
     is_many = len(paths) > 1 or Path(given[0]).is_dir()
-    _answer(image_net(net, selection, options["blob"]), paths, is_many, options)
+    taking, weights = _opened(net, selection, options["blob"], options["weights"])
+    _answer(taking, paths, is_many, {**options, "weights": weights})
+
+
+def _opened(
+    net: str, selection: Selection, blob: str | None, weights: str | None
+) -> tuple[ImageNet, str]:
+    """The net, of a prototxt or of weights that hold one, and the weights."""
+    from protonet.inference.held import held_net
+    from protonet.inference.images import image_net
+
+    held = held_net(net)
+    if held is not None:
+        shapes = {**held.shapes, **selection.shapes}
+        return image_net(held.message, replace(selection, shapes=shapes), blob), weights or net
+    taking = image_net(net, selection, blob)
+    if weights is None:
+        _refuse_chance(net)
+    return taking, weights
+
+
+def _refuse_chance(net: str) -> NoReturn:
+    """Refuse a net without weights, whose answers would be those of chance."""
+    from protonet.inference.held import weights_beside
+
+    beside = ", ".join(map(str, weights_beside(net)[:3]))
+    hint = f"beside it is {beside}" if beside else "`protonet compile NET --run` takes random ones"
+    raise NetError(f"{net} is a net without its weights: give --weights", None, hint)
 
 
 def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, Any]) -> None:
     """Look at all that can be wrong, then run the net on the images and write what it says."""
-    from protonet.cli.answering import answering, check_out
+    from protonet.cli.answering import Answering, check_out, class_names
     from protonet.inference.images import seen_images
-    from protonet.inference.names import names_given
+    from protonet.inference.names import names_given, set_of
 
     listed = names_given(options["labels"]) if options["labels"] else None
     meaning = net.meaning(listed.counts if listed else ())
     _refuse_crops(meaning, options["ten_crop"])
     check_out(options["out"], net, meaning, paths)
+    names = class_names(net, meaning, listed)
     known = preparation_of(net, options["weights"], options, options["ten_crop"])
-    answer = answering(net, meaning, listed, known.preparation, options, is_many)
+    facts, out, threshold = known.preparation, options["out"], options["threshold"]
+    answer = Answering(net, meaning, names, facts, out, options["top"], threshold, is_many)
     source = f" ({known.source})" if known.source else "; --mean, --scale and --rgb change that"
-    click.echo(plain(f"images: {known.preparation.words()}{source}"), err=True)
+    click.echo(plain(f"images: {facts.words()}{source}"), err=True)
+    if options["blob"] is None and net.blob not in [v.blob for v in net.graph.outputs]:
+        click.echo(plain(f"scores: the blob {net.blob!r}, which the net judges"), err=True)
+    if listed is None and (such := set_of(meaning.classes, meaning.background)):
+        click.echo(f"labels: none; --labels {such} has {meaning.classes} names", err=True)
     chosen = {key: options[key] for key in ("weights", "ten_crop", "batch", "device")}
     bar = is_many and answer.keeps_quiet
-    seen = seen_images(net, paths, known.preparation, **chosen, lenient=is_many, has_bar=bar)
+    seen = seen_images(net, paths, facts, **chosen, lenient=is_many, has_bar=bar)
     answer.write(paths, seen)
 
 

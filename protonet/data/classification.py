@@ -134,6 +134,8 @@ def image_paths(names: Sequence[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if not path.is_dir():
+            if not path.exists():
+                raise NetError(f"{path} is no image that can be read: no such file or directory")
             found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)

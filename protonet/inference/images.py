@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -72,7 +73,8 @@ def image_net(
     needed = [value for value in made.inputs if value in _above(outputs)]
     listed = ", ".join(f"{v.blob} ({show(v.shape)})" for v in needed) or "none"
     if len(needed) != 1:
-        what = f"{source} has the inputs {listed}; images go to a net that has one"
+        named = source if isinstance(source, str | os.PathLike) else "the net"
+        what = f"{named} has the inputs {listed}; images go to a net that has one"
         raise NetError(what, None, "use the deploy.prototxt, which has no labels")
     (taking,) = needed
     if len(taking.shape) != 4 or taking.shape[1] not in (1, 3):

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from protonet.diagnostics import NetError, raise_all
+from protonet.diagnostics import NetError, Source, raise_all
 from protonet.reading import reading
-from protonet.schema.load import load
+from protonet.schema.bind import bind
+from protonet.text.parse import parse
 
 FOLDER = Path(__file__).parent / "labels"
 SETS = ("imagenet", "voc", "coco")
@@ -73,6 +74,13 @@ def names_given(given: str) -> NameList:
     return NameList(given, (tuple(lines), tuple(lines[1:])))
 
 
+def set_of(classes: int, background: bool) -> str:
+    """The set that ships with names for so many classes; "" where none has."""
+    counts = (classes, classes - 1) if background else (classes,)
+    fitting = (name for name in SETS if set(counts) & set(names_given(name).counts))
+    return next(fitting, "")
+
+
 def _of_file(path: str) -> NameList:
     """A text with a name on each line, or a LabelMap."""
     hint = f"give a file with a name on each line, or a set that ships: {', '.join(SETS)}"
@@ -81,18 +89,18 @@ def _of_file(path: str) -> NameList:
             raise NetError(f"{path} can't be read: no such file or directory", None, hint)
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
     if re.search(r"^\s*item\s*:?\s*\{", text, re.MULTILINE):
-        return _of_map(path)
+        return _of_map(path, text)
     lines = text.splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     return NameList(path, (tuple(lines),))
 
 
-def _of_map(path: str) -> NameList:
+def _of_map(path: str, text: str) -> NameList:
     """A LabelMap, as SSD's nets name one: a number with each name, which need not be in order."""
-    loaded = load(path, "LabelMap")
-    raise_all(loaded.errors)
-    named = {int(i.label): i.display_name or i.name for i in loaded.message.item}
+    found, errors = bind(parse(Source(path, text)), "LabelMap")
+    raise_all(errors)
+    named = {int(i.label): i.display_name or i.name for i in found.item}
     if not named or not all(0 <= number < 1 << 16 for number in named):
         raise NetError(f"{path} names no class", None, "each item has a label and a display_name")
     return NameList(path, (tuple(named.get(n, "") for n in range(max(named) + 1)),))

@@ -23,6 +23,7 @@ Color = tuple[int, int, int]
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _INK: Color = (30, 30, 30)
 _LEAST_SIDE = 480  # of a picture, so that its words can be read
+_LEAST_SHARE = 0.0005  # in a legend, where it reads 0.1%
 _OPACITY = 0.55
 _STEP = 0.618034  # of the hue from one class to the next: neighbours look unlike
 
@@ -68,7 +69,8 @@ def with_segments(
     for share in found:
         if names[share.label] != BACKGROUND:
             _tint(part, labels == share.label, color_of(share.label))
-    return np.concatenate([picture, _legend(cv2, picture, found, names)])
+    shown = [share for share in found if share.share >= _LEAST_SHARE]
+    return np.concatenate([picture, _legend(cv2, picture, shown, names)])
 
 
 def write_picture(path: Path, picture: Image) -> None:
