@@ -123,7 +123,7 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     answer = Answering(net, meaning, names, facts, out, options["top"], threshold, is_many)
     source = f" ({known.source})" if known.source else "; --mean, --scale and --rgb change that"
     click.echo(plain(f"images: {facts.words()}{source}"), err=True)
-    if options["blob"] is None and net.blob not in [v.blob for v in net.graph.outputs]:
+    if net.blob and options["blob"] is None and net.blob not in [v.blob for v in net.graph.outputs]:
         click.echo(plain(f"scores: the blob {net.blob!r}, which the net judges"), err=True)
     if listed is None and (such := set_of(meaning.classes, meaning.background)):
         click.echo(f"labels: none; --labels {such} has {meaning.classes} names", err=True)

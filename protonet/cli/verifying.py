@@ -102,11 +102,13 @@ def _inputs(made: Lowered, preparation: Preparation | None, image: str) -> dict[
     import torch
 
     from protonet.data.classification import opened, prepared
+    from protonet.inference.regions import region_blobs
     from protonet.preparation import Preparation
 
     draw = np.random.default_rng(0)
     inputs: dict[str, Tensor] = {}
     has_image = False
+    regions = region_blobs(made.graph)
     for value in made.graph.inputs:
         shape = value.shape
         if len(shape) == 4 and shape[1] in (1, 3):
@@ -121,6 +123,9 @@ def _inputs(made: Lowered, preparation: Preparation | None, image: str) -> dict[
             inputs[value.blob] = torch.from_numpy(draw.random(shape, dtype=np.float32))
         else:
             inputs[value.blob] = torch.zeros(shape)
+    if regions is not None and has_image:
+        tall, broad = next(x.shape[2:] for x in inputs.values() if x.dim() == 4)
+        inputs[regions.sizes] = torch.tensor([[tall, broad, 1.0]])
     if image and not has_image:
         raise NetError("--verify IMAGE: the net has no input of images", None, "leave IMAGE out")
     return inputs

@@ -19,6 +19,7 @@ from protonet.device import device_kind
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.graph import Graph, Value
 from protonet.inference.kinds import Meaning, chosen_blob, meaning
+from protonet.inference.regions import RegionBlobs, region_blobs, region_rows
 from protonet.layers.base import show
 from protonet.preparation import Preparation
 from protonet.schema.load import Readable
@@ -30,7 +31,8 @@ from protonet.shape import Shape
 class ImageNet:
     """A net that takes images: the input that does, (n, c, h, w), and the blob looked at.
 
-    ``blob`` is None where none was chosen and the net has several outputs.
+    ``blob`` is None where none was chosen and the net has several outputs; ``regions`` are those
+    that say where things are together.
     """
 
     source: Readable
@@ -39,12 +41,15 @@ class ImageNet:
     input: str
     shape: Shape
     blob: str | None
+    regions: RegionBlobs | None = None
 
     @property
     def blobs(self) -> tuple[str, ...]:
-        """The blob, or every output where none was chosen."""
+        """The blob, or every output where none was chosen, with what these speak of."""
         if self.blob is not None:
             return (self.blob,)
+        if self.regions is not None:
+            return self.regions.rois, self.regions.scores, self.regions.deltas
         return tuple(v.blob for v in self.graph.outputs if not v.producer.layer.is_data)
 
     @cached_property
@@ -55,6 +60,8 @@ class ImageNet:
 
     def meaning(self, counts: Collection[int] = ()) -> Meaning:
         """What the blob is; ``counts`` are how many classes the caller has names for."""
+        if self.regions is not None:
+            return Meaning("boxes", self.graph.blobs[self.regions.scores].shape[1], True)
         return meaning(self.graph, self.blob, counts) if self.blob else Meaning("values")
 
 
@@ -69,8 +76,11 @@ def image_net(
     if blob and blob not in made.blobs:
         raise NetError(f"the net has no blob {blob!r}", None, did_you_mean(blob, made.blobs))
     looked_at = blob or chosen_blob(made)
+    regions = None if looked_at else region_blobs(made)
     outputs = [made.blobs[looked_at]] if looked_at else made.outputs
-    needed = [value for value in made.inputs if value in _above(outputs)]
+    sizes = regions.sizes if regions else None
+    above = _above(outputs)
+    needed = [value for value in made.inputs if value in above and value.blob != sizes]
     listed = ", ".join(f"{v.blob} ({show(v.shape)})" for v in needed) or "none"
     if len(needed) != 1:
         named = source if isinstance(source, str | os.PathLike) else "the net"
@@ -79,7 +89,7 @@ def image_net(
     (taking,) = needed
     if len(taking.shape) != 4 or taking.shape[1] not in (1, 3):
         raise NetError(f"the input {listed} is not (n, c, h, w) of 1 or 3 channels")
-    return ImageNet(source, selection, made, taking.blob, taking.shape, looked_at)
+    return ImageNet(source, selection, made, taking.blob, taking.shape, looked_at, regions)
 
 
 def _above(values: Sequence[Value]) -> set[Value]:
@@ -170,6 +180,9 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
     where = device_kind(device)
     module = module_of(net.source, replace(selection, outputs=net.blobs), weights).to(where)
     others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
+    if net.regions is not None:  # height, width and scale, of an image that is itself the original
+        at = [v.blob for v in made.inputs].index(net.regions.sizes)
+        others[at] = torch.tensor([[shape[2], shape[3], 1.0]])
 
     def run(inputs: Array, views: int) -> list[dict[str, Array]]:
         # A net may hold its batch size in a Reshape; the last batch is filled up.
@@ -178,6 +191,8 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
         with torch.no_grad():
             found = module(*(whole if one is None else one.to(where) for one in others))
         rows = {blob: found[blob].cpu().numpy() for blob in net.blobs}
+        if net.regions is not None:
+            rows = {"boxes": region_rows(*rows.values(), *shape[2:])}
         if grows:
             return [rows]
         return _by_image(rows, len(inputs), views)
