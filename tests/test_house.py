@@ -176,7 +176,7 @@ UNTYPED = {
         "cli/data.py": 1,
         "cli/options.py": 1,
         "cli/preparing.py": 3,
-        "cli/answering.py": 1,
+        "cli/verifying.py": 1,
         "cli/run.py": 1,
         "cli/test.py": 1,
         "cli/time.py": 1,

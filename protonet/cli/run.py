@@ -54,8 +54,8 @@ def command(
 ) -> None:
     """Run NET with its weights on images: the best classes, boxes, or the class of each place.
 
-    NET is a prototxt, or weights that hold their net. An IMAGE may be a folder; of many images
-    the answer is a CSV. How images are prepared is known
+    NET is a prototxt, or weights that hold their net; WEIGHTS may stand among the images, too.
+    An IMAGE may be a folder; of many images the answer is a CSV. How images are prepared is known
     where `compile --mean ...` has written it beside the weights, or where a data layer states it,
     and options come before that. Else they are as Caffe's classification tools have them: BGR,
     planes first, brought to the net's size. With --ten-crop they are brought to --resize first
@@ -71,8 +71,11 @@ def command(
     protonet run deploy.prototxt photos/ --weights net.caffemodel --blob fc7 --out fc7.npy
     """
     from protonet.data.classification import image_paths
+    from protonet.inference.held import SUFFIXES
 
-    given = (*more_images, *images)
+    given = [path for path in (*more_images, *images) if not path.lower().endswith(SUFFIXES)]
+    said = [path for path in more_images if path.lower().endswith(SUFFIXES)]
+    options["weights"] = ",".join(filter(None, [options["weights"], *said])) or None
     if not given:
         raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
     paths = image_paths(given)

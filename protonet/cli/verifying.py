@@ -18,7 +18,7 @@ from protonet.shape import show
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from protonet.inference.agreement import Difference
+    from protonet.inference.agreement import Distance
     from protonet.lowering import Lowered
     from protonet.preparation import Preparation
 
@@ -83,7 +83,7 @@ def verified(
     click.echo(plain(what), err=True)
 
 
-def _tell(parts: list[Difference]) -> None:
+def _tell(parts: list[Distance]) -> None:
     """The blobs that differ most, as a table."""
     worst = sorted(parts, key=lambda one: -one.ratio)[:_WORST]
     rows = [

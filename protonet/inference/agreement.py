@@ -19,7 +19,7 @@ _DECIDES = ("ArgMax", "Threshold")
 
 
 @dataclass(frozen=True)
-class Difference:
+class Distance:
     """How far a blob is from the reference: the largest difference, and the largest value there.
 
     ``largest`` is infinite where the shapes differ, or where one has a number and the other none.
@@ -45,7 +45,7 @@ class Difference:
 
 def differences(
     net: RunnableNet, reference: RunnableNet, inputs: Mapping[str, Tensor]
-) -> tuple[list[Difference], list[Difference]]:
+) -> tuple[list[Distance], list[Distance]]:
     """Each blob that both have, in the net's order; and what the whole net gives out.
 
     A layer that decides, by a comparison, is given the reference's values: of one that turns on
@@ -110,15 +110,15 @@ def _values(
     return values
 
 
-def _difference(blob: str, value: Tensor, wanted: Tensor, decided: bool) -> Difference:
+def _difference(blob: str, value: Tensor, wanted: Tensor, decided: bool) -> Distance:
     shape = tuple(value.shape)
     if value.shape != wanted.shape:
-        return Difference(blob, shape, float("inf"), 0.0, decided)
+        return Distance(blob, shape, float("inf"), 0.0, decided)
     if not value.numel():
-        return Difference(blob, shape, 0.0, 0.0, decided)
+        return Distance(blob, shape, 0.0, 0.0, decided)
     value, wanted = value.double(), wanted.double()
     apart = (value - wanted).abs()
     apart[(value == wanted) | (value.isnan() & wanted.isnan())] = 0
     largest = float(apart.nan_to_num(nan=float("inf"), posinf=float("inf")).max())
     finite = wanted[wanted.isfinite()].abs()
-    return Difference(blob, shape, largest, float(finite.max()) if finite.numel() else 0.0, decided)
+    return Distance(blob, shape, largest, float(finite.max()) if finite.numel() else 0.0, decided)
