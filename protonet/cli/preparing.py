@@ -61,6 +61,7 @@ def told_preparation(
 
     NetError where a mean image has no file of weights to stand in.
     """
+    from protonet.data.extras import NotHere
     from protonet.inference.images import image_net
 
     is_given = any(options[name] is not None for name in _NAMES)
@@ -74,7 +75,7 @@ def told_preparation(
         return None
     try:
         known = preparation_of(taking, weights, options)
-    except NetError as error:  # what nobody asked for stops nothing
+    except NotHere as error:  # what nobody asked for stops nothing
         if is_given:
             raise
         what = plain(f"warning: preprocess is not written: {error.message}; --mean gives it")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
 
 from protonet.data.classification import fitted_mean
-from protonet.diagnostics import NetError
+from protonet.data.extras import NotHere
 from protonet.preparation import Preparation
 from protonet.schema.blobs import read_binaryproto
 from protonet.schema.lookup import found
@@ -25,7 +26,7 @@ def stated_preparation(layer: Message, plain: Preparation, folder: str) -> Prepa
     """The preparation that a layer states, for the net that ``plain`` is of.
 
     What images are brought to before the crop is that of the mean image, or of new_height and
-    new_width; where neither says it, the net's own size. NetError where there is no mean file.
+    new_width; where neither says it, the net's own size. NotHere where there is no mean file.
     Source: DataTransformer, ImageDataLayer.
     """
     transform, images = layer.transform_param, layer.image_data_param
@@ -40,12 +41,11 @@ def stated_preparation(layer: Message, plain: Preparation, folder: str) -> Prepa
     if not transform.mean_file:
         return made
     path = found(transform.mean_file, folder)
-    try:
-        image = read_binaryproto(path)
-    except NetError as error:
-        what = f"layer {layer.name!r} takes the mean of {transform.mean_file} away: {error.message}"
+    if not os.path.exists(path):
+        what = f"layer {layer.name!r} takes away the mean of {path}, which is not here"
         hint = "give its place or its values by --mean, as in --mean 104,117,123, or --mean 0"
-        raise NetError(what, None, hint) from None
+        raise NotHere(what, None, hint)
+    image = read_binaryproto(path)
     size = (int(image.shape[-2]), int(image.shape[-1]))
     if _holds(size, plain) and not made.resize:
         made = replace(made, resize=size)

@@ -141,13 +141,16 @@ def seen_images(
     first = [read(path) for path in paths[:each]]  # what fails does so before weights are read
     shape = (min(each, len(paths)) * views, *net.shape[1:])
     run = _runner(net, shape, weights, device)
-    starts = range(0, len(paths), each)
-    for start in tracked(starts, "images", len(starts)) if has_bar else starts:
-        batched = first if start == 0 else [read(path) for path in paths[start : start + each]]
-        inputs = [one.inputs for one in batched if one.inputs is not None]
-        rows = iter(run(np.concatenate(inputs), views) if inputs else [])
-        for one in batched:
-            yield one if one.inputs is None else replace(one, inputs=None, blobs=next(rows))
+
+    def found() -> Iterator[Seen]:
+        for start in range(0, len(paths), each):
+            part = first if start == 0 else [read(path) for path in paths[start : start + each]]
+            inputs = [one.inputs for one in part if one.inputs is not None]
+            rows = iter(run(np.concatenate(inputs), views) if inputs else [])
+            for one in part:
+                yield one if one.inputs is None else replace(one, inputs=None, blobs=next(rows))
+
+    yield from tracked(found(), "images", len(paths)) if has_bar else found()
 
 
 def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -> Seen:

@@ -35,7 +35,7 @@ def known_preparation(
 
     The weights say it where protonet wrote them, then a data layer of the net, then one of the
     net that a caffemodel holds. With ``mean`` the caller has a mean, and no file of one is read.
-    NetError where a mean file that is named is not there.
+    NotHere where a mean file that is named is not there.
     """
     files = [open_any(path) for path in split_paths(weights)] if weights else []
     for file in files:

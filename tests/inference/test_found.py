@@ -188,6 +188,11 @@ def test_unknown_outputs_are_told_by_their_shapes():
     assert [line.split(":")[0] for line in lines[1:]] == ["  conf 3x20x20", "  p 3x1x1"]
 
 
+YOLO = """
+input: "x" input_shape { dim: 1 dim: 7 dim: 1 dim: 1 }
+layer { name: "found" type: "YoloDetectionOutput" bottom: "x" top: "found"
+        yolo_detection_output_param { num_classes: 2 num_box: 1 biases: 1.5 biases: 2 } }
+"""
 JUDGED = """
 layer { name: "in" type: "Input" top: "data" top: "label"
         input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 }
@@ -204,6 +209,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "conf" bottom: "label" top:
     (SEGMENTER + ARGMAX, "most", "places", 3),
     (SEGMENTER, "conf", "values", 0),
     (JUDGED, "conf", "scores", 5),
+    (YOLO, "found", "boxes", 3),  # its labels begin at 1
 ])  # fmt: skip
 def test_what_a_blob_is_follows_from_the_layers(text, blob, kind, classes):
     net = graph(text)
