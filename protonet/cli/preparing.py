@@ -98,7 +98,9 @@ def preparation_of(
     if options["resize"] and options["short_side"]:
         raise click.UsageError("--resize and --short-side don't go together")
     has_mean = options["mean"] is not None
-    known = known_preparation(taking.source, taking.selection, taking.plain, weights, has_mean)
+    known = known_preparation(
+        taking.source, taking.selection, taking.input, taking.plain, weights, has_mean
+    )
     made, given = known.preparation, {n: options[n] for n in _NAMES if options[n] is not None}
     if "short_side" in given or "resize" in given:
         sized = {"resize": given.pop("resize", None), "short_side": given.pop("short_side", 0)}

@@ -29,12 +29,17 @@ class Known:
 
 
 def known_preparation(
-    net: Readable, selection: Selection, plain: Preparation, weights: str | None, mean: bool
+    net: Readable,
+    selection: Selection,
+    blob: str,
+    plain: Preparation,
+    weights: str | None,
+    has_mean: bool,
 ) -> Known:
-    """What is known of a net whose images, unprepared, would be ``plain``.
+    """What is known of a net whose input ``blob`` takes images that would else be ``plain``.
 
     The weights say it where protonet wrote them, then a data layer of the net, then one of the
-    net that a caffemodel holds. With ``mean`` the caller has a mean, and no file of one is read.
+    net that a caffemodel holds. With ``has_mean`` the caller has one, and no file of one is read.
     NotHere where a mean file that is named is not there.
     """
     files = [open_any(path) for path in split_paths(weights)] if weights else []
@@ -44,9 +49,10 @@ def known_preparation(
         if told is not None:
             return Known(_fitted(told, plain, file.path), file.path)
     for layers, folder, where in _definitions(net, selection, files):
-        stating = next((one for one in layers if states_preparation(one)), None)
+        stating = next((one for one in layers if blob in one.top and states_preparation(one)), None)
         if stating is not None:
-            found = stated_preparation(_without_mean(stating) if mean else stating, plain, folder)
+            layer = _without_mean(stating) if has_mean else stating
+            found = stated_preparation(layer, plain, folder)
             return Known(found, f"layer {stating.name!r} of {where}")
     return Known(plain, "")
 

@@ -15,7 +15,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import protonet
+from protonet.api import read
 from protonet.cli import group
+from protonet.data.stated import stated_preparation, states_preparation
 from protonet.diagnostics import NetError
 from protonet.preparation import Preparation, as_json, from_json
 from protonet.program.preprocess import functions
@@ -208,9 +210,7 @@ def test_a_mean_that_is_not_there_is_no_silence():
     stated = re.sub("mean_value.* }", 'mean_file: "gone.binaryproto" }', DATA % "TEST")
     Path("train_val.prototxt").write_text(stated + BODY + LOSS)
     arguments = ("run", "train_val.prototxt", "i.png", "--weights", "net.caffemodel")
-    with pytest.raises(
-        NetError, match=r"takes away the mean of gone\.binaryproto, which"
-    ):
+    with pytest.raises(NetError, match=r"takes away the mean of gone\.binaryproto, which"):
         run(*arguments)
     assert "less the mean 1, 2, 3, times 0.5" in run(*arguments, "--mean", "1,2,3").stderr
     done = run("compile", "train_val.prototxt", "-o", "t.py")
@@ -254,3 +254,29 @@ def test_facts_come_back():
         back = from_json(as_json(facts), None if facts.mean_image is None else image.reshape(-1))
         assert as_json(back) == as_json(facts)
         np.testing.assert_array_equal(back.mean, facts.mean)
+
+
+def layer_of(text):
+    (layer,) = read(f'layer {{ name: "d" top: "data" top: "label" {text} }}').message.layer
+    return layer
+
+
+MEAN_FILE = 'transform_param { crop_size: 12 mean_file: "m.binaryproto" }'
+LARGER = 'type: "ImageData" image_data_param { new_height: 30 new_width: 40 }'
+AS_LARGE = 'type: "ImageData" image_data_param { new_height: 12 new_width: 12 }'
+
+
+@pytest.mark.parametrize(("text", "frame", "mean"), [
+    (f'type: "Data" {MEAN_FILE}', (20, 16), (3, 20, 16)),
+    ('type: "Data" transform_param { crop_size: 12 mean_value: 9 }', (12, 12), (3,)),
+    (f"{LARGER} {MEAN_FILE}", (30, 40), (3,)),
+    (f"{AS_LARGE} transform_param {{ scale: 0.5 }}", (12, 12), None),
+])  # fmt: skip
+def test_what_is_cut_out_is_cut_out_of_what_is_stated(tmp_path, text, frame, mean):
+    write_binaryproto(tmp_path / "m.binaryproto", np.ones((1, 3, 20, 16), np.float32))
+    layer = layer_of(text)
+    assert states_preparation(layer)
+    made = stated_preparation(layer, Preparation(3, 12, 12), str(tmp_path))
+    assert made.frame == frame
+    assert (None if made.mean is None else made.mean.shape) == mean
+    assert not states_preparation(layer_of('type: "Data" transform_param { mirror: true }'))
