@@ -245,3 +245,26 @@ def test_a_label_map_names_by_number(tmp_path, monkeypatch):
     )
     names = names_given("map.prototxt").of(3)
     assert [names[i] for i in range(4)] == ["background", "n1", "cow", "class 3"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_ways_to_name_net_and_weights():
+    picture("i.png", (60, 20, 90, 40, RED))
+    wanted = run("cells", "i.png").stdout
+
+    def given(*arguments):
+        done = CliRunner().invoke(group, ["run", *arguments], standalone_mode=False)
+        if done.exception:
+            raise done.exception
+        return done.stdout
+
+    assert given("cells.prototxt", "cells.caffemodel", "i.png") == wanted
+    assert given("cells.caffemodel", "i.png") == wanted  # which holds its net
+    with pytest.raises(NetError, match=r"cells\.prototxt is a net without its weights") as caught:
+        given("cells.prototxt", "i.png")
+    assert "cells.caffemodel" in caught.value.hint
+    with pytest.raises(NetError, match=r"gone\.png is no image that can be read: no such file"):
+        given("cells.prototxt", "i.png", "gone.png")
+    protonet.save(protonet.compile("cells.prototxt", weights="cells.caffemodel"), "cells.h5")
+    with pytest.raises(NetError, match=r"cells\.h5 holds weights and no net"):
+        given("cells.h5", "i.png")
