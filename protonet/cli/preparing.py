@@ -10,6 +10,7 @@ import click
 
 from protonet.diagnostics import NetError
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def preparation_options(command: C) -> C:
 
 
 def told_preparation(
-    net: str, selection: Selection, graph: Graph, weights: str | None, options: dict[str, Any]
+    net: Readable, selection: Selection, graph: Graph, weights: str | None, options: dict[str, Any]
 ) -> Preparation | None:
     """What ``compile`` writes beside a net; None where neither options nor files say anything.
 

@@ -12,6 +12,7 @@ from protonet.cli.options import device_option, net_options
 from protonet.cli.preparing import preparation_of, preparation_options
 from protonet.diagnostics import NetError
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def command(
 
 
 def _opened(
-    net: str, selection: Selection, blob: str | None, weights: str | None
+    net: Readable, selection: Selection, blob: str | None, weights: str | None
 ) -> tuple[ImageNet, str]:
     """The net, of a prototxt or of weights that hold one, and the weights."""
     from protonet.inference.held import held_net
@@ -94,20 +95,21 @@ def _opened(
     held = held_net(net)
     if held is not None:
         shapes = {**held.shapes, **selection.shapes}
-        return image_net(held.message, replace(selection, shapes=shapes), blob), weights or net
+        return image_net(held.message, replace(selection, shapes=shapes), blob), weights or str(net)
     taking = image_net(net, selection, blob)
     if weights is None:
         _refuse_chance(net)
     return taking, weights
 
 
-def _refuse_chance(net: str) -> NoReturn:
+def _refuse_chance(net: Readable) -> NoReturn:
     """Refuse a net without weights, whose answers would be those of chance."""
     from protonet.inference.held import weights_beside
 
     beside = ", ".join(map(str, weights_beside(net)[:3]))
     hint = f"beside it is {beside}" if beside else "`protonet compile NET --run` takes random ones"
-    raise NetError(f"{net} is a net without its weights: give --weights", None, hint)
+    name = net if isinstance(net, str) else "it"
+    raise NetError(f"{name} is a net without its weights: give --weights", None, hint)
 
 
 def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import click
 from protonet.cli.table import LONGEST, in_columns
 from protonet.diagnostics import NetError
 from protonet.plain import plain
+from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.shape import show
 
@@ -43,7 +44,7 @@ def refuse_unverifiable(has_weights: bool, phase: str) -> None:
 
 def verified(
     made: Lowered,
-    net: str,
+    net: Readable,
     selection: Selection,
     load: Callable[[Selection], Any],
     preparation: Preparation | None,

@@ -10,6 +10,7 @@ from typing import Any
 
 from protonet.diagnostics import NetError
 from protonet.reading import reading
+from protonet.schema.load import Readable
 from protonet.schema.pool import Message
 from protonet.schema.sniff import kind_of
 from protonet.schema.strings import parsed
@@ -30,13 +31,13 @@ class HeldNet:
     shapes: Mapping[str, tuple[int, ...]]
 
 
-def held_net(path: str | os.PathLike[str]) -> HeldNet | None:
-    """The net in a file of weights; None where the file is a text, as a prototxt is.
+def held_net(path: Readable) -> HeldNet | None:
+    """The net in a file of weights; None where it is a text, as a prototxt is.
 
     A .caffemodel has the net of its training, a .safetensors of protonet's the one compiled.
     NetError where it is weights alone.
     """
-    if not Path(path).is_file():
+    if not isinstance(path, str | os.PathLike) or not os.path.isfile(path):
         return None
     with reading(path, "can't be read", None), Path(path).open("rb") as file:
         head = file.read(64)
@@ -66,8 +67,10 @@ def _without_rules(net: Any) -> Message:
     return kept
 
 
-def weights_beside(net: str | os.PathLike[str]) -> list[Path]:
-    """The files of weights in a net's folder, by name."""
+def weights_beside(net: Readable) -> list[Path]:
+    """The files of weights in a net's folder, by name; none beside what is no file."""
+    if not isinstance(net, str | os.PathLike):
+        return []
     folder = Path(net).parent
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
