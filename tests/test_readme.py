@@ -125,6 +125,7 @@ def test_the_commands_on_images_run(monkeypatch, tmp_path):
         assert done.exception is None, f"{line}: {done.exception}"
         assert not shown or done.stdout == shown + "\n"
     assert np.load("features.npy").shape == (1, 300)
+    assert len(Path("answers.csv").read_text().splitlines()) == 6
 
 
 def test_the_data_commands_run(monkeypatch, tmp_path):

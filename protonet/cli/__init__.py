@@ -20,7 +20,7 @@ _COMMANDS = {
     "compile": "Compile a net into a PyTorch file, or run it.",
     "check": "List every problem of nets and solvers, each with its place.",
     "fmt": "Write prototxt in canonical form, comments kept.",
-    "run": "Run a net with its weights on images: the best classes, or features.",
+    "run": "Run a net with its weights on images: classes, boxes, segments, features.",
     "upgrade": "Write an old net, solver or .caffemodel in today's form.",
     "show": "Print layers, shapes, parameters and multiply-adds.",
     "draw": "Draw a net as .svg, .png, .pdf, .html or .dot.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ import click
 from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, net_options, refuse_own_input
 from protonet.cli.outputs import NewFile, refuse_other_kinds
+from protonet.cli.preparing import preparation_options, told_preparation
 from protonet.cli.talk import detail, say, step
+from protonet.cli.verifying import refuse_unverifiable, verified, verify_option
 from protonet.cli.weighted import beside, loader, write_with_weights
 from protonet.files import write_whole
 from protonet.graph import Graph
@@ -23,6 +26,7 @@ from protonet.selection import Selection
 
 if TYPE_CHECKING:
     from protonet.inference.forward import Loader
+    from protonet.preparation import Preparation
 
 _STAGES = ("text", "net", "graph", "torch")
 
@@ -37,7 +41,9 @@ _STAGES = ("text", "net", "graph", "torch")
 @click.option(
     "--weights", type=WEIGHTS, help="Weights for it: a.caffemodel[,b] or .h5, .safetensors, .pt."
 )
+@verify_option
 @click.option("--strict", is_flag=True, help="Refuse weights that are not exactly the net's.")
+@preparation_options
 @click.option("--faithful", is_flag=True, help="One statement a layer, BatchNorm as Caffe has it.")
 @click.option("--flat", is_flag=True, help="One class with every layer in it, no blocks.")
 @click.option("--stage-dump", type=click.Choice(_STAGES), help="Stop at a stage and print it.")
@@ -55,31 +61,50 @@ def command(
 ) -> None:
     """Compile NET, a .prototxt, into PyTorch source that stands alone.
 
+    How images are prepared (--mean, --scale, --raw-scale, --rgb, --resize, --short-side, or what
+    a data layer states) is written as its function preprocess, and beside its weights for `run`.
+
     \b
     protonet compile alexnet.prototxt -o alexnet.py
     protonet compile resnet50.prototxt --flat   # without a class for what repeats
     protonet compile train_val.prototxt --phase TRAIN --shape data=10x3x227x227
     protonet compile alexnet.prototxt --run --batch 8
     protonet compile deploy.prototxt --weights net.caffemodel -o net.py   # and net.safetensors
+    protonet compile deploy.prototxt --weights net.caffemodel -o net.py --mean 104,117,123
+    protonet compile deploy.prototxt --weights net.caffemodel --verify cat.jpg
     """
-    weights, strict = options["weights"], options["strict"]
     selection = _form(selection, **options)
     if stage_dump:
         click.echo(_dump(net, stage_dump, selection))
         return
     refuse_own_input(net, output)
+    _compile(net, output, run, selection, options)
+
+
+def _compile(
+    net: Readable, output: str | None, run: bool, selection: Selection, options: dict[str, Any]
+) -> None:
+    """Compile the net and write it, with its weights where there are some, and run it."""
+    weights, strict = options["weights"], options["strict"]
     if output:
         refuse_other_kinds(output, "compile", "Python", (".py",), "a Python file: -o net.py")
     given = weights is not None
-    if given and not (output or run):
+    verify = options["verify"]
+    if given and not (output or run or verify is not None):
         raise click.UsageError("--weights are written beside the output: give -o, or --run")
+    if verify is not None:
+        refuse_unverifiable(given, selection.phase)
     path = beside(output, weights) if given and output else None
-    load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
     built, made = _compiled(net, selection, table=options["table"])
+    prepared = told_preparation(net, selection, made.graph, weights, options)
+    load = loader(net, weights, strict, selection, quiet=bool(output)) if given else id
+    if verify is not None:
+        loading = partial(loader, net, weights, strict, quiet=True)
+        verified(made, net, selection, loading, prepared, verify)
     if output:
-        _write(built, made, output, path, load)
-    elif not run:
-        click.echo(source(made.program), nl=False)
+        _write(built, made, output, path, load, prepared)
+    elif not (run or given):
+        click.echo(source(made.program, preparation=prepared), nl=False)
     if run:
         _run(made, options["device"], options["batch"], load)
 
@@ -110,16 +135,23 @@ def _compiled(net: Readable, selection: Selection, *, table: bool) -> tuple[Grap
     return built, made
 
 
-def _write(graph: Graph, made: Lowered, output: str, path: Path | None, load: Loader) -> None:
+def _write(
+    graph: Graph,
+    made: Lowered,
+    output: str,
+    path: Path | None,
+    load: Loader,
+    prepared: Preparation | None,
+) -> None:
     """Write the source, and the weights to ``path``; a line says what the net holds."""
     from protonet.drawing.words import amount
     from protonet.graph.cost import costs
 
     size = f"{amount(costs(graph).parameters)} parameters"
     if path:
-        write_with_weights(made, output, path, load, size)
+        write_with_weights(made, output, path, load, size, prepared)
     else:
-        write_whole(output, source(made.program))
+        write_whole(output, source(made.program, preparation=prepared))
         say(f"wrote {output} ({size})")
 
 

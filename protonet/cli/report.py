@@ -96,16 +96,18 @@ def as_csv(cost: NetCost) -> str:
         seen: tuple[str, ...] = (str(field),) if field and field.covers_all else ()
         if field and not field.covers_all:
             steps, first = "x".join(map(str, field.stride)), "x".join(map(str, field.offset))
-            seen = (str(field), steps, _text(first))
+            seen = (str(field), steps, csv_text(first))
         shapes = " ".join(show(v.shape) for v in layer.node.outputs)
         numbers = (layer.parameters, layer.statistics, layer.multiply_adds)
         memory = (layer.forward, layer.training)
-        cells = (_text(layer.node.name), _text(layer.node.type), shapes, *numbers, *memory, *seen)
+        names = (csv_text(layer.node.name), csv_text(layer.node.type))
+        cells = (*names, shapes, *numbers, *memory, *seen)
         writer.writerow(cells + ("",) * (len(_CSV_HEADS) - len(cells)))
     return text.getvalue().rstrip("\n")
 
 
-def _text(cell: str) -> str:
+def csv_text(cell: str) -> str:
+    """A cell that is read as text: what a spreadsheet would run has an apostrophe first."""
     cell = plain(cell)
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
 

@@ -1,184 +1,147 @@
-"""protonet run: a net with its weights on images; the best classes, or features."""
+"""protonet run: a net with its weights on images; classes, boxes, segments, or features."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, net_options
 from protonet.cli.outputs import NewFile
+from protonet.cli.preparing import preparation_of, preparation_options
 from protonet.cli.talk import say
-from protonet.cli.weighted import all_there
 from protonet.diagnostics import NetError
-from protonet.plain import plain
-from protonet.reading import reading
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
-    from protonet.arrays import Array
-    from protonet.data.classification import Preparation
+    from protonet.inference.images import ImageNet
+    from protonet.inference.kinds import Meaning
 
-
-class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """``256`` or ``256x340`` as (height, width)."""
-
-    name = "N|HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        parts = str(value).split("x")
-        if len(parts) > 2 or not all(p.isdecimal() and int(p) for p in parts):
-            self.fail(f"{value!r} is no size; write it as 256 or 256x340", param, ctx)
-        return int(parts[0]), int(parts[-1])
+_LABELS = "Names of the classes: imagenet, voc, coco, or a file with a name on each line."
+_OUT = "A .png with what was found, a folder of them, a .csv, or an .npy with the blob."
 
 
 @click.command(name="run")
 @click.argument("net", type=NET)
+@click.argument("more_images", nargs=-1, type=click.Path(), metavar="[IMAGE]...")
 @click.option(
-    "--weights",
-    type=WEIGHTS,
-    required=True,
-    help="A .caffemodel, .h5 or .safetensors; several with commas.",
+    "--weights", type=WEIGHTS, help="A .caffemodel, .h5 or .safetensors; several with commas."
 )
-@click.option(
-    "--image",
-    "images",
-    required=True,
-    multiple=True,
-    type=click.Path(),
-    help="An image, or a folder of them. May be repeated.",
-)
-@click.option("--mean", help="Values such as 104,117,123 (BGR), or a .binaryproto or .npy file.")
-@click.option("--scale", default=1.0, show_default=True, help="Factor after the mean.")
-@click.option("--raw-scale", default=255.0, show_default=True, help="What white is before it.")
-@click.option("--rgb", is_flag=True, help="Colours as RGB; Caffe's nets take BGR.")
-@click.option("--resize", type=SizeOption(), help="Bring images to this, then take the centre.")
-@click.option(
-    "--short-side",
-    type=click.IntRange(1),
-    help="Bring the shorter side to this, then take the centre.",
-)
+@click.option("--image", "images", multiple=True, type=click.Path(), help="As IMAGE.")
+@preparation_options
 @click.option("--ten-crop", is_flag=True, help="Mean over corners, centre and their mirrors.")
-@click.option("--labels", type=click.Path(), help="A text with the name of a class on each line.")
+@click.option("--labels", help=_LABELS)
+@click.option("--top", type=click.IntRange(min=1), help="How many rows. [5 classes, 20 boxes]")
 @click.option(
-    "--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes."
+    "--threshold",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="The least score of a box.",
 )
 @click.option("--blob", help="The blob to look at. [the net's output]")
-@click.option("--out", type=NewFile(), help="Write the blob of all images as an .npy file.")
+@click.option("--out", type=NewFile(), help=_OUT)
 @click.option(
     "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
 )
 @device_option
 @net_options
-def command(net: Readable, images: tuple[str, ...], selection: Selection, **options: Any) -> None:
-    """Run NET with its weights on images and print the best classes.
+def command(
+    net: Readable,
+    more_images: tuple[str, ...],
+    images: tuple[str, ...],
+    selection: Selection,
+    **options: Any,
+) -> None:
+    """Run NET with its weights on images: the best classes, boxes, or the class of each place.
 
-    Images are prepared as Caffe's classification tools do it: BGR, planes first, brought to the
-    net's size, the mean taken away. With --ten-crop they are brought to --resize first (256x256),
-    or by --short-side 256 to that square without stretching, and the net's answers to ten crops
-    are averaged. A mean image of that size is taken away before the crops, as in training.
+    NET is a prototxt, or weights that hold their net; WEIGHTS may stand among the images, too.
+    An IMAGE may be a folder; of many images the answer is a CSV. How images are prepared is known
+    where `compile --mean ...` has written it beside the weights, or where a data layer states it,
+    and options come before that. Else they are as Caffe's classification tools have them: BGR,
+    planes first, brought to the net's size. With --ten-crop they are brought to --resize first
+    (256x256), or by --short-side 256 to that square without stretching, and the net's answers to
+    ten crops are averaged. A mean image of that size is taken away before the crops, as in
+    training.
 
     \b
-    protonet run deploy.prototxt --weights net.caffemodel --image cat.jpg --mean 104,117,123
-    protonet run deploy.prototxt --weights net.caffemodel --image photos/ --mean mean.binaryproto \\
-        --labels synset_words.txt --ten-crop
-    protonet run deploy.prototxt --weights net.caffemodel --image photos/ --blob fc7 --out fc7.npy
+    protonet run deploy.prototxt cat.jpg --weights net.caffemodel --mean 104,117,123 \\
+        --labels imagenet
+    protonet run deploy.prototxt street.jpg --weights ssd.caffemodel --labels voc --out found.png
+    protonet run deploy.prototxt photos/ --weights net.caffemodel --out answers.csv
+    protonet run deploy.prototxt photos/ --weights net.caffemodel --blob fc7 --out fc7.npy
     """
     from protonet.data.classification import image_paths
-    from protonet.inference.images import blob_of_images, image_net
+    from protonet.inference.held import SUFFIXES
 
-    if options["resize"] and options["short_side"]:
-        raise click.UsageError("--resize and --short-side don't go together")
-    if options["out"] and not options["out"].endswith(".npy"):
-        raise click.UsageError(f"--out writes an .npy file, not {options['out']}")
-    paths = image_paths(images)
-    all_there(options["weights"])
-    taking = image_net(net, selection, options["blob"])
-    prepare = _preparation(taking.shape, options)
-    chosen = {key: options[key] for key in ("weights", "batch", "device")}
-    prepare(paths[0])  # what can't be read is told before the weights are
-    values, blob = blob_of_images(taking, paths, prepare, **chosen)
-    if options["out"]:
-        _write(options["out"], values)
-        count = f"{len(paths)} image{'s' if len(paths) != 1 else ''}"
-        what = f"{blob} of {count}, {'x'.join(map(str, values.shape))}"
-        say(f"{options['out']}: {what}")
-        return
-    labels = _labels(options["labels"], values)
-    for path, scores in zip(paths, values, strict=True):
-        click.echo(_answer(str(path), blob, scores, labels, options["top"]))
+    given = [path for path in (*more_images, *images) if not path.lower().endswith(SUFFIXES)]
+    said = [path for path in more_images if path.lower().endswith(SUFFIXES)]
+    options["weights"] = ",".join(filter(None, [options["weights"], *said])) or None
+    if not given:
+        raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
+    paths = image_paths(given)
+    is_many = len(paths) > 1 or Path(given[0]).is_dir()
+    taking, weights = _opened(net, selection, options["blob"], options["weights"])
+    _answer(taking, paths, is_many, {**options, "weights": weights})
 
 
-def _preparation(shape: tuple[int, ...], options: dict[str, Any]) -> Preparation:
-    from protonet.data.classification import Preparation
-    from protonet.data.image_files import Size
+def _opened(
+    net: Readable, selection: Selection, blob: str | None, weights: str | None
+) -> tuple[ImageNet, str]:
+    """The net, of a prototxt or of weights that hold one, and the weights."""
+    from protonet.inference.held import held_net
+    from protonet.inference.images import image_net
 
-    _, channels, height, width = shape
-    short = options["short_side"]
-    frame = (short, short) if short else options["resize"]
-    frame = frame or ((256, 256) if options["ten_crop"] else (height, width))
-    if frame[0] < height or frame[1] < width:
-        what = f"images of {frame[0]}x{frame[1]} are smaller than the net's {height}x{width}"
-        option = "--short-side" if short else "--resize"
-        least = max(height, width) if short else f"{height}x{width}"
-        raise NetError(what, None, f"give {option} {least} or more")
-    size = Size(short_side=short, center=short) if short else Size(*frame)
-    mean = _mean(options["mean"], channels, [(height, width), frame])
-    chosen = {key: options[key] for key in ("scale", "raw_scale", "rgb", "ten_crop")}
-    return Preparation(channels, height, width, size, mean, **chosen)
+    held = held_net(net)
+    if held is not None:
+        shapes = {**held.shapes, **selection.shapes}
+        return image_net(held.message, replace(selection, shapes=shapes), blob), weights or str(net)
+    taking = image_net(net, selection, blob)
+    if weights is None:
+        _refuse_chance(net)
+    return taking, weights
 
 
-def _mean(given: str | None, channels: int, sizes: list[tuple[int, int]]) -> Array | None:
-    """The values of --mean, or its file's."""
-    import numpy as np
+def _refuse_chance(net: Readable) -> NoReturn:
+    """Refuse a net without weights, whose answers would be those of chance."""
+    from protonet.inference.held import weights_beside
 
-    from protonet.data.classification import fitted_mean
-    from protonet.weights.mean import read_mean
-
-    if given is None:
-        return None
-    try:
-        values = np.array([float(value) for value in given.split(",")])
-    except ValueError:
-        return fitted_mean(read_mean(given), channels, sizes, given)
-    return fitted_mean(values, channels, sizes, f"--mean {given}")
+    beside = ", ".join(map(str, weights_beside(net)[:3]))
+    hint = f"beside it is {beside}" if beside else "`protonet compile NET --run` takes random ones"
+    name = net if isinstance(net, str) else "it"
+    raise NetError(f"{name} is a net without its weights: give --weights", None, hint)
 
 
-def _labels(path: str | None, values: Array) -> list[str]:
-    """The classes' names. NetError where there are not as many as classes."""
-    if path is None:
-        return []
-    with reading(path, "can't be read", None):
-        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    labels = text.splitlines()
-    classes = values[0].size
-    if len(labels) != classes:
-        raise NetError(f"{path} has {len(labels)} lines, but the net has {classes} classes")
-    return labels
+def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, Any]) -> None:
+    """Look at all that can be wrong, then run the net on the images and write what it says."""
+    from protonet.cli.answering import Answering, check_out, class_names
+    from protonet.inference.images import seen_images
+    from protonet.inference.names import names_given, set_of
+
+    listed = names_given(options["labels"]) if options["labels"] else None
+    meaning = net.meaning(listed.counts if listed else ())
+    _refuse_crops(meaning, options["ten_crop"])
+    check_out(options["out"], net, meaning, paths)
+    names = class_names(net, meaning, listed)
+    known = preparation_of(net, options["weights"], options, options["ten_crop"])
+    facts, out, threshold = known.preparation, options["out"], options["threshold"]
+    answer = Answering(net, meaning, names, facts, out, options["top"], threshold, is_many)
+    source = f" ({known.source})" if known.source else "; --mean, --scale and --rgb change that"
+    say(f"images: {facts.words()}{source}")
+    if net.blob and options["blob"] is None and net.blob not in [v.blob for v in net.graph.outputs]:
+        say(f"scores: the blob {net.blob!r}, which the net judges")
+    if listed is None and (such := set_of(meaning.classes, meaning.background)):
+        say(f"labels: none; --labels {such} has {meaning.classes} names")
+    chosen = {key: options[key] for key in ("weights", "ten_crop", "batch", "device")}
+    bar = is_many and answer.keeps_quiet
+    seen = seen_images(net, paths, facts, **chosen, lenient=is_many, has_bar=bar)
+    answer.write(paths, seen)
 
 
-def _answer(name: str, blob: str, scores: Array, labels: list[str], top: int) -> str:
-    """The best classes of one image as a table; of a blob with places, its shape and range."""
-    if scores.size != max(scores.shape, default=1):
-        shape = "x".join(map(str, scores.shape))
-        low, high, mean = scores.min(), scores.max(), scores.mean()
-        return f"{plain(name)}\n  {plain(blob)} {shape}: {low:.6g} to {high:.6g}, mean {mean:.6g}"
-    flat = scores.reshape(-1)
-    order = (-flat).argsort(kind="stable")[:top]
-    numbers = [f"{flat[i]:.4f}" if 0 <= flat[i] <= 1 else f"{flat[i]:.6g}" for i in order]
-    wide, places = max(map(len, numbers)), max(len(str(i)) for i in order)
-    rows = [f"class {i:>{places}}" if not labels else plain(labels[i]) for i in order]
-    lines = [f"  {n:>{wide}}  {row}" for n, row in zip(numbers, rows, strict=True)]
-    return "\n".join([plain(name), *lines])
-
-
-def _write(path: str, values: Array) -> None:
-    import numpy as np
-
-    from protonet.files import replacing
-
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
+def _refuse_crops(meaning: Meaning, ten_crop: bool) -> None:
+    if ten_crop and meaning.is_drawn:
+        raise click.UsageError("--ten-crop is for classes and features: crops have other places")

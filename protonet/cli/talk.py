@@ -40,6 +40,12 @@ def say(text: str) -> None:
         click.echo(plain(text), err=True)
 
 
+def say_table(text: str) -> None:
+    """Lines on stderr, whose names are plain already, unless -q."""
+    if not talk().quiet:
+        click.echo(text, err=True)
+
+
 def detail(text: str) -> None:
     """Lines on stderr for who wants to know it all, with -v."""
     if talk().verbose:

@@ -10,6 +10,7 @@ from protonet.cli.talk import say, step, talk
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.lowering import Lowered
+from protonet.preparation import Preparation
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 
@@ -93,8 +94,18 @@ def refuse_own_weights(weights: str, output: str) -> None:
             raise NetError(f"{output} is itself to be read", None, "name another file")
 
 
-def write_with_weights(made: Lowered, output: str, path: Path, load: Loader, size: str) -> None:
-    """Write the source and its weights; ``size`` says in words what the net holds."""
+def write_with_weights(
+    made: Lowered,
+    output: str,
+    path: Path,
+    load: Loader,
+    size: str,
+    preparation: Preparation | None = None,
+) -> None:
+    """Write the source and its weights, and in both how images are prepared.
+
+    ``size`` says in words what the net holds.
+    """
     from protonet.program.source import source
     from protonet.runtime.module import instantiate
     from protonet.weights.save import save_state
@@ -102,9 +113,9 @@ def write_with_weights(made: Lowered, output: str, path: Path, load: Loader, siz
     net = instantiate(made)
     with step("weights"):
         matched = load(net)
-    written = source(made.program, path.name)
+    written = source(made.program, path.name, preparation)
     with step("writing"), replacing(output) as temporary:  # both files or neither
         temporary.write_bytes(written.encode())
-        save_state(net, path, matched.layers)
+        save_state(net, path, matched.layers, preparation)
     say(f"wrote {output} ({size}) and {path}; {matching(matched)}")
     tell_rest(matched)

@@ -12,68 +12,78 @@ from pathlib import Path
 
 import numpy as np
 
-from protonet.arrays import Array
-from protonet.data.image_decode import decode
-from protonet.data.image_files import SUFFIXES, Size, content, resized
+from protonet.arrays import Array, Floats
+from protonet.data.image_decode import Image, decode
+from protonet.data.image_files import SUFFIXES, Size, brought_to, content, resized
 from protonet.diagnostics import NetError
+from protonet.preparation import Preparation
+
+
+def size_of(preparation: Preparation) -> Size:
+    """What images are brought to before the net's part is cut out."""
+    short = preparation.short_side
+    return Size(short_side=short, center=short) if short else Size(*preparation.frame)
+
+
+def opened(path: Path, preparation: Preparation) -> Image:
+    """An image file as (h, w, 3) in BGR, or (h, w) for a gray net. NetError where it is none."""
+    try:
+        return decode(content(path), preparation.channels == 3)
+    except ValueError as error:
+        raise NetError(f"{path} is no image that can be read: {error}") from None
+
+
+def prepared(image: Image, preparation: Preparation, ten_crop: bool = False) -> Floats:
+    """An image as the net takes it, (1, c, h, w) in single precision, or (10, c, h, w) of crops.
+
+    ValueError where it can't be brought to that size.
+    """
+    framed = resized(image, size_of(preparation))
+    views = _views(framed.reshape(*framed.shape[:2], -1), preparation, ten_crop)
+    values: Floats = (views[:, ::-1] if preparation.rgb else views).astype(np.float32)
+    if preparation.raw_scale != 255:
+        values *= np.float32(preparation.raw_scale / 255)
+    if preparation.mean is not None:
+        values -= _mean_of_views(preparation, preparation.mean, ten_crop)
+    values *= np.float32(preparation.scale)
+    return values
+
+
+def _views(image: Array, preparation: Preparation, ten_crop: bool) -> Array:
+    """The crops of a (h, w, c) image, (views, c, height, width)."""
+    crops = oversample if ten_crop else center
+    views: Array = crops(image, preparation.height, preparation.width).transpose(0, 3, 1, 2)
+    return views
+
+
+def _mean_of_views(preparation: Preparation, mean: Array, ten_crop: bool) -> Array:
+    """What the crops lose. Source: DataTransformer, whose mean lies where the crop lay."""
+    if mean.ndim == 1:
+        return mean[:, None, None]
+    if mean.shape[1:] == (preparation.height, preparation.width):
+        return mean
+    return _views(mean.transpose(1, 2, 0), preparation, ten_crop)
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """What is done to an image before the net sees it.
+class Sight:
+    """The part of an image that a net saw, in pixels of the image: where it is and how large."""
 
-    ``height`` and ``width`` are the net's. With ``resize`` the image is brought to that, and its
-    centre or ten crops are cut out; else it is brought to the net's size itself. Values are 0 to
-    ``raw_scale``; the ``mean`` is (c,), or (c, h, w) of the net's size or of what images are
-    brought to: then each crop loses the mean of its own place, as in training. The difference is
-    multiplied by ``scale``. Colours are BGR unless ``rgb``.
-    """
+    left: float
+    top: float
+    width: float
+    height: float
 
-    channels: int
-    height: int
-    width: int
-    resize: Size | None = None
-    mean: Array | None = None
-    scale: float = 1.0
-    raw_scale: float = 255.0
-    rgb: bool = False
-    ten_crop: bool = False
 
-    @property
-    def views(self) -> int:
-        """How many inputs one image becomes."""
-        return 10 if self.ten_crop else 1
-
-    def __call__(self, path: Path) -> Array:
-        """An image file as (views, c, h, w) in single precision. NetError where it is no image."""
-        size = self.resize or Size(self.height, self.width)
-        try:
-            image = resized(decode(content(path), self.channels == 3), size)
-        except ValueError as error:
-            raise NetError(f"{path} is no image that can be read: {error}") from None
-        views = self._views(image.reshape(*image.shape[:2], -1))
-        planes = views[:, ::-1] if self.rgb else views
-        values: Array = planes.astype(np.float32)
-        if self.raw_scale != 255:
-            values *= np.float32(self.raw_scale / 255)
-        if self.mean is not None:
-            values -= self._mean_of_views(self.mean)
-        values *= np.float32(self.scale)
-        return values
-
-    def _views(self, image: Array) -> Array:
-        """The crops of a (h, w, c) image, (views, c, height, width)."""
-        crops = oversample if self.ten_crop else center
-        views: Array = crops(image, self.height, self.width).transpose(0, 3, 1, 2)
-        return views
-
-    def _mean_of_views(self, mean: Array) -> Array:
-        """What the crops lose. Source: DataTransformer, whose mean lies where the crop lay."""
-        if mean.ndim == 1:
-            return mean[:, None, None]
-        if mean.shape[1:] == (self.height, self.width):
-            return mean
-        return self._views(mean.transpose(1, 2, 0))
+def sight(image: Image, preparation: Preparation) -> Sight:
+    """What the centre that a net is given was, in pixels of the image it was cut out of."""
+    high, wide = image.shape[:2]
+    tall, broad = brought_to(high, wide, size_of(preparation))
+    down, right = high / tall, wide / broad
+    inner = preparation.frame
+    top = (tall - inner[0]) // 2 + _middle(inner[0], preparation.height)
+    left = (broad - inner[1]) // 2 + _middle(inner[1], preparation.width)
+    return Sight(left * right, top * down, preparation.width * right, preparation.height * down)
 
 
 def center(image: Array, height: int, width: int) -> Array:
@@ -122,6 +132,8 @@ def image_paths(names: Sequence[str]) -> list[Path]:
     for name in names:
         path = Path(name)
         if not path.is_dir():
+            if not path.exists():
+                raise NetError(f"{path} is no image that can be read: no such file or directory")
             found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)

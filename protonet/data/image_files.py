@@ -51,10 +51,7 @@ def content(path: Path) -> bytes:
 def resized(image: Image, size: Size) -> Image:
     """Bring an image to a size. ValueError where the centre to keep is larger than it."""
     height, width = image.shape[:2]
-    wanted = (size.height, size.width) if size.height and size.width else (height, width)
-    if size.short_side:
-        scale = size.short_side / min(height, width)
-        wanted = (_side(height, scale), _side(width, scale))
+    wanted = brought_to(height, width, size)
     if wanted != (height, width):
         if wanted[0] * wanted[1] > MOST_PIXELS:
             raise ValueError(f"it is {height}x{width}, and would become {wanted[0]}x{wanted[1]}")
@@ -67,6 +64,14 @@ def resized(image: Image, size: Size) -> Image:
     if min(top, left) < 0:
         raise ValueError(f"it is {wanted[0]}x{wanted[1]}, smaller than the centre {size.center}")
     return image[top : top + size.center, left : left + size.center]
+
+
+def brought_to(height: int, width: int, size: Size) -> tuple[int, int]:
+    """What an image of that height and width becomes, before a centre is kept."""
+    if size.short_side:
+        scale = size.short_side / min(height, width)
+        return _side(height, scale), _side(width, scale)
+    return (size.height, size.width) if size.height and size.width else (height, width)
 
 
 def _side(length: int, scale: float) -> int:

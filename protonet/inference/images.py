@@ -1,109 +1,212 @@
-"""Images through a net with its weights: the values of one blob, for classes or features."""
+"""Images through a net with its weights: the values of one blob, image by image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from protonet.api import graph_of, module_of
 from protonet.arrays import Array
-from protonet.data.classification import Preparation
+from protonet.data.classification import opened, prepared
+from protonet.data.image_decode import Image
 from protonet.data.progress import tracked
 from protonet.device import device_kind
 from protonet.diagnostics import NetError, did_you_mean
+from protonet.graph import Graph, Value
+from protonet.inference.kinds import Meaning, chosen_blob, meaning
+from protonet.inference.regions import RegionBlobs, region_blobs, region_rows
 from protonet.layers.base import show
+from protonet.preparation import Preparation
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.shape import Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageNet:
-    """A net that takes images: its one input, (n, c, h, w), and the blob that is looked at.
+    """A net that takes images: the input that does, (n, c, h, w), and the blob looked at.
 
-    ``blob`` is None for the net's output.
+    ``blob`` is None where none was chosen and the net has several outputs; ``regions`` are those
+    that say where things are together.
     """
 
     source: Readable
     selection: Selection
+    graph: Graph
     input: str
     shape: Shape
     blob: str | None
+    regions: RegionBlobs | None = None
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The blob, or every output where none was chosen, with what these speak of."""
+        if self.blob is not None:
+            return (self.blob,)
+        if self.regions is not None:
+            return self.regions.rois, self.regions.scores, self.regions.deltas
+        return tuple(v.blob for v in self.graph.outputs if not v.producer.layer.is_data)
+
+    @cached_property
+    def plain(self) -> Preparation:
+        """What is done to an image where nothing more is known: it is brought to the size."""
+        _, channels, height, width = self.shape
+        return Preparation(channels, height, width)
+
+    def meaning(self, counts: Collection[int] = ()) -> Meaning:
+        """What the blob is; ``counts`` are how many classes the caller has names for."""
+        if self.regions is not None:
+            return Meaning("boxes", self.graph.blobs[self.regions.scores].shape[1], True)
+        return meaning(self.graph, self.blob, counts) if self.blob else Meaning("values")
 
 
-def image_net(source: Readable, selection: Selection, blob: str | None = None) -> ImageNet:
-    """A net that takes images. NetError where it has not one input of images, or no such blob."""
-    made = graph_of(source, selection)
-    inputs = {value.blob: value.shape for value in made.inputs}
+def image_net(
+    source: Readable, selection: Selection, blob: str | None = None, made: Graph | None = None
+) -> ImageNet:
+    """A net that takes images; ``made`` is its graph, where there is one.
+
+    NetError where it has not one input of images, or no such blob.
+    """
+    made = made or graph_of(source, selection)
     if blob and blob not in made.blobs:
         raise NetError(f"the net has no blob {blob!r}", None, did_you_mean(blob, made.blobs))
-    listed = ", ".join(f"{name} ({show(shape)})" for name, shape in inputs.items()) or "none"
-    if len(inputs) != 1:
-        what = f"{source} has the inputs {listed}; images go to a net that has one"
+    looked_at = blob or chosen_blob(made)
+    regions = None if looked_at else region_blobs(made)
+    outputs = [made.blobs[looked_at]] if looked_at else made.outputs
+    sizes = regions.sizes if regions else None
+    above = _above(outputs)
+    needed = [value for value in made.inputs if value in above and value.blob != sizes]
+    listed = ", ".join(f"{v.blob} ({show(v.shape)})" for v in needed) or "none"
+    if len(needed) != 1:
+        named = source if isinstance(source, str | os.PathLike) else "the net"
+        what = f"{named} has the inputs {listed}; images go to a net that has one"
         raise NetError(what, None, "use the deploy.prototxt, which has no labels")
-    ((name, shape),) = inputs.items()
-    if len(shape) != 4 or shape[1] not in (1, 3):
+    (taking,) = needed
+    if len(taking.shape) != 4 or taking.shape[1] not in (1, 3):
         raise NetError(f"the input {listed} is not (n, c, h, w) of 1 or 3 channels")
-    return ImageNet(source, selection, name, shape, blob)
+    return ImageNet(source, selection, made, taking.blob, taking.shape, looked_at, regions)
 
 
-def blob_of_images(
+def _above(values: Sequence[Value]) -> set[Value]:
+    """Some values, and all that they depend on."""
+    seen: set[Value] = set()
+    left = list(values)
+    while left:
+        value = left.pop()
+        if value not in seen:
+            seen.add(value)
+            left += value.producer.inputs
+    return seen
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An image file as it was read, as the net takes it, and the blobs that the net gave for it.
+
+    ``image`` is None, and ``wrong`` says why, where it could not be read.
+    """
+
+    path: Path
+    image: Image | None
+    inputs: Array | None
+    blobs: dict[str, Array] = field(default_factory=dict)
+    wrong: str = ""
+
+
+def seen_images(
     net: ImageNet,
     paths: Sequence[Path],
-    prepare: Preparation,
+    preparation: Preparation,
     weights: str,
     *,
+    ten_crop: bool = False,
     batch: int = 16,
     device: str = "auto",
-) -> tuple[Array, str]:
-    """The blob of every image, (images, ...), over its ten crops their mean; and its name.
+    lenient: bool = False,
+    has_bar: bool = False,
+) -> Iterator[Seen]:
+    """Every image with its blobs, over its ten crops their mean.
 
-    ``batch`` is how many inputs the net takes at a time.
+    ``batch`` is how many inputs the net takes at a time; boxes are asked for one image at a time.
+    NetError at a file that is no image, unless ``lenient``: then it is given without blobs.
     """
-    each = max(1, batch // prepare.views)
-    size = min(each, len(paths)) * prepare.views
-    shape = (size, prepare.channels, prepare.height, prepare.width)
-    run, blob = _runner(net, shape, weights, device)
-    found: list[Array] = []
-    for inputs in _batches(paths, prepare, each):
-        rows = run(inputs)
-        found.append(rows.reshape(-1, prepare.views, *rows.shape[1:]).mean(1))
-    return np.concatenate(found), blob
+    views = 10 if ten_crop else 1
+    each = 1 if net.meaning().kind == "boxes" else max(1, batch // views)
+    read = partial(_read, preparation=preparation, ten_crop=ten_crop, lenient=lenient)
+    first = [read(path) for path in paths[:each]]  # what fails does so before weights are read
+    shape = (min(each, len(paths)) * views, *net.shape[1:])
+    run = _runner(net, shape, weights, device)
+
+    def found() -> Iterator[Seen]:
+        for start in range(0, len(paths), each):
+            part = first if start == 0 else [read(path) for path in paths[start : start + each]]
+            inputs = [one.inputs for one in part if one.inputs is not None]
+            rows = iter(run(np.concatenate(inputs), views) if inputs else [])
+            for one in part:
+                yield one if one.inputs is None else replace(one, inputs=None, blobs=next(rows))
+
+    yield from tracked(found(), "images", len(paths)) if has_bar else found()
 
 
-def _batches(paths: Sequence[Path], prepare: Preparation, each: int) -> Iterator[Array]:
-    starts = range(0, len(paths), each)
-    for start in tracked(starts, "batches", len(starts)) if len(starts) > 1 else starts:
-        yield np.concatenate([prepare(path) for path in paths[start : start + each]])
+def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -> Seen:
+    try:
+        image = opened(path, preparation)
+        return Seen(path, image, prepared(image, preparation, ten_crop))
+    except ValueError as error:
+        wrong = f"{path} can't be brought to the net's size: {error}"
+    except NetError as error:
+        wrong = error.message
+    if not lenient:
+        raise NetError(wrong)
+    return Seen(path, None, None, wrong=wrong)
 
 
-def _runner(
-    net: ImageNet, shape: Shape, weights: str, device: str
-) -> tuple[Callable[[Array], Array], str]:
-    """A function from a batch to the blob's rows, and the blob's name."""
+_Run = Callable[[Array, int], list[dict[str, Array]]]
+
+
+def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
+    """A function from a batch, of so many views an image, to the blobs of each image."""
     import torch
 
     sized = {**net.selection.shapes, net.input: shape}
     selection = replace(net.selection, shapes=sized)
     made = graph_of(net.source, selection)
-    outputs = [value.blob for value in made.outputs if not value.producer.layer.is_data]
-    if not net.blob and len(outputs) != 1:
-        raise NetError(f"the net has the outputs {', '.join(outputs)}", None, "choose by --blob")
-    blob = net.blob or outputs[0]
-    if made.blobs[blob].shape[:1] != shape[:1]:
-        raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
+    grows = net.meaning().kind == "boxes"
+    for blob in net.blobs:
+        if made.blobs[blob].shape[:1] != shape[:1] and not grows:
+            raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
     where = device_kind(device)
-    module = module_of(net.source, replace(selection, outputs=(blob,)), weights).to(where)
+    module = module_of(net.source, replace(selection, outputs=net.blobs), weights).to(where)
+    others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
+    if net.regions is not None:  # height, width and scale, of an image that is itself the original
+        at = [v.blob for v in made.inputs].index(net.regions.sizes)
+        others[at] = torch.tensor([[shape[2], shape[3], 1.0]])
 
-    def run(inputs: Array) -> Array:
+    def run(inputs: Array, views: int) -> list[dict[str, Array]]:
         # A net may hold its batch size in a Reshape; the last batch is filled up.
         lacking = np.zeros((shape[0] - len(inputs), *shape[1:]), np.float32)
         whole = torch.from_numpy(np.concatenate([inputs, lacking])).to(where)
         with torch.no_grad():
-            rows: Array = module(whole)[blob].cpu().numpy()
-        return rows[: len(inputs)]
+            found = module(*(whole if one is None else one.to(where) for one in others))
+        rows = {blob: found[blob].cpu().numpy() for blob in net.blobs}
+        if net.regions is not None:
+            rows = {"boxes": region_rows(*rows.values(), *shape[2:])}
+        if grows:
+            return [rows]
+        return _by_image(rows, len(inputs), views)
 
-    return run, blob
+    return run
+
+
+def _by_image(rows: dict[str, Array], count: int, views: int) -> list[dict[str, Array]]:
+    """The blobs of a batch as those of its images, each the mean over its views."""
+    means = {
+        blob: all_of[:count].reshape(-1, views, *all_of.shape[1:]).mean(1)
+        for blob, all_of in rows.items()
+    }
+    return [{blob: own[i] for blob, own in means.items()} for i in range(count // views)]

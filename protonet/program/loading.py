@@ -6,6 +6,7 @@ from protonet.program.expr import wrap
 from protonet.program.program import Program
 
 STANDARD = "from pathlib import Path"
+OPENING = "from safetensors import safe_open"
 THIRD_PARTY = "from safetensors.torch import load_model"
 
 
@@ -26,6 +27,9 @@ def function(program: Program) -> list[str]:
     ]
 
 
-def advice() -> str:
+def advice(prepares: bool) -> str:
     """What ``python net.py`` says at its end."""
-    return '    print(f"To use it: from {Path(__file__).stem} import load; net = load()")'
+    if not prepares:
+        return '    print(f"To use it: from {Path(__file__).stem} import load; net = load()")'
+    names = '    names = f"from {Path(__file__).stem} import load, preprocess"'
+    return names + '\n    print(f"To use it: {names}; load()(preprocess(image))")'

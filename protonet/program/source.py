@@ -7,9 +7,11 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from protonet.preparation import Preparation
 from protonet.program import loading
 from protonet.program.expr import Call, Mapping, Name, Ref, Sequence, wrap
 from protonet.program.layout import WIDTH, statement
+from protonet.program.preprocess import functions
 from protonet.program.printer import Piece, Printer
 from protonet.program.program import Program
 
@@ -20,17 +22,21 @@ _USED = {
 }
 
 
-def source(program: Program, weights: str = "") -> str:
+def source(program: Program, weights: str = "", preparation: Preparation | None = None) -> str:
     """The file: imports, helpers, the classes, and a trial run under ``python net.py``.
 
-    With the name of a file of ``weights`` also a function that loads them from beside it.
+    With the name of a file of ``weights`` also a function that loads them from beside it; with a
+    ``preparation`` one that prepares an image, whose mean image is in that file.
     """
-    return "\n".join(line for piece in pieces(program, weights) for line in piece.lines) + "\n"
+    found = pieces(program, weights, preparation)
+    return "\n".join(line for piece in found for line in piece.lines) + "\n"
 
 
-def pieces(program: Program, weights: str = "") -> list[Piece]:
+def pieces(
+    program: Program, weights: str = "", preparation: Preparation | None = None
+) -> list[Piece]:
     """The lines of the file in their order, each with the layers that it is there for."""
-    parts = list(_parts(program, weights))
+    parts = list(_parts(program, weights, preparation))
     code = "\n".join(line for part in parts for piece in part for line in piece.lines)
     found = [Piece((_docstring(program.doc), "", *_imports(code, program, weights)))]
     for index, part in enumerate(parts):
@@ -44,7 +50,9 @@ def printer(program: Program) -> Printer:
     return Printer({helper.code.__name__: helper.code for helper in program.helpers})
 
 
-def _parts(program: Program, weights: str) -> Iterator[list[Piece]]:
+def _parts(
+    program: Program, weights: str, preparation: Preparation | None
+) -> Iterator[list[Piece]]:
     """What two blank lines set apart."""
     if weights:
         yield [Piece((loading.constant(weights),))]
@@ -57,7 +65,9 @@ def _parts(program: Program, weights: str) -> Iterator[list[Piece]]:
         yield list(printer(program).class_(cls))
     if weights:
         yield [Piece(tuple(loading.function(program)))]
-    yield [Piece(tuple(_main(program, weights)))]
+    for lines in functions(preparation) if preparation else ():
+        yield [Piece(tuple(lines))]
+    yield [Piece(tuple(_main(program, weights, preparation is not None)))]
 
 
 def _docstring(text: str) -> str:
@@ -70,13 +80,13 @@ def _docstring(text: str) -> str:
 def _imports(body: str, program: Program, weights: str) -> Iterable[str]:
     """Imports of what the code uses, in the order that the formatter's users expect."""
     code = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', body)
-    own = [
-        name for name in ("importlib", "math", "sys", "types") if re.search(rf"\b{name}\.", code)
-    ]
+    modules = ("base64", "importlib", "math", "sys", "types")
+    own = [name for name in modules if re.search(rf"\b{name}\.", code)]
     first = [f"import {name}" for name in own]
     first += [loading.STANDARD] if weights else []
     first += ["from typing import Any"] if re.search(r"\bAny\b", code) else []
     then = [line for name, line in _USED.items() if re.search(rf"\b{name}\.", code)]
+    then += [loading.OPENING] if re.search(r"\bsafe_open\(", code) else []
     then += [loading.THIRD_PARTY] if weights else []
     last = [f"import {module}" for module in program.imports]
     typed = re.search(r"(?<!\.)\bTensor\b", code)
@@ -97,7 +107,7 @@ def _table(program: Program) -> Iterator[list[Piece]]:
         yield [Piece(lines)]
 
 
-def _main(program: Program, weights: str) -> Iterator[str]:
+def _main(program: Program, weights: str, prepares: bool) -> Iterator[str]:
     """A run on zeros that prints the shapes, for whoever starts the file."""
     yield 'if __name__ == "__main__":'
     mode = "" if program.training else ".eval()"
@@ -112,4 +122,4 @@ def _main(program: Program, weights: str) -> Iterator[str]:
     else:
         yield f"    print(tuple({call.text()}.shape))"
     if weights:
-        yield loading.advice()
+        yield loading.advice(prepares)

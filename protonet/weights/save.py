@@ -13,6 +13,7 @@ import numpy as np
 from protonet.diagnostics import NetError
 from protonet.files import replacing
 from protonet.given import flag_given, path_given
+from protonet.preparation import Preparation
 from protonet.schema.strings import parsed
 from protonet.weights.caffemodel import write_caffemodel
 from protonet.weights.hdf5 import write_hdf5
@@ -83,19 +84,22 @@ def load_exactly(net: nn.Module, stored: Sequence[StoredNet], strict: bool = Fal
 
 
 def save_state(
-    net: nn.Module, path: str | os.PathLike[str], layers: Iterable[StoredLayer] = ()
+    net: nn.Module,
+    path: str | os.PathLike[str],
+    layers: Iterable[StoredLayer] = (),
+    preparation: Preparation | None = None,
 ) -> None:
     """Write a module's state as safetensors, whole or not at all.
 
     ``layers`` are those that were loaded: statistics of theirs that were divided on the way are
     kept beside, so that they can come back as they were. Where Caffe's blobs are is told there,
-    too, and the net itself: the way back needs no prototxt.
+    too, and the net itself: the way back needs no prototxt. So is how images are prepared.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_model
 
     kept = packed(layers, getattr(type(net), "protonet_blobs", {}))
-    metadata = told(net) | ({KEY: kept} if kept else {})
+    metadata = told(net, preparation) | ({KEY: kept} if kept else {})
     with replacing(path) as temporary:
         try:
             save_model(net, str(temporary), metadata=metadata or None)

@@ -9,23 +9,28 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from protonet.layers.blob import BlobLayout
-from protonet.reading import taking
+from protonet.preparation import Preparation, as_json, from_json
+from protonet.reading import reading, taking
 from protonet.runtime.place import Place, Places
 
 if TYPE_CHECKING:
     from torch import nn
 
 LAYERS, NET = "caffe_layers", "caffe_net"
+PREPARATION, MEAN = "preparation", "mean_image"
 _LARGEST = 1 << 28  # bytes of a net without its blobs
 _MOST_AXES = 32
 
 
-def told(net: nn.Module) -> dict[str, str]:
+def told(net: nn.Module, preparation: Preparation | None = None) -> dict[str, str]:
     """The metadata of a compiled net's state; nothing of another module's.
 
     Under ``caffe_layers`` is {layer: [[path, shape, layout], ...]}, the blobs in Caffe's order,
-    under ``caffe_net`` the NetParameter without blobs.
+    under ``caffe_net`` the NetParameter without blobs. Under ``preparation`` is how images are
+    prepared, as JSON, and under ``mean_image`` the mean, single precision in base64.
     """
     places: Places = getattr(type(net), "protonet_blobs", {})
     blobs = {
@@ -33,11 +38,34 @@ def told(net: nn.Module) -> dict[str, str]:
         for layer, own in places.items()
         if own
     }
+    prepared = _prepared(preparation) if preparation else {}
     if not blobs:
-        return {}
+        return prepared
     definition: bytes = getattr(type(net), "protonet_net", b"")
     kept = {NET: base64.b64encode(zlib.compress(definition)).decode()} if definition else {}
-    return {LAYERS: json.dumps(blobs, separators=(",", ":")), **kept}
+    return {LAYERS: json.dumps(blobs, separators=(",", ":")), **kept, **prepared}
+
+
+def _prepared(preparation: Preparation) -> dict[str, str]:
+    image = preparation.mean_image
+    facts = {PREPARATION: as_json(preparation)}
+    if image is None:
+        return facts
+    packed = image.astype("<f4", order="C").tobytes()
+    return {**facts, MEAN: base64.b64encode(packed).decode()}
+
+
+def preparation_told(metadata: Mapping[str, str], name: str) -> Preparation | None:
+    """How images are prepared for the net of a file of that name; None where it is not told.
+
+    NetError where it is told, and damaged: without it answers would be wrong.
+    """
+    if PREPARATION not in metadata:
+        return None
+    with reading(name, "does not tell rightly how images are prepared", "compile the net again"):
+        packed = metadata.get(MEAN)
+        values = None if packed is None else np.frombuffer(base64.b64decode(packed), "<f4")
+        return from_json(metadata[PREPARATION], values)
 
 
 def places_told(metadata: Mapping[str, str]) -> Places:

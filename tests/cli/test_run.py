@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from click.testing import CliRunner
 
 from protonet.api import read
 from protonet.cli import group
-from protonet.data.classification import Preparation, center, fitted_mean, oversample
+from protonet.data.classification import center, fitted_mean, opened, oversample, prepared
 from protonet.diagnostics import NetError
+from protonet.preparation import Preparation
 from protonet.schema.blobs import write_binaryproto
 from protonet.weights.caffemodel import write_caffemodel
 
@@ -67,22 +69,28 @@ def test_the_best_classes_of_a_folder(folder):
     mean = (104.0, 117.0, 123.0)
     done = run("--image", "photos", "--mean", "104,117,123", "--scale", "0.5", "--labels",
                "words.txt", "--top", "3")  # fmt: skip
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3 * 4
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert len(rows) == 3 * 3
     for index in range(3):
         image = cv2.imread(f"photos/{index}.png")
         image = cv2.resize(image, (6, 4))
         scores = wanted(image, folder, mean, 0.5)
-        name, *rows = lines[4 * index : 4 * index + 4]
-        assert name == f"photos/{index}.png"
-        for row, best in zip(rows, (-scores).argsort(), strict=False):
-            assert row == f"  {scores[best]:.4f}  n{best} the class {best}"
+        order = (-scores).argsort()
+        for rank, row in enumerate(rows[3 * index : 3 * index + 3]):
+            best = order[rank]
+            assert (row["image"], row["rank"]) == (f"photos/{index}.png", str(rank + 1))
+            assert (row["class"], row["label"]) == (str(best), f"n{best} the class {best}")
+            assert float(row["score"]) == pytest.approx(scores[best], rel=1e-4)
+    alone = run("photos/2.png", "--mean", "104,117,123", "--scale", "0.5", "--labels", "words.txt",
+                "--top", "2").stdout  # fmt: skip
+    lines = [f"  {scores[best]:.4f}  n{best} the class {best}" for best in order[:2]]
+    assert alone.splitlines() == ["photos/2.png", *lines]
 
 
 @pytest.mark.usefixtures("folder")
 def test_features_are_written():
     done = run("--image", "photos", "--blob", "mean", "--out", "mean.npy", "--batch", "2")
-    assert done.stderr == "mean.npy: mean of 3 images, 3x3x1x1\n"
+    assert done.stderr.splitlines()[1:] == ["mean.npy: mean of 3 images, 3x3x1x1"]
     features = np.load("mean.npy")
     images = [cv2.resize(cv2.imread(f"photos/{i}.png"), (6, 4)) for i in range(3)]
     np.testing.assert_allclose(features[..., 0, 0], [i.mean((0, 1)) for i in images], rtol=1e-5)
@@ -116,17 +124,22 @@ def test_the_order_of_the_crops():
     np.testing.assert_array_equal(center(image, 4, 6)[0], corners[4])
 
 
+def taken(path, facts):
+    return prepared(opened(path, facts), facts)
+
+
 def test_an_image_becomes_planes(tmp_path):
     path = tmp_path / "i.png"
     pixels = np.random.default_rng(1).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     cv2.imwrite(str(path), pixels)
     planes = pixels.transpose(2, 0, 1).astype(np.float32)
-    np.testing.assert_array_equal(Preparation(3, 4, 6)(path), planes[None])
+    np.testing.assert_array_equal(taken(path, Preparation(3, 4, 6)), planes[None])
     mean = np.random.default_rng(2).uniform(0, 255, (3, 4, 6)).astype(np.float32)
-    given = Preparation(3, 4, 6, mean=mean, scale=0.5, raw_scale=1, rgb=True)(path)
+    facts = Preparation(3, 4, 6, mean=mean, scale=0.5, raw_scale=1, rgb=True)
+    given = taken(path, facts)
     expected = (planes[::-1] / 255 - mean) * 0.5
     np.testing.assert_allclose(given[0], expected, rtol=1e-5, atol=1e-5)
-    gray = Preparation(1, 4, 6)(path)[0, 0]
+    gray = taken(path, Preparation(1, 4, 6))[0, 0]
     np.testing.assert_array_equal(gray, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
 
 
@@ -155,7 +168,7 @@ def test_a_mean_file_of_another_size_gives_the_channels_means():
         (["--image", "photos", "--mean", "1,2"], "the net's images have 3 channels"),
         (["--image", "photos", "--mean", "none.npy"], "none.npy can't be read"),
         (["--image", "photos", "--blob", "fc8"], "no blob 'fc8'"),
-        (["--image", "photos", "--labels", "photos/list.txt"], "1 lines, but the net has 7"),
+        (["--image", "photos", "--labels", "photos/list.txt"], "names 1 class, but the net has 7"),
         (["--image", "photos", "--resize", "3", "--ten-crop"], "smaller than the net's 4x6"),
         (["--image", "photos", "--short-side", "5"], "5x5 are smaller than the net's 4x6"),
     ],

@@ -49,6 +49,12 @@ def test_every_net_is_in_it(installed):
     assert not list(nets.rglob("*.pyc"))
 
 
+def test_the_sets_of_names_are_in_it(installed):
+    labels = installed / "protonet" / "inference" / "labels"
+    lines = {path.stem: len(path.read_text().splitlines()) for path in labels.glob("*.txt")}
+    assert lines == {"imagenet": 1000, "voc": 21, "coco": 81}
+
+
 def test_it_lists_copies_and_compares(installed, tmp_path):
     assert "deeplabv3_os16" in run(installed, "zoo").stdout
     done = run(installed, "zoo", "copy", "resnet1202_cifar", tmp_path / "net")
