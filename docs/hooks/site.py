@@ -1,0 +1,68 @@
+"""What mkdocs does not find in docs/: pages from elsewhere in the repository, and from the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import gallery
+import reference
+from links import relinked
+from mkdocs.structure.files import File, Files
+
+from protonet.zoo.catalogue import ENTRIES
+
+ROOT = Path(__file__).parents[2]
+# Files of the repository that are pages of the site.
+ELSEWHERE = {
+    "CONTRIBUTING.md": "project/contributing.md",
+    "CHANGELOG.md": "project/changelog.md",
+    "LICENSE": "project/licence.md",
+    "benchmarks/RESULTS.md": "project/results.md",
+    "tests/cases/oracle/README.md": "project/oracle.md",
+    "zoo_prototxt/data/README.md": "project/digits.md",
+}
+MADE = {
+    "commands": reference.commands,
+    "layers": reference.layers,
+    "api": reference.api,
+}
+_MADE = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
+_DRAWING = re.compile(r"^<!-- drawing: (\w+) -->$", re.MULTILINE)
+_pages: dict[str, str] = {}
+
+
+def on_config(config: Any) -> Any:
+    """Give every net of the zoo its place in the navigation."""
+    (nets,) = (entry["Gallery"] for entry in config.nav if "Gallery" in entry)
+    nets += [{e.title: f"zoo/{name}/index.md"} for name, e in ENTRIES.items()]
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages from elsewhere, with their links as the site has them."""
+    found = [
+        (path, page, (ROOT / path).read_text(encoding="utf-8")) for path, page in ELSEWHERE.items()
+    ]
+    found += gallery.pages(config.extra["drawn"])
+    _pages.update({f"docs/{file.src_uri}": file.src_uri for file in files})
+    _pages.update({path: page for path, page, _ in found})
+    _pages["README.md"] = "README.md"
+    for path, page, text in found:
+        content = relinked(text, path, _pages) if page.endswith(".md") else text
+        files.append(File.generated(config, page, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Fill in what is made from the code, and lead links out of docs/ to their pages."""
+    here = f"docs/{page.file.src_uri}"
+    if here not in _pages:
+        return markdown  # a page from elsewhere, which has its links already
+    drawn = _DRAWING.sub(lambda m: _drawing(m[1]), relinked(markdown, here, _pages))
+    return _MADE.sub(lambda m: MADE[m[1]](), drawn)
+
+
+def _drawing(name: str) -> str:
+    return f"![{name} as protonet draws it](zoo/{name}/{name}.svg)"
