@@ -21,11 +21,6 @@ def pages(drawn: bool) -> Iterator[tuple[str, str, str]]:
         yield from _net(name, drawn)
 
 
-def teaching(name: str) -> str:
-    """The drawing of a small net, as it lies beside its definition."""
-    return f"zoo_prototxt/teaching/{name}.svg"
-
-
 def _teaching() -> Iterator[tuple[str, str, str]]:
     for path in sorted((folder() / "teaching").iterdir()):
         own = "index.md" if path.name == "README.md" else path.name
@@ -61,7 +56,7 @@ def _appendix(name: str, texts: dict[str, str], source: str) -> str:
     shown = "".join(_folded(file, "protobuf", texts[file], f" ([whole]({file}))") for file in TEXTS)
     lines = len(source.splitlines())
     return (
-        f"\n## Drawing\n\n![{name} as protonet draws it]({name}.svg)\n"
+        f"\n## Drawing\n\n[![{name} as protonet draws it]({name}.svg)]({name}.svg)\n"
         f"\n## PyTorch\n\nWhat `protonet compile` writes, {lines} lines:\n"
         f"\n```python\n{source}```\n"
         f"\n## Caffe\n\n`protonet zoo copy {name} DIR` writes these files.\n\n{shown}"

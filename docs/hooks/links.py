@@ -7,6 +7,11 @@ import re
 from collections.abc import Mapping
 
 _LINK = re.compile(r"(?<=\]\()([^)\s#]*)(#[^)\s]*)?(?=\))")
+_FETCHED = re.compile(
+    r'<(?:script|img|source|iframe)\b[^>]*\bsrc="((?:https?:)?//[^"]+)'
+    r'|<link\b(?=[^>]*\brel="(?:stylesheet|preload|preconnect|icon)")[^>]*\bhref="((?:https?:)?//[^"]+)'
+    r'|@import\s+[^;]*((?:https?:)?//[^";)]+)'
+)
 _FENCE = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -26,3 +31,8 @@ def relinked(text: str, here: str, pages: Mapping[str, str]) -> str:
 
     parts = _FENCE.split(text)
     return "".join(part if i % 2 else _LINK.sub(link, part) for i, part in enumerate(parts))
+
+
+def fetched(html: str) -> list[str]:
+    """What a browser would fetch from elsewhere to show a page; links that one follows are not."""
+    return ["".join(found) for found in _FETCHED.findall(html)]

@@ -46,10 +46,10 @@ def _help(text: str) -> Iterator[str]:
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    records = [p.get_help_record(context) for p in command.get_params(context)]
-    rows = [record for record in records if record and record[0] != "-h, --help"]
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    rows = [row for row in (one.get_help_record(context) for one in options) if row]
     if rows:
-        yield "| option | |\n|---|---|"
+        yield "| option | meaning |\n|---|---|"
         yield from (f"| `{names}` | {_cell(what)} |" for names, what in rows)
         yield ""
 
@@ -72,4 +72,8 @@ def _layer(name: str) -> str:
 
 def api() -> str:
     """What ``protonet`` offers, one heading a name, for mkdocstrings to fill in."""
-    return "\n".join(f"::: protonet.{name}\n" for name in protonet.__all__)
+    classes = [name for name in protonet.__all__ if isinstance(getattr(protonet, name), type)]
+    functions = [name for name in protonet.__all__ if name not in classes]
+    first = "\n".join(f"::: protonet.{name}\n" for name in functions)
+    members = "    options:\n      members: true\n"
+    return first + "\n" + "\n".join(f"::: protonet.{name}\n{members}" for name in classes)

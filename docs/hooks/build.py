@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import Any
 
 import gallery
 import reference
-from links import relinked
+from links import fetched, relinked
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
+import protonet
 from protonet.zoo.catalogue import ENTRIES
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +32,8 @@ MADE = {
     "api": reference.api,
 }
 _MADE = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
-_DRAWING = re.compile(r"^<!-- drawing: (\w+) -->$", re.MULTILINE)
+_DRAWING = re.compile(r"^<!-- drawing: (\S+) -->$", re.MULTILINE)
+_WHOLE = re.MULTILINE | re.DOTALL
 _pages: dict[str, str] = {}
 
 
@@ -60,9 +64,22 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     here = f"docs/{page.file.src_uri}"
     if here not in _pages:
         return markdown  # a page from elsewhere, which has its links already
-    drawn = _DRAWING.sub(lambda m: _drawing(m[1]), relinked(markdown, here, _pages))
+    whole = relinked(markdown, here, _pages)
+    drawn = _DRAWING.sub(lambda m: _drawn(m[1], markdown), whole)
     return _MADE.sub(lambda m: MADE[m[1]](), drawn)
 
 
-def _drawing(name: str) -> str:
-    return f"![{name} as protonet draws it](zoo/{name}/{name}.svg)"
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Hold that a page shows itself without a network."""
+    found = fetched(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} would fetch {', '.join(found)}")
+    return output
+
+
+def _drawn(title: str, markdown: str) -> str:
+    """The picture of the definition that stands on the page under this title."""
+    (definition,) = re.findall(rf'^```protobuf title="{title}"\n(.*?)^```$', markdown, _WHOLE)
+    svg = protonet.draw(definition, direction="LR", collapse=False).svg
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img class="drawing" alt="{title}, drawn" src="data:image/svg+xml;base64,{data}">'
