@@ -15,10 +15,20 @@ _BLANK = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 def pages(drawn: bool) -> Iterator[tuple[str, str, str]]:
     """Every file of the gallery: what it is in the repository and in the site, and its text."""
     readme = (folder() / "README.md").read_text(encoding="utf-8")
-    yield "zoo_prototxt/README.md", "zoo/index.md", readme
+    yield "zoo_prototxt/README.md", "zoo/index.md", f"{readme}\n## In pictures\n\n{_wall()}\n"
     yield from _teaching()
     for name in ENTRIES:
         yield from _net(name, drawn)
+
+
+def _wall() -> str:
+    """The upper end of every drawing, each leading to its net."""
+    shown = (
+        f'<a href="{name}/index.html"><img alt="" src="{name}/{name}.svg">'
+        f"<span>{entry.title}</span></a>"
+        for name, entry in ENTRIES.items()
+    )
+    return f'<div class="wall">{"".join(shown)}</div>'
 
 
 def _teaching() -> Iterator[tuple[str, str, str]]:

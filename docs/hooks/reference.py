@@ -75,5 +75,5 @@ def api() -> str:
     classes = [name for name in protonet.__all__ if isinstance(getattr(protonet, name), type)]
     functions = [name for name in protonet.__all__ if name not in classes]
     first = "\n".join(f"::: protonet.{name}\n" for name in functions)
-    members = "    options:\n      members: true\n"
+    members = "    options:\n      members: null\n"
     return first + "\n" + "\n".join(f"::: protonet.{name}\n{members}" for name in classes)
