@@ -31,7 +31,8 @@ MADE = {
     "layers": reference.layers,
     "api": reference.api,
 }
-_MADE = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
+# A line that says where else to look, where the page is read as it is, and the mark behind it.
+_MADE = re.compile(r"^\*[^\n]*\*\n\n<!-- made: (\w+) -->$", re.MULTILINE)
 _DRAWING = re.compile(r"^<!-- drawing: (\S+) -->$", re.MULTILINE)
 _WHOLE = re.MULTILINE | re.DOTALL
 _pages: dict[str, str] = {}
