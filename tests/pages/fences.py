@@ -6,6 +6,7 @@
     <!-- fails -->             the commands are to end with exit code 1
     <!-- times -->             the decimals that it shows are times
     <!-- alone -->             Python in a process of its own, since it changes this one
+    <!-- held: FILE -->        a test of its own runs this page's blocks
     <!-- before: CODE -->      Python that goes before the page's own, wherever it stands
 
 A block with a title is a file of that name. Text right behind Python is what it prints.
@@ -23,6 +24,7 @@ _FENCE = re.compile(r"^( *)```(\w+)?([^\n]*)\n(.*?)^\1```$", re.DOTALL | re.MULT
 _MARKS = re.compile(r"((?:<!-- [^>]*-->\s*)*)\Z")
 _MARK = re.compile(r"<!-- (not run|slow|given|fails|times|alone)(?:: (.*?))? -->", re.DOTALL)
 _BEFORE = re.compile(r"<!-- before: (.*?) -->")
+_HELD = re.compile(r"<!-- held: (\S+) -->")
 _TITLE = re.compile(r'title="([^"]+)"')
 
 
@@ -48,6 +50,12 @@ class Block:
 def before(page):
     """The Python that goes before a page's own."""
     return "\n".join(_BEFORE.findall(page.read_text(encoding="utf-8")))
+
+
+def held(page):
+    """The test that runs a page's blocks in place of this folder's, or ""."""
+    found = _HELD.search(page.read_text(encoding="utf-8"))
+    return found[1] if found else ""
 
 
 def pages():
