@@ -15,6 +15,7 @@ import numpy as np
 from protonet.arrays import Array
 from protonet.cli.answers import Answer, as_csv, as_text, csv_head
 from protonet.cli.options import is_one_file
+from protonet.cli.talk import say
 from protonet.data.classification import sight
 from protonet.diagnostics import NetError
 from protonet.files import replacing

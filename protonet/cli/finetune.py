@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from protonet.cli.options import device_option, plugin_option
-from protonet.cli.run import SizeOption
+from protonet.cli.preparing import SizeOption
 from protonet.plain import plain
 
 if TYPE_CHECKING:

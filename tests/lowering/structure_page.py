@@ -17,6 +17,8 @@ from protonet.zoo.catalogue import deploy
 CASES = Path(__file__).parents[1] / "cases"
 HEAD = """# Files with structure
 
+<!-- before: import torch; from torch import Tensor, nn; import torch.nn.functional as F -->
+
 `protonet compile` writes what repeats in a net once, as a class, with what differs between its uses
 as arguments of the constructor, and rows of equal blocks as `nn.Sequential`. `--flat`
 (`flat=True`) writes one class with a line for every layer, and computes the same to the bit. Both
