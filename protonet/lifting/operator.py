@@ -1,0 +1,135 @@
+"""Where a pattern stands: one operator of torch's graph, and the net that it adds to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from protonet.arrays import Array
+from protonet.layers import LayerError
+from protonet.lifting.dialects import Dialect
+from protonet.lifting.draft import Draft, NewLayer, new_message, shapes_of
+from protonet.lifting.names import path_of
+from protonet.lifting.refusal import Refusal
+from protonet.lifting.values import Constant, Held, Lost, NewBlob, View
+from protonet.shape import Shape, show
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator, what it gives, and the draft to which its layers are added."""
+
+    node: Any
+    draft: Draft
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect that is written."""
+        return self.draft.dialect
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of what the operator gives; of the first where it gives several."""
+        value = self.node.meta["val"]
+        return tuple((value[0] if isinstance(value, tuple | list) else value).shape)
+
+    def has(self, kind: str, *fields: str) -> bool:
+        """Whether the dialect has a layer type, and fields that Caffe 1.0 has not."""
+        return self.dialect.has(kind, *fields)
+
+    def layer(
+        self,
+        kind: str,
+        *bottoms: Held,
+        part: str = "",
+        blobs: Sequence[torch.Tensor | Array] = (),
+        **fields: Any,
+    ) -> NewBlob:
+        """Add a layer of one top and return that; see ``layers``."""
+        (top,) = self.layers(kind, *bottoms, part=part, blobs=blobs, **fields)
+        return top
+
+    def layers(
+        self,
+        kind: str,
+        *bottoms: Held,
+        part: str = "",
+        blobs: Sequence[torch.Tensor | Array] = (),
+        tops: int = 1,
+        **fields: Any,
+    ) -> tuple[NewBlob, ...]:
+        """Add a layer with ``tops`` tops and return them, of the shapes that protonet infers.
+
+        ``fields`` are those of the type's own message; None leaves one out. ``blobs`` are its
+        parameters in Caffe's order and shapes. ``part`` is a word for its name where the operator
+        takes several layers. Refusal where the dialect has no such layer, or it takes no such
+        bottom.
+        """
+        if not self.has(kind):
+            self.refuse(f"it has no layer {kind}")
+        given = [self.blob(bottom) for bottom in bottoms]
+        message = new_message(kind, {k: v for k, v in fields.items() if v is not None})
+        path = path_of(self.node, part)
+        message.bottom.extend(f"bottom{i}" for i in range(len(given)))
+        message.top.extend(f"top{i}" for i in range(tops))
+        try:
+            shapes = shapes_of(message, [top.shape for top in given])
+        except LayerError as error:
+            sizes = " and ".join(show(top.shape) for top in given)
+            self.refuse(f"{kind} does not take {sizes}: {error.message}", error.hint)
+        made = tuple(NewBlob(shape, path) for shape in shapes)
+        arrays = [as_array(blob) for blob in blobs]
+        self.draft.layers.append(NewLayer(message, given, list(made), arrays, path, self.node))
+        return made
+
+    def blob(self, value: Held) -> NewBlob:
+        """The blob that a value is, made by layers where it is none yet."""
+        from protonet.lifting.movement.made import made
+
+        if isinstance(value, NewBlob):
+            return value
+        if isinstance(value, View):
+            return made(self, value)
+        if isinstance(value, Constant):
+            return self.constant(value.tensor)
+        raise AssertionError("what is lost reaches no pattern")
+
+    def constant(self, tensor: torch.Tensor, part: str = "constant") -> NewBlob:
+        """A blob that holds a tensor: a Parameter layer's, where the dialect has it."""
+        shape = {"dim": list(tensor.shape)}
+        return self.layer("Parameter", part=part, blobs=[tensor], shape=shape)
+
+    def reshape(self, value: Held, shape: Shape, part: str = "reshape") -> NewBlob:
+        """A blob's elements under another shape."""
+        top = self.blob(value)
+        if top.shape == shape:
+            return top
+        return self.layer("Reshape", top, part=part, shape={"dim": reshaped(top.shape, shape)})
+
+    def refuse(self, message: str, hint: str | None = None) -> NoReturn:
+        """Say that the operator can't be written, and what would do instead."""
+        raise Refusal(message, hint)
+
+
+def reshaped(old: Shape, new: Shape) -> list[int]:
+    """The dims of a Reshape: 0 where the batch is kept, so that it may change."""
+    if old and new and old[0] == new[0] and len(new) > 1:
+        return [0, *new[1:]]
+    return list(new)
+
+
+def as_array(blob: torch.Tensor | Array) -> Array:
+    """A parameter as Caffe holds it: single precision, in the order of its axes."""
+    array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def is_lost(value: Any) -> bool:
+    """Whether an argument can't be had, since what gives it was refused."""
+    if isinstance(value, list | tuple):
+        return any(map(is_lost, value))
+    return isinstance(value, Lost)

@@ -1,0 +1,79 @@
+"""What can't be said in Caffe, with its line of Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from protonet.diagnostics import NetError
+from protonet.lifting.dialects import Dialect
+from protonet.shape import show
+
+_FRAME = re.compile(
+    r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<where>.*)\n(?P<text>.*)'
+)
+
+
+class Refusal(Exception):
+    """An operator that a pattern can't say, and what would do instead."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def refused(node: Any, refusal: Refusal, dialect: Dialect) -> NetError:
+    """The error of a refusal: where the operator stands in the user's code, what it was given."""
+    sizes = [show(shape) for shape in map(_shape, node.all_input_nodes) if shape is not None]
+    what = (
+        f"{name_of(node)} of {' and '.join(sizes) or 'no tensor'} in {module_of(node) or 'forward'}"
+    )
+    place = place_of(node)
+    text = f"{place}{what} can't be written for {dialect.title}: {refusal.message}"
+    return NetError(text, None, refusal.hint)
+
+
+def name_of(node: Any) -> str:
+    """An operator's name as torch writes it, without its overload: conv2d."""
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):
+        return target._schema.name.removeprefix("aten::")
+    return str(getattr(target, "__name__", target))
+
+
+def module_of(node: Any) -> str:
+    """The attribute path of the module whose forward calls an operator; "" for the outermost."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return str(paths[-1]) if paths else ""
+
+
+def place_of(node: Any) -> str:
+    """``file.py:12 (line of code): `` of the innermost line outside torch; "" where it is unknown."""
+    frames = _frames(node)
+    own = [frame for frame in frames if "/torch/nn/" not in frame["file"].replace("\\", "/")]
+    if not own:
+        return ""
+    frame = own[-1]
+    return f"{frame['file']}:{frame['line']} ({frame['text'].strip()}): "
+
+
+def assigned(node: Any) -> str:
+    """The variable of the outermost module's forward that an operator's value is given to."""
+    frames = _frames(node)
+    found = re.match(r"\s*(\w+)\s*=[^=]", frames[-1]["text"]) if frames else None
+    return found[1] if found and module_of(node) == "" else ""
+
+
+def _frames(node: Any) -> list[dict[str, str]]:
+    trace = node.meta.get("stack_trace") or ""
+    lines = re.split(r"(?m)^(?=\s*File \")", trace)
+    return [found.groupdict() for line in lines if (found := _FRAME.match(line))]
+
+
+def _shape(node: Any) -> tuple[int, ...] | None:
+    value = node.meta.get("val")
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else None

@@ -1,0 +1,66 @@
+"""What an operator of torch's graph is given and gives, on the way to Caffe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+
+from protonet.shape import Shape
+
+
+@dataclass(eq=False)
+class NewBlob:
+    """A blob that a layer gives, or an input of the net; it has its name at the very end.
+
+    ``path`` is what it is called after: the module that computes it, and a word where that
+    computes more; ``is_input`` that it is an input of the net.
+    """
+
+    shape: Shape
+    path: str
+    is_input: bool = False
+
+
+@dataclass(eq=False)
+class Constant:
+    """A tensor that is known before the net runs."""
+
+    tensor: torch.Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes of the tensor."""
+        return tuple(self.tensor.shape)
+
+
+@dataclass(eq=False)
+class View:
+    """The elements of a blob in another order: rows and columns turned, cut, repeated, padded.
+
+    ``index`` has the value's shape and tells for every element which of ``base`` it is, counted
+    from 0 in the order of memory; -1 is a zero that stands in no blob. ``steps`` are the values
+    that the operator at ``node`` was given, where the elements come from by way of others.
+    """
+
+    base: NewBlob
+    index: torch.Tensor
+    node: Any
+    steps: tuple[NewBlob | Constant | View, ...] = ()
+    made: NewBlob | None = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes of the value."""
+        return tuple(self.index.shape)
+
+
+@dataclass(eq=False)
+class Lost:
+    """A value that can't be had: the operator that gives it, or one before it, was refused."""
+
+    shape: Shape
+
+
+Held: TypeAlias = NewBlob | Constant | View | Lost

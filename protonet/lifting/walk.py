@@ -1,0 +1,127 @@
+"""From torch's graph to a draft: every operator in its order, by its pattern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.export.graph_signature import InputKind
+
+from protonet.diagnostics import raise_all
+from protonet.lifting.captured import Captured
+from protonet.lifting.dialects import Dialect
+from protonet.lifting.draft import Draft
+from protonet.lifting.movement.moved import is_movement, moved
+from protonet.lifting.operator import Operator, is_lost
+from protonet.lifting.patterns import patterns
+from protonet.lifting.refusal import Refusal, name_of, refused
+from protonet.lifting.values import Constant, Held, Lost, NewBlob
+from protonet.shape import show
+
+
+def walked(captured: Captured, dialect: Dialect) -> Draft:
+    """The draft of a program. NetError with every operator that can't be said, each in its place."""
+    draft, errors = Draft(dialect), []
+    held: dict[Any, Any] = _inputs(captured, draft)
+    for node in captured.graph.nodes:
+        if node.op == "call_function":
+            try:
+                held[node] = _value(node, held, draft)
+            except Refusal as refusal:
+                errors.append(refused(node, refusal, dialect))
+                held[node] = _lost(node.meta.get("val"))
+            if isinstance(held[node], NewBlob):
+                draft.values[node] = held[node]
+        elif node.op == "output":
+            draft.results = [held.get(each) for each in captured.results(node)]
+    raise_all(errors)
+    _outputs(captured, draft)
+    return draft
+
+
+def _inputs(captured: Captured, draft: Draft) -> dict[Any, Any]:
+    held: dict[Any, Any] = {}
+    specs = captured.program.graph_signature.input_specs
+    for node, spec in zip(captured.placeholders, specs, strict=True):
+        if spec.kind is InputKind.USER_INPUT:
+            value = node.meta.get("val")
+            if isinstance(value, torch.Tensor):
+                blob = NewBlob(tuple(value.shape), captured.input_name(node), is_input=True)
+                draft.inputs.append(blob)
+                held[node] = draft.values[node] = blob
+            else:
+                held[node] = value
+        else:
+            held[node] = Constant(captured.tensor(spec))
+    return held
+
+
+def _outputs(captured: Captured, draft: Draft) -> None:
+    """Make blobs of what the program returns."""
+    for node, value in zip(captured.returned, draft.results, strict=True):
+        if isinstance(value, Held):
+            draft.outputs.append(Operator(node, draft).blob(value))
+
+
+def _value(node: Any, held: dict[Any, Any], draft: Draft) -> Any:
+    """What an operator gives. Refusal where it can't be said."""
+    args = torch.fx.node.map_arg(node.args, held.__getitem__)
+    kwargs = torch.fx.node.map_arg(node.kwargs, held.__getitem__)
+    given = [*args, *kwargs.values()]
+    if is_lost(given):
+        return _lost(node.meta.get("val"))
+    if name_of(node) == "getitem":
+        return args[0][args[1]]
+    if _is_known(given):
+        return _folded(node, args, kwargs)
+    if is_movement(node, given):
+        return moved(node, args, kwargs)
+    pattern = patterns().get(name_of(node))
+    if pattern is None:
+        raise Refusal("no layer does this", _OTHERWISE)
+    return _fitting(node, pattern(Operator(node, draft), *args, **kwargs))
+
+
+def _fitting(node: Any, found: Any) -> Any:
+    """What a pattern gave, seen to be of the operator's shapes. Refusal where it is not."""
+    right = node.meta["val"]
+    if isinstance(found, tuple):
+        return tuple(found)
+    if isinstance(found, Held) and tuple(right.shape) != found.shape:
+        raise Refusal(f"its layer gives {show(found.shape)} for {show(tuple(right.shape))}")
+    return found
+
+
+_OTHERWISE = "do it after the net, on what comes out; or write it with operators that it has"
+
+
+def _is_known(given: Any) -> bool:
+    """Whether every tensor among arguments is a constant."""
+    if isinstance(given, list | tuple):
+        return all(map(_is_known, given))
+    return not isinstance(given, Held) or isinstance(given, Constant)
+
+
+def _folded(node: Any, args: Any, kwargs: Any) -> Any:
+    """The value of an operator over constants, computed now."""
+
+    def tensor(value: Any) -> Any:
+        return value.tensor if isinstance(value, Constant) else value
+
+    with torch.no_grad():
+        made = node.target(*_mapped(args, tensor), **_mapped(kwargs, tensor))
+    return _mapped(made, lambda each: Constant(each) if isinstance(each, torch.Tensor) else each)
+
+
+def _mapped(value: Any, change: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(_mapped(each, change) for each in value)
+    if isinstance(value, dict):
+        return {key: _mapped(each, change) for key, each in value.items()}
+    return change(value)
+
+
+def _lost(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_lost, value))
+    return Lost(tuple(value.shape)) if isinstance(value, torch.Tensor) else value
