@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch.fx import Node
+
 from protonet.arrays import Array
 from protonet.layers import REGISTRY
 from protonet.lifting.dialects import Dialect
@@ -26,7 +28,7 @@ class NewLayer:
     tops: list[NewBlob]
     blobs: Sequence[Array]
     path: str
-    node: Any
+    node: Node
 
     @property
     def type(self) -> str:
@@ -42,7 +44,7 @@ class Draft:
     layers: list[NewLayer] = field(default_factory=list)
     inputs: list[NewBlob] = field(default_factory=list)
     outputs: list[NewBlob] = field(default_factory=list)
-    values: dict[Any, NewBlob] = field(default_factory=dict)
+    values: dict[Node, NewBlob] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)
 
     def readers(self, blob: NewBlob) -> list[NewLayer]:

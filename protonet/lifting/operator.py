@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from torch.fx import Node
 
 from protonet.arrays import Array
 from protonet.layers import LayerError
@@ -21,10 +22,14 @@ from protonet.shape import Shape, show
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator, what it gives, and the draft to which its layers are added."""
+    """An operator, what it gives, and the draft to which its layers are added.
 
-    node: Any
+    ``made`` turns a view into a blob, by layers.
+    """
+
+    node: Node
     draft: Draft
+    made: Callable[[Operator, View], NewBlob]
 
     @property
     def dialect(self) -> Dialect:
@@ -88,12 +93,10 @@ class Operator:
 
     def blob(self, value: Held) -> NewBlob:
         """The blob that a value is, made by layers where it is none yet."""
-        from protonet.lifting.movement.made import made
-
         if isinstance(value, NewBlob):
             return value
         if isinstance(value, View):
-            return made(self, value)
+            return self.made(self, value)
         if isinstance(value, Constant):
             return self.constant(value.tensor)
         raise AssertionError("what is lost reaches no pattern")

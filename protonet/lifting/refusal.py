@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import torch
+from torch._ops import OpOverload
+from torch.fx import Node
 
 from protonet.diagnostics import NetError
 from protonet.lifting.dialects import Dialect
@@ -25,7 +26,7 @@ class Refusal(Exception):
         self.hint = hint
 
 
-def refused(node: Any, refusal: Refusal, dialect: Dialect) -> NetError:
+def refused(node: Node, refusal: Refusal, dialect: Dialect) -> NetError:
     """The error of a refusal: where the operator stands in the user's code, what it was given."""
     sizes = [show(shape) for shape in map(_shape, node.all_input_nodes) if shape is not None]
     what = (
@@ -36,23 +37,23 @@ def refused(node: Any, refusal: Refusal, dialect: Dialect) -> NetError:
     return NetError(text, None, refusal.hint)
 
 
-def name_of(node: Any) -> str:
+def name_of(node: Node) -> str:
     """An operator's name as torch writes it, without its overload: conv2d."""
     target = node.target
-    if isinstance(target, torch._ops.OpOverload):
-        return target._schema.name.removeprefix("aten::")
+    if isinstance(target, OpOverload):
+        return str(target.overloadpacket.__name__)
     return str(getattr(target, "__name__", target))
 
 
-def module_of(node: Any) -> str:
+def module_of(node: Node) -> str:
     """The attribute path of the module whose forward calls an operator; "" for the outermost."""
     stack = node.meta.get("nn_module_stack") or {}
     paths = [path for path, _ in stack.values()]
     return str(paths[-1]) if paths else ""
 
 
-def place_of(node: Any) -> str:
-    """``file.py:12 (line of code): `` of the innermost line outside torch; "" where it is unknown."""
+def place_of(node: Node) -> str:
+    """``file.py:12 (line of code): `` of the innermost line outside torch; "" where unknown."""
     frames = _frames(node)
     own = [frame for frame in frames if "/torch/nn/" not in frame["file"].replace("\\", "/")]
     if not own:
@@ -61,19 +62,19 @@ def place_of(node: Any) -> str:
     return f"{frame['file']}:{frame['line']} ({frame['text'].strip()}): "
 
 
-def assigned(node: Any) -> str:
+def assigned(node: Node) -> str:
     """The variable of the outermost module's forward that an operator's value is given to."""
     frames = _frames(node)
     found = re.match(r"\s*(\w+)\s*=[^=]", frames[-1]["text"]) if frames else None
     return found[1] if found and module_of(node) == "" else ""
 
 
-def _frames(node: Any) -> list[dict[str, str]]:
+def _frames(node: Node) -> list[dict[str, str]]:
     trace = node.meta.get("stack_trace") or ""
     lines = re.split(r"(?m)^(?=\s*File \")", trace)
     return [found.groupdict() for line in lines if (found := _FRAME.match(line))]
 
 
-def _shape(node: Any) -> tuple[int, ...] | None:
+def _shape(node: Node) -> tuple[int, ...] | None:
     value = node.meta.get("val")
     return tuple(value.shape) if isinstance(value, torch.Tensor) else None

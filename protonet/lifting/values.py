@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
+from torch.fx import Node
 
 from protonet.shape import Shape
 
@@ -46,7 +47,7 @@ class View:
 
     base: NewBlob
     index: torch.Tensor
-    node: Any
+    node: Node
     steps: tuple[NewBlob | Constant | View, ...] = ()
     made: NewBlob | None = field(default=None, repr=False)
 

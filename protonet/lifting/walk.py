@@ -11,6 +11,7 @@ from protonet.diagnostics import raise_all
 from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
+from protonet.lifting.movement.made import made
 from protonet.lifting.movement.moved import is_movement, moved
 from protonet.lifting.operator import Operator, is_lost
 from protonet.lifting.patterns import patterns
@@ -20,7 +21,7 @@ from protonet.shape import show
 
 
 def walked(captured: Captured, dialect: Dialect) -> Draft:
-    """The draft of a program. NetError with every operator that can't be said, each in its place."""
+    """The draft of a program. NetError with every operator that can't be said, in its place."""
     draft, errors = Draft(dialect), []
     held: dict[Any, Any] = _inputs(captured, draft)
     for node in captured.graph.nodes:
@@ -60,7 +61,7 @@ def _outputs(captured: Captured, draft: Draft) -> None:
     """Make blobs of what the program returns."""
     for node, value in zip(captured.returned, draft.results, strict=True):
         if isinstance(value, Held):
-            draft.outputs.append(Operator(node, draft).blob(value))
+            draft.outputs.append(Operator(node, draft, made).blob(value))
 
 
 def _value(node: Any, held: dict[Any, Any], draft: Draft) -> Any:
@@ -79,7 +80,7 @@ def _value(node: Any, held: dict[Any, Any], draft: Draft) -> Any:
     pattern = patterns().get(name_of(node))
     if pattern is None:
         raise Refusal("no layer does this", _OTHERWISE)
-    return _fitting(node, pattern(Operator(node, draft), *args, **kwargs))
+    return _fitting(node, pattern(Operator(node, draft, made), *args, **kwargs))
 
 
 def _fitting(node: Any, found: Any) -> Any:

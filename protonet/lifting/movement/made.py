@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from protonet.lifting.movement.forms import reindexed, reshaped, sliced
 from protonet.lifting.movement.moved import moved_from
+from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob, View
-
-if TYPE_CHECKING:
-    from protonet.lifting.operator import Operator
 
 # Those that compute nothing come first; the last takes any order of elements.
 _FORMS = (reshaped.form, sliced.form)
@@ -19,9 +17,7 @@ _LAST = (reindexed.form,)
 def made(operator: Operator, view: View) -> NewBlob:
     """The blob of a view's elements. Refusal where no layers of the dialect give it."""
     if view.made is None:
-        from protonet.lifting.operator import Operator
-
-        own = Operator(view.node, operator.draft)
+        own = replace(operator, node=view.node)
         found = _direct(own, view) or _by_steps(own, view) or _last(own, view)
         view.made = found or own.refuse("no layers of it bring the elements into this order")
     return view.made
@@ -39,10 +35,8 @@ def _by_steps(operator: Operator, view: View) -> NewBlob | None:
         return None
     (step,) = view.steps
     assert isinstance(step, View)
-    from protonet.lifting.operator import Operator
-
-    before = step.made or _direct(Operator(step.node, operator.draft), step)
-    before = before or _by_steps(Operator(step.node, operator.draft), step)
+    own = replace(operator, node=step.node)
+    before = step.made or _direct(own, step) or _by_steps(own, step)
     if before is None:
         return None
     step.made = before
