@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -11,6 +11,7 @@ import torch
 from torch.fx import Node
 
 from protonet.arrays import Array
+from protonet.diagnostics import NetError
 from protonet.layers import LayerError
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft, NewLayer, new_message, shapes_of
@@ -24,12 +25,13 @@ from protonet.shape import Shape, show
 class Operator:
     """An operator, what it gives, and the draft to which its layers are added.
 
-    ``made`` turns a view into a blob, by layers.
+    ``made`` turns a view into a blob, by layers; ``held`` tells what holds an earlier node's value.
     """
 
     node: Node
     draft: Draft
     made: Callable[[Operator, View], NewBlob]
+    held: Mapping[Node, Any]
 
     @property
     def dialect(self) -> Dialect:
@@ -131,8 +133,8 @@ def as_array(blob: torch.Tensor | Array) -> Array:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def is_lost(value: Any) -> bool:
-    """Whether an argument can't be had, since what gives it was refused."""
+def lost(value: Any) -> tuple[NetError, ...]:
+    """Why an argument can't be had: the refusals of what it is made from."""
     if isinstance(value, list | tuple):
-        return any(map(is_lost, value))
-    return isinstance(value, Lost)
+        return tuple(error for each in value for error in lost(each))
+    return value.errors if isinstance(value, Lost) else ()

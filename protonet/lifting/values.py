@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 from torch.fx import Node
 
+from protonet.diagnostics import NetError
 from protonet.shape import Shape
 
 
@@ -59,9 +60,13 @@ class View:
 
 @dataclass(eq=False)
 class Lost:
-    """A value that can't be had: the operator that gives it, or one before it, was refused."""
+    """A value that can't be had, since the operator that gives it, or one before it, was refused.
+
+    ``errors`` are the refusals; they count where the net's outputs need the value.
+    """
 
     shape: Shape
+    errors: tuple[NetError, ...]
 
 
 Held: TypeAlias = NewBlob | Constant | View | Lost
