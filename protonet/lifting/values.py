@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch.fx import Node
 
-from protonet.diagnostics import NetError
+from protonet.lifting.refusal import Refused
 from protonet.shape import Shape
 
 
@@ -66,7 +66,7 @@ class Lost:
     """
 
     shape: Shape
-    errors: tuple[NetError, ...]
+    errors: tuple[Refused, ...]
 
 
 Held: TypeAlias = NewBlob | Constant | View | Lost

@@ -8,7 +8,6 @@ import torch
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
-from protonet.diagnostics import NetError, raise_all
 from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
@@ -16,7 +15,7 @@ from protonet.lifting.movement.made import made
 from protonet.lifting.movement.moved import is_movement, moved
 from protonet.lifting.operator import Operator, lost
 from protonet.lifting.patterns import fusions_of, pattern_of
-from protonet.lifting.refusal import Refusal, name_of, refused
+from protonet.lifting.refusal import Refusal, Refused, name_of, raise_refused
 from protonet.lifting.values import Constant, Held, Lost, NewBlob
 from protonet.shape import show
 
@@ -30,12 +29,12 @@ def walked(captured: Captured, dialect: Dialect) -> Draft:
             try:
                 held[node] = _value(node, held, draft)
             except Refusal as refusal:
-                held[node] = _lost(node, (refused(node, refusal, dialect),))
+                held[node] = _lost(node, (Refused(node, refusal),))
             if isinstance(held[node], NewBlob):
                 draft.values[node] = held[node]
         elif node.op == "output":
             draft.results = [held.get(each) for each in captured.results(node)]
-    raise_all(list(dict.fromkeys(lost(draft.results))))
+    raise_refused(lost(draft.results), dialect)
     _outputs(captured, draft, held)
     return draft
 
@@ -59,9 +58,14 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
 
 def _outputs(captured: Captured, draft: Draft, held: dict[Node, Any]) -> None:
     """Make blobs of what the program returns."""
+    errors = []
     for node, value in zip(captured.returned, draft.results, strict=True):
-        if isinstance(value, Held):
-            draft.outputs.append(Operator(node, draft, made, held).blob(value))
+        try:
+            if isinstance(value, Held):
+                draft.outputs.append(Operator(node, draft, made, held).blob(value))
+        except Refusal as refusal:
+            errors.append(Refused(node, refusal))
+    raise_refused(errors, draft.dialect)
 
 
 def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
@@ -128,7 +132,7 @@ def _mapped(value: Any, change: Any) -> Any:
     return change(value)
 
 
-def _lost(node: Node, errors: tuple[NetError, ...]) -> Any:
+def _lost(node: Node, errors: tuple[Refused, ...]) -> Any:
     """What stands for all that an operator would give."""
     unique = tuple(dict.fromkeys(errors))
 
