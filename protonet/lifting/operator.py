@@ -15,8 +15,8 @@ from protonet.layers import LayerError
 from protonet.lifting.dialects import DIALECTS, Dialect
 from protonet.lifting.draft import Draft, NewLayer, new_message, own_message, shapes_of
 from protonet.lifting.names import path_of
-from protonet.lifting.refusal import Refusal, Refused
-from protonet.lifting.values import Constant, Held, Lost, NewBlob, View
+from protonet.lifting.refusal import Refusal
+from protonet.lifting.values import Held, NewBlob, View
 from protonet.schema.pool import Message
 from protonet.shape import Shape, show
 
@@ -115,9 +115,7 @@ class Operator:
             return value
         if isinstance(value, View):
             return self.made(self, value)
-        if isinstance(value, Constant):
-            return self.constant(value.tensor)
-        raise AssertionError("what is lost reaches no pattern")
+        return self.constant(value.tensor)
 
     def constant(self, tensor: torch.Tensor, part: str = "constant") -> NewBlob:
         """A blob that holds a tensor: a Parameter layer's, where the dialect has it."""
@@ -147,10 +145,3 @@ def as_array(blob: torch.Tensor | Array) -> Array:
     """A parameter as Caffe holds it: single precision, in the order of its axes."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def lost(value: Any) -> tuple[Refused, ...]:
-    """Why an argument can't be had: the refusals of what it is made from."""
-    if isinstance(value, list | tuple):
-        return tuple(error for each in value for error in lost(each))
-    return value.errors if isinstance(value, Lost) else ()

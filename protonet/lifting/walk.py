@@ -13,10 +13,10 @@ from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
 from protonet.lifting.movement.made import made
 from protonet.lifting.movement.moved import is_movement, moved
-from protonet.lifting.operator import Operator, lost
+from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
 from protonet.lifting.refusal import Refusal, Refused, name_of, raise_refused
-from protonet.lifting.values import Constant, Held, Lost, NewBlob
+from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import show
 
 
@@ -29,12 +29,12 @@ def walked(captured: Captured, dialect: Dialect) -> Draft:
             try:
                 held[node] = _value(node, held, draft)
             except Refusal as refusal:
-                held[node] = _lost(node, (Refused(node, refusal),))
+                held[node] = _missing(node, Refused(node, refusal), held)
             if isinstance(held[node], NewBlob):
                 draft.values[node] = held[node]
         elif node.op == "output":
             draft.results = [held.get(each) for each in captured.results(node)]
-    raise_refused(lost(draft.results), dialect)
+    raise_refused(_needed(draft), dialect)
     _outputs(captured, draft, held)
     return draft
 
@@ -46,7 +46,7 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
         if spec.kind is InputKind.USER_INPUT:
             value = node.meta.get("val")
             if isinstance(value, torch.Tensor):
-                blob = NewBlob(tuple(value.shape), captured.input_name(node), is_input=True)
+                blob = NewBlob(tuple(value.shape), captured.input_name(node))
                 draft.inputs.append(blob)
                 held[node] = draft.values[node] = blob
             else:
@@ -78,8 +78,6 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
         found = fusion(operator)
         if found is not None:
             return _fitting(node, found)
-    if lost(given):
-        return _lost(node, lost(given))
     if name_of(node) == "getitem":
         return args[0][args[1]]
     if _is_known(given):
@@ -132,11 +130,32 @@ def _mapped(value: Any, change: Any) -> Any:
     return change(value)
 
 
-def _lost(node: Node, errors: tuple[Refused, ...]) -> Any:
-    """What stands for all that an operator would give."""
-    unique = tuple(dict.fromkeys(errors))
+def _missing(node: Node, refused: Refused, held: dict[Node, Any]) -> Any:
+    """What stands for all that an operator would give, so that those after it are seen as well."""
+    needs = tuple(held.get(each) for each in node.all_input_nodes)
 
     def one(value: Any) -> Any:
-        return Lost(tuple(value.shape), unique) if isinstance(value, torch.Tensor) else value
+        if not isinstance(value, torch.Tensor):
+            return value
+        return NewBlob(tuple(value.shape), "", refused, needs)
 
     return _mapped(node.meta.get("val"), one)
+
+
+def _needed(draft: Draft) -> list[Refused]:
+    """The refusals of what the outputs are made from, in the order of the operators."""
+    makers = {id(top): layer for layer in draft.layers for top in layer.tops}
+    found: dict[Node, Refused] = {}
+    waiting, seen = list(draft.results), set()
+    while waiting:
+        value = waiting.pop()
+        value = value.base if isinstance(value, View) else value
+        if not isinstance(value, NewBlob) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.refused is not None:
+            found[value.refused.node] = value.refused
+        waiting += value.needs
+        if id(value) in makers:
+            waiting += makers[id(value)].bottoms
+    return [found[node] for node in sorted(found)]
