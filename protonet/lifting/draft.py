@@ -71,6 +71,12 @@ def new_message(kind: str, fields: dict[str, Any]) -> Message:
     return made
 
 
+def own_message(layer: Message) -> Message | None:
+    """The message of a layer's own type inside it; None where the type has none."""
+    name = REGISTRY[layer.type].param
+    return getattr(layer, name) if name else None
+
+
 def _fitting(target: Message, name: str, value: Any) -> Any:
     """A single value as a list where the field is repeated."""
     repeats = is_repeated(target.DESCRIPTOR.fields_by_name[name])

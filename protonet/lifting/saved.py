@@ -21,7 +21,6 @@ from protonet.diagnostics import NetError
 from protonet.exporting.traced import without_warnings
 from protonet.lifting.captured import Captured, of_program
 from protonet.reading import reading
-from protonet.runtime.failure import first_line
 
 _SAVE_ANEW = "save it with torch.export.save of torch 2.8 or later, from fixed sizes"
 _PROGRAM = "models/model.json"
@@ -114,5 +113,5 @@ def _checked(name: str, program: ExportedProgram) -> ExportedProgram:
     for node in program.graph.nodes:
         target = str(node.target)
         if node.op == "call_function" and not target.startswith(("aten.", "prims.", "<built-in")):
-            raise NetError(f"{name} calls {target!r}", None, first_line(_SAVE_ANEW))
+            raise NetError(f"{name} calls {target!r}", None, _SAVE_ANEW)
     return program
