@@ -29,7 +29,8 @@ class Captured:
     @property
     def graph(self) -> torch.fx.Graph:
         """The operators."""
-        return self.program.graph
+        graph: torch.fx.Graph = self.program.graph
+        return graph
 
     @cached_property
     def placeholders(self) -> list[Any]:
@@ -56,7 +57,8 @@ class Captured:
         """A parameter, buffer or constant."""
         for home in (self.program.state_dict, self.program.constants):
             if spec.target in home:
-                return home[spec.target].detach()
+                held: torch.Tensor = home[spec.target].detach()
+                return held
         raise AssertionError(f"the program does not hold {spec.target}")
 
 

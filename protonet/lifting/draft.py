@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch.fx import Node
+
 from protonet.arrays import Array
 from protonet.layers import REGISTRY
 from protonet.lifting.dialects import Dialect
@@ -26,7 +28,7 @@ class NewLayer:
     tops: list[NewBlob]
     blobs: Sequence[Array]
     path: str
-    node: Any
+    node: Node
 
     @property
     def type(self) -> str:
@@ -42,7 +44,7 @@ class Draft:
     layers: list[NewLayer] = field(default_factory=list)
     inputs: list[NewBlob] = field(default_factory=list)
     outputs: list[NewBlob] = field(default_factory=list)
-    values: dict[Any, NewBlob] = field(default_factory=dict)
+    values: dict[Node, NewBlob] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)
 
     def readers(self, blob: NewBlob) -> list[NewLayer]:
@@ -74,6 +76,12 @@ def new_message(kind: str, fields: dict[str, Any]) -> Message:
         target = getattr(made, own)
         ParseDict({k: _fitting(target, k, v) for k, v in fields.items()}, target)
     return made
+
+
+def own_message(layer: Message) -> Message | None:
+    """The message of a layer's own type inside it; None where the type has none."""
+    name = REGISTRY[layer.type].param
+    return getattr(layer, name) if name else None
 
 
 def _fitting(target: Message, name: str, value: Any) -> Any:

@@ -75,7 +75,7 @@ def _proved(
 
 
 def _report(draft: Draft, gaps: list[Gap], paths: list[Path]) -> Lifted:
-    worst = max(gaps, key=lambda gap: gap.size, default=Gap("", 0.0, None))
+    worst = max(gaps, key=lambda gap: gap.size, default=None)
     return Lifted(
         os.fspath(paths[1]),
         os.fspath(paths[0]),
@@ -83,8 +83,8 @@ def _report(draft: Draft, gaps: list[Gap], paths: list[Path]) -> Lifted:
         sum(blob.size for layer in draft.layers for blob in layer.blobs),
         {blob.path: blob.shape for blob in draft.inputs},
         {blob.path: blob.shape for blob in draft.outputs},
-        worst.size,
-        worst.blob,
+        worst.size if worst else 0.0,
+        worst.blob if worst else "",
         len(gaps),
         3,
     )

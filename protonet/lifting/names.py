@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from torch.fx import Node
 
 from protonet.lifting.draft import Draft
 from protonet.lifting.refusal import assigned, module_of, name_of
 
 
-def path_of(node: Any, part: str = "") -> str:
+def path_of(node: Node, part: str = "") -> str:
     """What a layer for an operator is called: its module's path, and a word for its part.
 
     A module of torch's own is its operator: ``layer1.0.conv1``. In another module's forward the
@@ -27,7 +27,7 @@ def worded(part: str, word: str) -> str:
     return f"{part}.{word}" if part else word
 
 
-def _is_operator(node: Any) -> bool:
+def _is_operator(node: Node) -> bool:
     """Whether the innermost module is one of torch's own, which does this one thing."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     kind = stack[-1][1] if stack else ""

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from torch.fx import Node
 
 from protonet.arrays import Array
 from protonet.layers import LayerError
-from protonet.lifting.dialects import Dialect
-from protonet.lifting.draft import Draft, NewLayer, new_message, shapes_of
+from protonet.lifting.dialects import DIALECTS, Dialect
+from protonet.lifting.draft import Draft, NewLayer, new_message, own_message, shapes_of
 from protonet.lifting.names import path_of
 from protonet.lifting.refusal import Refusal
-from protonet.lifting.values import Constant, Held, Lost, NewBlob, View
+from protonet.lifting.values import Held, NewBlob, View
+from protonet.schema.pool import Message
 from protonet.shape import Shape, show
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator, what it gives, and the draft to which its layers are added."""
+    """An operator, what it gives, and the draft to which its layers are added.
 
-    node: Any
+    ``made`` turns a view into a blob, by layers; ``held`` tells what holds an earlier node's value.
+    """
+
+    node: Node
     draft: Draft
+    made: Callable[[Operator, View], NewBlob]
+    held: Mapping[Node, Any]
 
     @property
     def dialect(self) -> Dialect:
@@ -38,7 +45,7 @@ class Operator:
         return tuple((value[0] if isinstance(value, tuple | list) else value).shape)
 
     def has(self, kind: str, *fields: str) -> bool:
-        """Whether the dialect has a layer type, and fields that Caffe 1.0 has not."""
+        """Whether the dialect has a layer type, and takes these fields with any value."""
         return self.dialect.has(kind, *fields)
 
     def layer(
@@ -69,10 +76,11 @@ class Operator:
         takes several layers. Refusal where the dialect has no such layer, or it takes no such
         bottom.
         """
-        if not self.has(kind):
-            self.refuse(f"it has no layer {kind}")
+        message = self._message(kind, fields)
+        flaw = self.dialect.flaw(kind, own_message(message), tops)
+        if flaw:
+            self.refuse(flaw, self._elsewhere(message, tops))
         given = [self.blob(bottom) for bottom in bottoms]
-        message = new_message(kind, {k: v for k, v in fields.items() if v is not None})
         path = path_of(self.node, part)
         message.bottom.extend(f"bottom{i}" for i in range(len(given)))
         message.top.extend(f"top{i}" for i in range(tops))
@@ -86,17 +94,28 @@ class Operator:
         self.draft.layers.append(NewLayer(message, given, list(made), arrays, path, self.node))
         return made
 
+    def takes(self, kind: str, tops: int = 1, **fields: Any) -> bool:
+        """Whether the dialect takes a layer of these very fields."""
+        if not self.has(kind):
+            return False
+        return not self.dialect.flaw(kind, own_message(self._message(kind, fields)), tops)
+
+    def _elsewhere(self, message: Message, tops: int) -> str | None:
+        """A hint at the dialects that take a layer."""
+        own = own_message(message)
+        names = [each.name for each in DIALECTS.values() if not each.flaw(message.type, own, tops)]
+        return f"the dialects {', '.join(names)} take it" if names else None
+
+    def _message(self, kind: str, fields: dict[str, Any]) -> Message:
+        return new_message(kind, {k: v for k, v in fields.items() if v is not None})
+
     def blob(self, value: Held) -> NewBlob:
         """The blob that a value is, made by layers where it is none yet."""
-        from protonet.lifting.movement.made import made
-
         if isinstance(value, NewBlob):
             return value
         if isinstance(value, View):
-            return made(self, value)
-        if isinstance(value, Constant):
-            return self.constant(value.tensor)
-        raise AssertionError("what is lost reaches no pattern")
+            return self.made(self, value)
+        return self.constant(value.tensor)
 
     def constant(self, tensor: torch.Tensor, part: str = "constant") -> NewBlob:
         """A blob that holds a tensor: a Parameter layer's, where the dialect has it."""
@@ -126,10 +145,3 @@ def as_array(blob: torch.Tensor | Array) -> Array:
     """A parameter as Caffe holds it: single precision, in the order of its axes."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def is_lost(value: Any) -> bool:
-    """Whether an argument can't be had, since what gives it was refused."""
-    if isinstance(value, list | tuple):
-        return any(map(is_lost, value))
-    return isinstance(value, Lost)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.fx import Node
 
 from protonet.diagnostics import NetError
 from protonet.lifting.captured import Captured
@@ -25,7 +26,7 @@ class Gap:
 
     blob: str
     size: float
-    node: Any
+    node: Node
 
 
 def proved(

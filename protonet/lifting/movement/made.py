@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
+from protonet.lifting.draft import NewLayer
 from protonet.lifting.movement.forms import (
     convolved,
     darknets,
@@ -21,15 +23,12 @@ from protonet.lifting.movement.forms import (
 from protonet.lifting.movement.moved import moved_from
 from protonet.lifting.movement.seen import Seen
 from protonet.lifting.names import path_of
+from protonet.lifting.operator import Operator
 from protonet.lifting.refusal import Refusal
 from protonet.lifting.values import NewBlob, View
 from protonet.shape import count
 
-if TYPE_CHECKING:
-    from protonet.lifting.draft import NewLayer
-    from protonet.lifting.operator import Operator
-
-Form: TypeAlias = Callable[["Operator", Seen], NewBlob | None]
+Form: TypeAlias = Callable[[Operator, Seen], NewBlob | None]
 
 # Those that compute nothing come first, and where two are of one length the first is taken.
 _PLAIN: tuple[Form, ...] = (reshaped.form, sliced.form)
@@ -49,7 +48,7 @@ _SHORT = 2  # a form of so few layers is not compared with the way through other
 def made(operator: Operator, view: View) -> NewBlob:
     """The blob of a view's elements. Refusal where no layers of the dialect give it."""
     if view.made is None:
-        own = type(operator)(view.node, operator.draft)
+        own = replace(operator, node=view.node)
         found = _shortest(own, view)
         if found is None:
             own.refuse("no layers of it bring the elements into this order")

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
+from torch import nn
+
+from protonet.shape import Shape
+
 Pattern: TypeAlias = Callable[..., Any]
 _PATTERNS: dict[str, Pattern] = {}
+_FUSIONS: dict[str, list[Pattern]] = {}
+
+
+@dataclass(frozen=True)
+class LiftExample:
+    """A small module, the shapes that it takes, and the types of the layers that it becomes."""
+
+    make: Callable[[], nn.Module]
+    shapes: tuple[Shape, ...]
+    layers: tuple[str, ...]
 
 
 def lifts(*operators: str) -> Callable[[Pattern], Pattern]:
@@ -29,9 +44,36 @@ def lifts(*operators: str) -> Callable[[Pattern], Pattern]:
     return enter
 
 
+def fuses(*operators: str) -> Callable[[Pattern], Pattern]:
+    """Make a function the pattern of several operators together, the last of these names.
+
+    It is called with the ``Operator`` of the last and looks back over ``operator.node.args``,
+    ``operator.held`` telling what holds a node's value. It returns what holds the value, or None
+    where the operators are others. Those before it may have no pattern of their own; what they
+    have become is dropped where nothing else reads it.
+    """
+
+    def enter(pattern: Pattern) -> Pattern:
+        for operator in operators:
+            _FUSIONS.setdefault(operator, []).append(pattern)
+        return pattern
+
+    return enter
+
+
+def pattern_of(operator: str) -> Pattern | None:
+    """The pattern of an operator of this name, or None."""
+    _load()
+    return _PATTERNS.get(operator)
+
+
+def fusions_of(operator: str) -> Sequence[Pattern]:
+    """The patterns of several operators whose last has this name."""
+    _load()
+    return _FUSIONS.get(operator, ())
+
+
 @cache
-def patterns() -> dict[str, Pattern]:
-    """Every pattern by its operator's name."""
+def _load() -> None:
     for found in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{found.name}")
-    return _PATTERNS

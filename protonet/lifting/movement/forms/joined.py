@@ -16,13 +16,11 @@ def form(operator: Operator, seen: Seen) -> tuple[NewBlob, tuple[NewBlob, ...]] 
     view = seen.view
     if name_of(view.node) not in _JOINS | {"stack"} or len(view.steps) < 2:
         return None
-    from protonet.lifting.movement.made import made
-
     ends: list[NewBlob] = [view.base]
     for step in view.steps:
         if isinstance(step, View) and (step.made is not None or len(step.node.users) > 1):
             try:
-                ends.append(made(operator, step))
+                ends.append(operator.blob(step))
             except Refusal:
                 return None
     try:

@@ -7,7 +7,7 @@ import torch
 from protonet.lifting.movement.padding import bordered, within
 from protonet.lifting.movement.seen import Seen
 from protonet.lifting.operator import Operator
-from protonet.lifting.values import NewBlob, View
+from protonet.lifting.values import NewBlob
 
 
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
@@ -15,14 +15,7 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
     pads = bordered(seen.view)
     if pads is None or not any(map(any, pads)):
         return None
-    from protonet.lifting.movement.made import direct
-
-    inner = within(seen.view, pads)
-    found = inner.made if isinstance(inner, View) else inner
-    if isinstance(inner, View) and found is None:
-        found = direct(operator, Seen(inner))
-    if not isinstance(found, NewBlob):
-        return None
+    found = operator.blob(within(seen.view, pads))
     for axis, (before, behind) in enumerate(pads):
         if before or behind:
             found = _surrounded(operator, found, axis, before, behind)

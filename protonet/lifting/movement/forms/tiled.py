@@ -27,8 +27,6 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
 
 def _once(operator: Operator, seen: Seen, loops: tuple[tuple[int, int], ...]) -> NewBlob | None:
     """The elements without their repeats."""
-    from protonet.lifting.movement.made import direct
-
     index = seen.flat
     sizes = [size for size, _ in loops]
     grid = index.reshape(sizes)
@@ -38,7 +36,7 @@ def _once(operator: Operator, seen: Seen, loops: tuple[tuple[int, int], ...]) ->
     whole = grid.numel() == count(seen.base.shape)
     shape = seen.base.shape if whole else tuple(grid.shape)
     view = View(seen.base, grid.reshape(shape), seen.view.node)
-    return direct(operator, Seen(view))
+    return operator.blob(view)
 
 
 def _repeated(operator: Operator, blob: NewBlob, inside: int, times: int, part: str) -> NewBlob:
