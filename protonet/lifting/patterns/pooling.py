@@ -113,14 +113,18 @@ def largest(operator: Operator, x: Held, window: PoolWindow, tops: Shape) -> Hel
     taps = window.taps(sizes, tops)
     if taps is None:
         operator.refuse("a window of it sees the padding alone")
-    return largest_of(operator, x, *taps)
+    return largest_of(operator, x, *((each.flatten(), *each.shape[1:] * 2) for each in taps))
 
 
-def largest_of(operator: Operator, x: Held, rows: torch.Tensor, columns: torch.Tensor) -> Held:
-    """The largest of any windows, (top, tap) elements of a plane along each axis."""
-    side = gathered(operator, x, rows.flatten(), columns.flatten())
-    window = (rows.shape[1], columns.shape[1])
-    fields = PoolWindow(window, window, (0, 0)).fields(side.shape[2:])
+def largest_of(operator: Operator, x: Held, *lines: tuple[torch.Tensor, int, int]) -> Held:
+    """The largest of windows over rows and columns that are first laid side by side.
+
+    A line is which elements of an axis, some maybe several times, the window's size and stride.
+    """
+    (rows, *down), (columns, *across) = lines
+    side = gathered(operator, x, rows, columns)
+    kernel, stride = zip(down, across, strict=True)
+    fields = PoolWindow(kernel, stride, (0, 0)).fields(side.shape[2:])
     return operator.layer("Pooling", side, **fields)
 
 
@@ -148,9 +152,7 @@ def _fields(operator: Operator, window: PoolWindow, sizes: Shape, tops: Shape) -
     down = zip(sizes, window.kernel, window.stride, window.padding, strict=True)
     if window.tops(sizes) == tops or tuple((n + 2 * p - k) // s + 1 for n, k, s, p in down) != tops:
         return fields
-    if operator.has("Pooling", "round_mode"):
-        return {**fields, "round_mode": "FLOOR"}
-    return {**fields, "ceil_mode": False} if operator.has("Pooling", "ceil_mode") else fields
+    return {**fields, "round_mode": "FLOOR"} if operator.has("Pooling", "round_mode") else fields
 
 
 _Manner = tuple[bool, bool, int | None]
