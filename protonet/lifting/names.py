@@ -44,6 +44,11 @@ def path_of(node: Node, part: str = "", word: str = "") -> str:
     )
 
 
+def worded(part: str, word: str) -> str:
+    """A word for a part of a part."""
+    return f"{part}.{word}" if part else word
+
+
 def give_names(draft: Draft) -> None:
     """Name every layer, and every blob after the first layer that gives it; no name twice."""
     taken: set[str] = set()

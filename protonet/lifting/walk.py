@@ -93,10 +93,10 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
 
 def _fitting(node: Node, found: Any) -> Any:
     """What a pattern gave, seen to be of the operator's shapes. Refusal where it is not."""
-    right = node.meta["val"]
+    right = node.meta.get("val")
     if isinstance(found, tuple):
         return tuple(found)
-    if isinstance(found, Held) and tuple(right.shape) != found.shape:
+    if right is not None and isinstance(found, Held) and tuple(right.shape) != found.shape:
         raise Refusal(f"its layer gives {show(found.shape)} for {show(tuple(right.shape))}")
     return found
 
