@@ -5,12 +5,26 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
+
+from torch import nn
+
+from protonet.shape import Shape
 
 Pattern: TypeAlias = Callable[..., Any]
 _PATTERNS: dict[str, Pattern] = {}
 _FUSIONS: dict[str, list[Pattern]] = {}
+
+
+@dataclass(frozen=True)
+class LiftExample:
+    """A small module, the shapes that it takes, and the types of the layers that it becomes."""
+
+    make: Callable[[], nn.Module]
+    shapes: tuple[Shape, ...]
+    layers: tuple[str, ...]
 
 
 def lifts(*operators: str) -> Callable[[Pattern], Pattern]:
