@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from protonet.lifting.framing import reads
 from protonet.lifting.movement.linear import along
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.pooling import largest_of
-from protonet.lifting.planes import Which, over_planes, pooled_axes, reads_second
+from protonet.lifting.planes import Which, over_planes, pooled_axes
 from protonet.lifting.values import Held
 from protonet.lifting.windows import PoolWindow
 from protonet.shape import Shape, count
@@ -43,7 +44,7 @@ def adaptive_largest(
     size: Sequence[int],  # noqa: ARG001
 ) -> tuple[Held | None, ...]:
     """Pooling MAX; over windows that are not alike, after their elements are laid side by side."""
-    if reads_second(operator):
+    if reads(operator, 1):
         operator.refuse("Caffe does not tell the places", "find them after the net")
 
     def pool(plane: Held, _: Which, tops: Shape) -> Held:
@@ -129,7 +130,7 @@ examples = (
     LiftExample(lambda: nn.AdaptiveMaxPool2d(2), ((1, 2, 6, 4),), ("Pooling",)),
     LiftExample(
         lambda: nn.AdaptiveMaxPool2d(3),
-        ((1, 2, 8, 4),),
+        ((1, 2, 7, 8),),
         ("Slice", "Silence", "Crop", "Concat", "Pooling"),
     ),
 )

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from protonet.lifting.framing import base_of, cropped, moved_to, seen
+from protonet.lifting.framing import base_of, cropped, moved_to, reads, seen
 from protonet.lifting.movement.padding import padded
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
-from protonet.lifting.planes import Which, over_planes, pooled_axes, reads_second, window_of
+from protonet.lifting.planes import Which, over_planes, pooled_axes, window_of
 from protonet.lifting.values import Held, NewBlob, View
 from protonet.lifting.windows import Fields, PoolWindow, Steps
 from protonet.shape import Shape, count
@@ -51,7 +51,7 @@ def max_pool_with_indices(
     ceil_mode: bool = False,
 ) -> tuple[Held | None, ...]:
     """Pooling MAX, whose second top tells the places where they are asked for."""
-    if not reads_second(operator):
+    if not reads(operator, 1):
         return max_pool(operator, x, kernel, stride, padding, dilation, ceil_mode), None
     axes = pooled_axes(operator)
     window = window_of(axes, kernel, stride, padding, dilation)
