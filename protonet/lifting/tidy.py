@@ -16,7 +16,7 @@ def tidied(draft: Draft) -> None:
     """Change a draft in place: every step keeps what the outputs are."""
     _drop_unread(draft)
     steps: tuple[Callable[[Draft], bool], ...] = (_join_same, join_slices, _join_reshapes)
-    while any([step(draft) for step in steps]):
+    while any(step(draft) for step in steps):
         _drop_unread(draft)
     crop(draft)
     work_in_place(draft)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
+import torch
+
 from protonet.lifting.draft import NewLayer
 from protonet.lifting.movement.forms import (
     convolved,
@@ -127,7 +129,7 @@ def _shortest(operator: Operator, view: View) -> NewBlob | None:
 
 
 def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ...]] | None:
-    """The view from the blob of the one value that its operator was given, and where that begins."""
+    """The view from the blob of the one value that its operator was given, and its begin."""
     if len(view.steps) != 1 or not isinstance(view.steps[0], View):
         return None
     step = view.steps[0]
@@ -144,7 +146,7 @@ def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ..
 def _call(operator: Operator, view: View, blob: NewBlob) -> None:
     """Name the last layer after the operator alone, and let the blob be its value."""
     value = view.node.meta.get("val")
-    if getattr(value, "shape", None) is None or tuple(value.shape) != blob.shape:
+    if not isinstance(value, torch.Tensor) or tuple(value.shape) != blob.shape:
         return
     layer = next((each for each in operator.draft.layers[::-1] if blob in each.tops), None)
     if layer is not None and layer.node is view.node and len(layer.tops) == 1:
