@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from protonet.lifting.movement.moves import IDENTITIES, LIKES, MOVES, SOURCES, ZEROING, is_copy
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held
 
 _SHAPES = """view reshape _unsafe_view _reshape_alias flatten unflatten ravel permute transpose t
