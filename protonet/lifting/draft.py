@@ -51,6 +51,13 @@ class Draft:
         """The layers that read a blob."""
         return [layer for layer in self.layers if blob in layer.bottoms]
 
+    def replace(self, old: NewBlob, new: NewBlob) -> None:
+        """Let every reader of a blob read another."""
+        for layer in self.layers:
+            layer.bottoms = [new if bottom is old else bottom for bottom in layer.bottoms]
+        self.outputs = [new if blob is old else blob for blob in self.outputs]
+        self.values = {n: new if b is old else b for n, b in self.values.items()}
+
 
 def shapes_of(kind: Message, bottoms: Sequence[Shape]) -> tuple[Shape, ...]:
     """The shapes of a layer's tops, as protonet's own layer tells them. LayerError as it does."""
@@ -69,6 +76,12 @@ def new_message(kind: str, fields: dict[str, Any]) -> Message:
         target = getattr(made, own)
         ParseDict({k: _fitting(target, k, v) for k, v in fields.items()}, target)
     return made
+
+
+def own_message(layer: Message) -> Message | None:
+    """The message of a layer's own type inside it; None where the type has none."""
+    name = REGISTRY[layer.type].param
+    return getattr(layer, name) if name else None
 
 
 def _fitting(target: Message, name: str, value: Any) -> Any:

@@ -22,6 +22,11 @@ def path_of(node: Node, part: str = "") -> str:
     return ".".join(each for each in (path, word, part) if each)
 
 
+def worded(part: str, word: str) -> str:
+    """A word for a part of a part."""
+    return f"{part}.{word}" if part else word
+
+
 def _is_operator(node: Node) -> bool:
     """Whether the innermost module is one of torch's own, which does this one thing."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())

@@ -11,13 +11,13 @@ import torch
 from torch.fx import Node
 
 from protonet.arrays import Array
-from protonet.diagnostics import NetError
 from protonet.layers import LayerError
-from protonet.lifting.dialects import Dialect
-from protonet.lifting.draft import Draft, NewLayer, new_message, shapes_of
+from protonet.lifting.dialects import DIALECTS, Dialect
+from protonet.lifting.draft import Draft, NewLayer, new_message, own_message, shapes_of
 from protonet.lifting.names import path_of
 from protonet.lifting.refusal import Refusal
-from protonet.lifting.values import Constant, Held, Lost, NewBlob, View
+from protonet.lifting.values import Held, NewBlob, View
+from protonet.schema.pool import Message
 from protonet.shape import Shape, show
 
 
@@ -45,7 +45,7 @@ class Operator:
         return tuple((value[0] if isinstance(value, tuple | list) else value).shape)
 
     def has(self, kind: str, *fields: str) -> bool:
-        """Whether the dialect has a layer type, and fields that Caffe 1.0 has not."""
+        """Whether the dialect has a layer type, and takes these fields with any value."""
         return self.dialect.has(kind, *fields)
 
     def layer(
@@ -76,10 +76,11 @@ class Operator:
         takes several layers. Refusal where the dialect has no such layer, or it takes no such
         bottom.
         """
-        if not self.has(kind):
-            self.refuse(f"it has no layer {kind}")
+        message = self._message(kind, fields)
+        flaw = self.dialect.flaw(kind, own_message(message), tops)
+        if flaw:
+            self.refuse(flaw, self._elsewhere(message, tops))
         given = [self.blob(bottom) for bottom in bottoms]
-        message = new_message(kind, {k: v for k, v in fields.items() if v is not None})
         path = path_of(self.node, part)
         message.bottom.extend(f"bottom{i}" for i in range(len(given)))
         message.top.extend(f"top{i}" for i in range(tops))
@@ -93,15 +94,28 @@ class Operator:
         self.draft.layers.append(NewLayer(message, given, list(made), arrays, path, self.node))
         return made
 
+    def takes(self, kind: str, tops: int = 1, **fields: Any) -> bool:
+        """Whether the dialect takes a layer of these very fields."""
+        if not self.has(kind):
+            return False
+        return not self.dialect.flaw(kind, own_message(self._message(kind, fields)), tops)
+
+    def _elsewhere(self, message: Message, tops: int) -> str | None:
+        """A hint at the dialects that take a layer."""
+        own = own_message(message)
+        names = [each.name for each in DIALECTS.values() if not each.flaw(message.type, own, tops)]
+        return f"the dialects {', '.join(names)} take it" if names else None
+
+    def _message(self, kind: str, fields: dict[str, Any]) -> Message:
+        return new_message(kind, {k: v for k, v in fields.items() if v is not None})
+
     def blob(self, value: Held) -> NewBlob:
         """The blob that a value is, made by layers where it is none yet."""
         if isinstance(value, NewBlob):
             return value
         if isinstance(value, View):
             return self.made(self, value)
-        if isinstance(value, Constant):
-            return self.constant(value.tensor)
-        raise AssertionError("what is lost reaches no pattern")
+        return self.constant(value.tensor)
 
     def constant(self, tensor: torch.Tensor, part: str = "constant") -> NewBlob:
         """A blob that holds a tensor: a Parameter layer's, where the dialect has it."""
@@ -131,10 +145,3 @@ def as_array(blob: torch.Tensor | Array) -> Array:
     """A parameter as Caffe holds it: single precision, in the order of its axes."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
     return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def lost(value: Any) -> tuple[NetError, ...]:
-    """Why an argument can't be had: the refusals of what it is made from."""
-    if isinstance(value, list | tuple):
-        return tuple(error for each in value for error in lost(each))
-    return value.errors if isinstance(value, Lost) else ()

@@ -1,20 +1,25 @@
-"""What no reader would write: layers that nothing reads, slices of one blob apart, tops apart."""
+"""What no reader would write: layers that nothing reads, twice the same, shapes on the way."""
 
 from __future__ import annotations
 
-from protonet.lifting.draft import Draft, NewLayer, new_message
-from protonet.lifting.values import NewBlob
+from collections.abc import Callable
 
-_IN_PLACE = frozenset(
-    "AbsVal BatchNorm Bias BNLL ELU Exp Log Power PReLU ReLU Scale Sigmoid TanH Threshold".split()
-)
+import numpy as np
+
+from protonet.lifting.draft import Draft, NewLayer, new_message
+from protonet.lifting.in_place import work_in_place
+from protonet.lifting.slices import crop, join_slices
+from protonet.lifting.values import NewBlob
 
 
 def tidied(draft: Draft) -> None:
     """Change a draft in place: every step keeps what the outputs are."""
     _drop_unread(draft)
-    _join_slices(draft)
-    _work_in_place(draft)
+    steps: tuple[Callable[[Draft], bool], ...] = (_join_same, join_slices, _join_reshapes)
+    while any([step(draft) for step in steps]):
+        _drop_unread(draft)
+    crop(draft)
+    work_in_place(draft)
     _silence(draft)
 
 
@@ -30,79 +35,53 @@ def _drop_unread(draft: Draft) -> None:
     draft.values = {node: blob for node, blob in draft.values.items() if id(blob) in there}
 
 
-def _join_slices(draft: Draft) -> None:
-    """One Slice for all that are cut from a blob along an axis, where no two overlap."""
-    first: dict[tuple[int, int], list[NewLayer]] = {}
+def _join_same(draft: Draft) -> bool:
+    """One layer for all that do the same to the same blobs; whether there were any."""
+    first: dict[tuple[object, ...], NewLayer] = {}
+    kept: list[NewLayer] = []
     for layer in draft.layers:
-        if layer.type == "Slice":
-            key = id(layer.bottoms[0]), layer.message.slice_param.axis
-            first.setdefault(key, []).append(layer)
-    for group in first.values():
-        _join(draft, group)
+        bottoms = tuple(map(id, layer.bottoms))
+        key = (bottoms, layer.message.SerializeToString(), tuple(b.shape for b in layer.blobs))
+        other = first.setdefault(key, layer)
+        pairs = zip(layer.blobs, other.blobs, strict=True)
+        if other is layer or not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+            kept.append(layer)
+            continue
+        for top, same in zip(layer.tops, other.tops, strict=True):
+            draft.replace(top, same)
+    changed = len(kept) < len(draft.layers)
+    draft.layers = kept
+    return changed
 
 
-def _join(draft: Draft, group: list[NewLayer]) -> None:
-    read = {id(bottom) for layer in draft.layers for bottom in layer.bottoms}
-    read |= {id(blob) for blob in draft.outputs}
-    head = group[0]
-    size = head.bottoms[0].shape[head.message.slice_param.axis]
-    parts: dict[tuple[int, int], list[NewBlob]] = {}
-    for layer in group:
-        points = [0, *layer.message.slice_param.slice_point, size]
-        for top, start, stop in zip(layer.tops, points, points[1:], strict=True):
-            if id(top) in read:
-                parts.setdefault((start, stop), []).append(top)
-    ranges = sorted(parts)
-    if any(a[1] > b[0] for a, b in zip(ranges, ranges[1:], strict=False)):
-        return
-    points = sorted({point for each in ranges for point in each} - {0, size})
-    edges = [0, *points, size]
-    tops: list[NewBlob] = []
-    for start, stop in zip(edges, edges[1:], strict=True):
-        same = parts.get((start, stop), [])
-        shape = list(head.bottoms[0].shape)
-        shape[head.message.slice_param.axis] = stop - start
-        tops.append(same[0] if same else NewBlob(tuple(shape), f"{head.path}.rest"))
-        for other in same[1:]:
-            replace(draft, other, same[0])
-    head.tops = tops
-    head.message.slice_param.slice_point[:] = points
-    draft.layers = [layer for layer in draft.layers if layer not in group[1:]]
-
-
-def replace(draft: Draft, old: NewBlob, new: NewBlob) -> None:
-    """Let every reader of a blob read another."""
-    for layer in draft.layers:
-        layer.bottoms = [new if bottom is old else bottom for bottom in layer.bottoms]
-    draft.outputs = [new if blob is old else blob for blob in draft.outputs]
-    draft.values = {n: new if b is old else b for n, b in draft.values.items()}
-
-
-def _work_in_place(draft: Draft) -> None:
-    """Let layers write over their bottom, as Caffe's nets have it, where nobody else reads that."""
-    counts: dict[int, int] = {}
-    for layer in draft.layers:
-        for bottom in layer.bottoms:
-            counts[id(bottom)] = counts.get(id(bottom), 0) + 1
+def _join_reshapes(draft: Draft) -> bool:
+    """One Reshape for several in a row, none where they lead back; whether there were any."""
     makers = {id(top): layer for layer in draft.layers for top in layer.tops}
-    given = {id(blob) for blob in (*draft.outputs, *draft.inputs)}
+    changed = False
     for layer in draft.layers:
-        bottom = layer.bottoms[0] if layer.bottoms else None
-        if bottom is None or layer.type not in _IN_PLACE or len(layer.bottoms) > 1:
+        if layer.type not in ("Flatten", "Reshape"):
             continue
-        maker = makers.get(id(bottom))
-        if maker is None or id(bottom) in given or counts[id(bottom)] > 1:
+        before = makers.get(id(layer.bottoms[0]))
+        if before is None or before.type not in ("Flatten", "Reshape"):
             continue
-        if len(maker.tops) > 1 or maker.type in ("Flatten", "Reshape", "Slice", "Split"):
-            continue
-        (top,) = layer.tops
-        layer.tops = [bottom]
-        draft.values = {n: b for n, b in draft.values.items() if b is not bottom}
-        replace(draft, top, bottom)
-        layer.bottoms, makers[id(bottom)] = [bottom], layer
-        counts[id(bottom)] = counts.get(id(top), 0)
-        if any(blob is bottom for blob in draft.outputs):
-            given.add(id(bottom))
+        source, (top,) = before.bottoms[0], layer.tops
+        if source.shape == top.shape:
+            draft.replace(top, source)
+            changed = True
+        elif draft.readers(before.tops[0]) == [layer] and before.tops[0] not in draft.outputs:
+            _reshape(layer, source, top)
+            changed = True
+    return changed
+
+
+def _reshape(layer: NewLayer, source: NewBlob, top: NewBlob) -> None:
+    from protonet.lifting.operator import reshaped
+
+    dims = reshaped(source.shape, top.shape)
+    layer.message = new_message("Reshape", {"shape": {"dim": dims}})
+    layer.message.bottom.append("bottom0")
+    layer.message.top.append("top0")
+    layer.bottoms = [source]
 
 
 def _silence(draft: Draft) -> None:

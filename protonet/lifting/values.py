@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch.fx import Node
 
-from protonet.diagnostics import NetError
+from protonet.lifting.refusal import Refused
 from protonet.shape import Shape
 
 
@@ -17,12 +17,14 @@ class NewBlob:
     """A blob that a layer gives, or an input of the net; it has its name at the very end.
 
     ``path`` is what it is called after: the module that computes it, and a word where that
-    computes more; ``is_input`` that it is an input of the net.
+    computes more. Where no layer can give it, ``refused`` says why, and ``needs`` is what the
+    operator was given: it stands for the value, so that what comes after is looked at as well.
     """
 
     shape: Shape
     path: str
-    is_input: bool = False
+    refused: Refused | None = None
+    needs: tuple[Any, ...] = field(default=(), repr=False)
 
 
 @dataclass(eq=False)
@@ -58,15 +60,4 @@ class View:
         return tuple(self.index.shape)
 
 
-@dataclass(eq=False)
-class Lost:
-    """A value that can't be had, since the operator that gives it, or one before it, was refused.
-
-    ``errors`` are the refusals; they count where the net's outputs need the value.
-    """
-
-    shape: Shape
-    errors: tuple[NetError, ...]
-
-
-Held: TypeAlias = NewBlob | Constant | View | Lost
+Held: TypeAlias = NewBlob | Constant | View

@@ -8,16 +8,15 @@ import torch
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
-from protonet.diagnostics import NetError, raise_all
 from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
 from protonet.lifting.movement.made import made
 from protonet.lifting.movement.moved import is_movement, moved
-from protonet.lifting.operator import Operator, lost
+from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
-from protonet.lifting.refusal import Refusal, name_of, refused
-from protonet.lifting.values import Constant, Held, Lost, NewBlob
+from protonet.lifting.refusal import Refusal, Refused, name_of, raise_refused
+from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import show
 
 
@@ -30,12 +29,12 @@ def walked(captured: Captured, dialect: Dialect) -> Draft:
             try:
                 held[node] = _value(node, held, draft)
             except Refusal as refusal:
-                held[node] = _lost(node, (refused(node, refusal, dialect),))
+                held[node] = _missing(node, Refused(node, refusal), held)
             if isinstance(held[node], NewBlob):
                 draft.values[node] = held[node]
         elif node.op == "output":
             draft.results = [held.get(each) for each in captured.results(node)]
-    raise_all(list(dict.fromkeys(lost(draft.results))))
+    raise_refused(_needed(draft), dialect)
     _outputs(captured, draft, held)
     return draft
 
@@ -47,7 +46,7 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
         if spec.kind is InputKind.USER_INPUT:
             value = node.meta.get("val")
             if isinstance(value, torch.Tensor):
-                blob = NewBlob(tuple(value.shape), captured.input_name(node), is_input=True)
+                blob = NewBlob(tuple(value.shape), captured.input_name(node))
                 draft.inputs.append(blob)
                 held[node] = draft.values[node] = blob
             else:
@@ -59,9 +58,14 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
 
 def _outputs(captured: Captured, draft: Draft, held: dict[Node, Any]) -> None:
     """Make blobs of what the program returns."""
+    errors = []
     for node, value in zip(captured.returned, draft.results, strict=True):
-        if isinstance(value, Held):
-            draft.outputs.append(Operator(node, draft, made, held).blob(value))
+        try:
+            if isinstance(value, Held):
+                draft.outputs.append(Operator(node, draft, made, held).blob(value))
+        except Refusal as refusal:
+            errors.append(Refused(node, refusal))
+    raise_refused(errors, draft.dialect)
 
 
 def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
@@ -74,8 +78,6 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
         found = fusion(operator)
         if found is not None:
             return _fitting(node, found)
-    if lost(given):
-        return _lost(node, lost(given))
     if name_of(node) == "getitem":
         return args[0][args[1]]
     if _is_known(given):
@@ -90,10 +92,10 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
 
 def _fitting(node: Node, found: Any) -> Any:
     """What a pattern gave, seen to be of the operator's shapes. Refusal where it is not."""
-    right = node.meta["val"]
+    right = node.meta.get("val")
     if isinstance(found, tuple):
         return tuple(found)
-    if isinstance(found, Held) and tuple(right.shape) != found.shape:
+    if right is not None and isinstance(found, Held) and tuple(right.shape) != found.shape:
         raise Refusal(f"its layer gives {show(found.shape)} for {show(tuple(right.shape))}")
     return found
 
@@ -128,11 +130,32 @@ def _mapped(value: Any, change: Any) -> Any:
     return change(value)
 
 
-def _lost(node: Node, errors: tuple[NetError, ...]) -> Any:
-    """What stands for all that an operator would give."""
-    unique = tuple(dict.fromkeys(errors))
+def _missing(node: Node, refused: Refused, held: dict[Node, Any]) -> Any:
+    """What stands for all that an operator would give, so that those after it are seen as well."""
+    needs = tuple(held.get(each) for each in node.all_input_nodes)
 
     def one(value: Any) -> Any:
-        return Lost(tuple(value.shape), unique) if isinstance(value, torch.Tensor) else value
+        if not isinstance(value, torch.Tensor):
+            return value
+        return NewBlob(tuple(value.shape), "", refused, needs)
 
     return _mapped(node.meta.get("val"), one)
+
+
+def _needed(draft: Draft) -> list[Refused]:
+    """The refusals of what the outputs are made from, in the order of the operators."""
+    makers = {id(top): layer for layer in draft.layers for top in layer.tops}
+    found: dict[Node, Refused] = {}
+    waiting, seen = list(draft.results), set()
+    while waiting:
+        value = waiting.pop()
+        value = value.base if isinstance(value, View) else value
+        if not isinstance(value, NewBlob) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.refused is not None:
+            found[value.refused.node] = value.refused
+        waiting += value.needs
+        if id(value) in makers:
+            waiting += makers[id(value)].bottoms
+    return [found[node] for node in sorted(found)]

@@ -24,7 +24,7 @@ def test_every_file_of_patterns_has_an_example(name):
     assert importlib.import_module(f"{patterns.__name__}.{name}").examples
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_an_example_becomes_its_layers(example, tmp_path):
     torch.manual_seed(0)
     given = tuple(torch.randn(shape) for shape in example.shapes)

@@ -2,89 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from protonet.lifting.movement.moves import IDENTITIES, LIKES, MOVES, SOURCES, ZEROING, is_copy
 from protonet.lifting.refusal import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
 
-# Each takes elements of its tensors as they are: none is computed with another.
-_MOVES = frozenset(
-    "view reshape _unsafe_view _reshape_alias flatten unflatten permute transpose t squeeze "
-    "unsqueeze slice select narrow expand expand_as flip roll pixel_shuffle pixel_unshuffle "
-    "channel_shuffle native_channel_shuffle clone contiguous alias detach detach_ lift_fresh_copy "
-    "unfold repeat tile repeat_interleave movedim swapaxes rot90 view_as reshape_as "
-    "upsample_nearest1d upsample_nearest2d upsample_nearest3d reflection_pad1d reflection_pad2d "
-    "replication_pad1d replication_pad2d split split_with_sizes chunk unbind tensor_split "
-    "unsafe_split unsafe_chunk index_select dropout feature_dropout alpha_dropout _to_copy to "
-    "broadcast_to squeeze_copy identity".split()
-)
-_ZERO_PADS = frozenset(("constant_pad_nd", "pad"))
-_JOINS = frozenset(("cat", "stack", "concat"))
-
 
 def is_movement(node: Any, given: list[Any]) -> bool:
-    """Whether an operator gives the elements of one blob as they are, in other places."""
+    """Whether an operator gives the elements of one blob, and zeros, as they are."""
     name = name_of(node)
-    if name in _ZERO_PADS:
-        return _pads_zeros(given) and _is_one(given)
-    if name in _JOINS:
-        return _is_one(given) and len(_sources(given)) > 1
-    return name in _MOVES and _is_one(given)
+    if name in IDENTITIES:
+        return isinstance(given[0], NewBlob | View) and is_copy(node, given)
+    if name not in MOVES or not MOVES[name](given):
+        return False
+    sources, places = _split(name, given)
+    bases = {id(_base(source)) for source in sources if not isinstance(source, Constant)}
+    if len(bases) != 1 or (name == "copy" and not is_copy(node, given)):
+        return False
+    if name not in LIKES and any(not isinstance(each, Constant) for each in _all_held(places)):
+        return False
+    constants = [source.tensor.any() for source in sources if isinstance(source, Constant)]
+    return not any(map(bool, [*constants, *_numbers(name, given)]))
 
 
 def moved(node: Any, args: Any, kwargs: Any) -> Any:
-    """What such an operator gives: views of the blob."""
-    sources = _sources([*args, *kwargs.values()])
-    base = _base(sources[0])
-    floats = name_of(node) not in _JOINS
-
-    def places(value: Any) -> Any:
-        if isinstance(value, Constant):
-            return value.tensor
-        if isinstance(value, Held):
-            return _places(value).double() if floats else _places(value)
-        return value
-
-    args, kwargs = _shifted(node, args, kwargs)
-    with torch.no_grad():
-        made = node.target(*_mapped(args, places), **_mapped(kwargs, places))
+    """What such an operator gives: views of the blob, or the value itself where all stays."""
+    name = name_of(node)
+    given = [*args, *kwargs.values()]
+    if name in IDENTITIES:
+        return given[0]
+    sources, _ = _split(name, given)
+    steps = tuple(sources)
+    (base,) = {_base(source) for source in sources if not isinstance(source, Constant)}
+    assert base is not None
+    zeros = any(isinstance(source, Constant) for source in sources) or _numbers(name, given)
+    made = _computed(node, args, kwargs, steps, 1 if zeros or name in ZEROING else 0)
     several = isinstance(made, list | tuple)
-    views = [
-        View(base, each.long(), node, tuple(sources)) for each in (made if several else [made])
-    ]
+    views = [View(base, each, node, steps) for each in (made if several else [made])]
     return tuple(views) if several else views[0]
 
 
-def _shifted(node: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """The arguments of an operator on places: zeros come in as the place that is none."""
-    if name_of(node) in _ZERO_PADS:
-        return (args[0], args[1], *(("constant",) if name_of(node) == "pad" else ()), -1.0), {}
-    if name_of(node) in ("_to_copy", "to"):
-        return (args[0], torch.int64), {}
-    return args, kwargs
+def _computed(node: Any, args: Any, kwargs: Any, sources: tuple[Any, ...], shift: int) -> Any:
+    """The operator on places, counted from ``shift``: whole numbers where it takes them."""
+    for dtype in (torch.int64, torch.float64):
+
+        def places(value: Any, dtype: Any = dtype) -> Any:
+            if any(value is source for source in sources):
+                return _places(value, shift).contiguous().to(dtype)
+            if isinstance(value, Constant):
+                return value.tensor
+            return torch.zeros(value.shape, dtype=dtype) if isinstance(value, Held) else value
+
+        try:
+            with torch.no_grad():
+                made = node.target(*mapped(args, places), **mapped(kwargs, places))
+        except (RuntimeError, NotImplementedError):
+            if dtype is torch.float64:
+                raise
+            continue
+        break
+    return mapped(made, lambda each: each.long() - shift if shift else each.long())
 
 
-def _pads_zeros(given: list[Any]) -> bool:
-    rest = given[2:]
-    return all(value in ("constant", 0, None) for value in rest if not isinstance(value, Held))
+def _split(name: str, given: list[Any]) -> tuple[list[Any], list[Any]]:
+    """What an operator takes elements of, and its other arguments."""
+    places = SOURCES.get(name, (0,))
+    sources = [value for place in places for value in _all_held(given[place : place + 1])]
+    return sources, [value for place, value in enumerate(given) if place not in places]
 
 
-def _is_one(given: list[Any]) -> bool:
-    """Whether all that moves comes from one blob, what tells where being constant."""
-    bases = {id(_base(source)) for source in _sources(given)}
-    return len(bases) == 1 and None not in map(_base, _sources(given))
+def _numbers(name: str, given: list[Any]) -> list[Any]:
+    """The numbers among what an operator takes elements of."""
+    return [given[i] for i in SOURCES.get(name, ()) if isinstance(given[i], bool | int | float)]
 
 
-def _sources(given: list[Any]) -> list[Any]:
-    """The blobs and views among arguments."""
+def _all_held(given: Any) -> list[Any]:
+    """The tensors among arguments."""
     found: list[Any] = []
     for value in given:
         if isinstance(value, list | tuple):
-            found += _sources(list(value))
-        elif isinstance(value, NewBlob | View):
+            found += _all_held(value)
+        elif isinstance(value, Held):
             found.append(value)
     return found
 
@@ -95,26 +98,26 @@ def _base(value: Any) -> NewBlob | None:
     return value if isinstance(value, NewBlob) else None
 
 
-def _places(value: Any) -> torch.Tensor:
+def _places(value: Any, shift: int) -> torch.Tensor:
+    if isinstance(value, Constant):
+        return torch.full(value.shape, shift - 1)
     if isinstance(value, View):
-        return value.index
-    return torch.arange(count(value.shape)).reshape(value.shape)
+        return value.index + shift if shift else value.index
+    return torch.arange(shift, count(value.shape) + shift).view(value.shape)
 
 
-def _mapped(value: Any, change: Any) -> Any:
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Arguments with a change to each, in lists and dicts too."""
     if isinstance(value, list | tuple):
-        return type(value)(_mapped(each, change) for each in value)
+        return type(value)(mapped(each, change) for each in value)
     if isinstance(value, dict):
-        return {key: _mapped(each, change) for key, each in value.items()}
+        return {key: mapped(each, change) for key, each in value.items()}
     return change(value)
 
 
-def moved_from(view: View, before: NewBlob) -> View:
+def moved_from(view: View, step: View, before: NewBlob) -> View:
     """A view that one step gives, from the blob of that step instead."""
-    source = view.steps[0]
-    index = torch.full((int(source.index.max()) + 1,), -1) if isinstance(source, View) else None
-    assert index is not None, "a blob needs no other"
-    flat = source.index.flatten()
-    index[flat.clamp(min=0)] = torch.arange(len(flat))
-    places = torch.where(view.index < 0, -1, index[view.index.clamp(min=0)])
-    return View(before, places, view.node, (before,))
+    flat = step.index.flatten()
+    index = torch.full((count(view.base.shape) + 1,), -2)
+    index[flat] = torch.arange(len(flat))  # -1, a zero, is the last
+    return View(before, index[view.index], view.node, (before,))

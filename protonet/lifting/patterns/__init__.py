@@ -7,13 +7,14 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from torch import nn
 
 from protonet.shape import Shape
 
 Pattern: TypeAlias = Callable[..., Any]
+_Own = TypeVar("_Own", bound=Pattern)
 _PATTERNS: dict[str, Pattern] = {}
 _FUSIONS: dict[str, list[Pattern]] = {}
 
@@ -27,7 +28,7 @@ class LiftExample:
     layers: tuple[str, ...]
 
 
-def lifts(*operators: str) -> Callable[[Pattern], Pattern]:
+def lifts(*operators: str) -> Callable[[_Own], _Own]:
     """Make a function the pattern of torch's operators of these names, written without "aten".
 
     It is called with the ``Operator`` and the operator's arguments: tensors as what holds them
@@ -35,7 +36,7 @@ def lifts(*operators: str) -> Callable[[Pattern], Pattern]:
     holds the value, or a tuple where the operator gives several.
     """
 
-    def enter(pattern: Pattern) -> Pattern:
+    def enter(pattern: _Own) -> _Own:
         for operator in operators:
             assert operator not in _PATTERNS, f"{operator} has two patterns"
             _PATTERNS[operator] = pattern

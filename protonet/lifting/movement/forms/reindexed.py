@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import torch
 
+from protonet.lifting.movement.rows import of_rows
+from protonet.lifting.movement.seen import Seen
 from protonet.lifting.operator import Operator
-from protonet.lifting.values import NewBlob, View
+from protonet.lifting.values import NewBlob
 from protonet.shape import count
 
-_EXACT = 2**24  # whole numbers up to here are exact in single precision
 
-
-def form(operator: Operator, view: View) -> NewBlob | None:
+def form(operator: Operator, seen: Seen) -> NewBlob | None:
     """The blob through rows as long as they stay together; None where the dialect lacks it."""
-    if not operator.has("BatchReindex") or not operator.has("Parameter"):
-        return None
-    flat = view.index.flatten()
-    total = count(view.base.shape)
-    if not len(flat) or bool((flat < 0).any()):
+    flat, total = seen.flat, count(seen.base.shape)
+    if not len(flat):
         return None
     length = _together(flat, total)
-    if total // length > _EXACT:
-        return None
-    rows = operator.reshape(view.base, (total // length, length), "rows")
-    chosen = operator.constant(flat[::length] // length, "order")
-    moved = operator.layer("BatchReindex", rows, chosen, part="reindex")
-    return operator.reshape(moved, view.shape)
+    index = torch.div(flat[::length], length, rounding_mode="floor")
+    found = of_rows(operator, seen.base, (total // length, length), index, "")
+    return found and operator.reshape(found, seen.shape, "")
 
 
 def _together(flat: torch.Tensor, total: int) -> int:
-    """The longest run that starts at its own multiples and never breaks."""
-    breaks = torch.nonzero(flat[1:] != flat[:-1] + 1).flatten() + 1
-    length = total
-    for place in (*breaks.tolist(), *flat[breaks].tolist(), len(flat), int(flat[0])):
-        length = _common(length, int(place))
-        if length == 1:
-            break
-    return length
+    """The longest run that starts at its own multiples and never breaks, zeros like elements."""
+    steps = torch.where(flat[:-1] < 0, flat[1:] < 0, flat[1:] == flat[:-1] + 1)
+    breaks = torch.nonzero(~steps).flatten() + 1
+    starts = flat[breaks].clamp(min=0)
+    numbers = torch.cat([breaks, starts, torch.tensor([total, len(flat), max(int(flat[0]), 0)])])
+    return int(_common(numbers))
 
 
-def _common(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
+def _common(numbers: torch.Tensor) -> torch.Tensor:
+    """The greatest common divisor of many numbers, halving them as a tournament does."""
+    while len(numbers) > 1:
+        half = (len(numbers) + 1) // 2
+        second = torch.zeros(half, dtype=torch.int64)
+        second[: len(numbers) - half] = numbers[half:]
+        numbers = torch.gcd(numbers[:half], second)
+    return numbers[0]

@@ -1,0 +1,121 @@
+"""Channels chosen, shifted, stepped over and padded: a Convolution of zeros and ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from protonet.lifting.movement.groups import grouped
+from protonet.lifting.movement.seen import Seen
+from protonet.lifting.operator import Operator
+from protonet.lifting.values import NewBlob
+
+_WIDEST = 8  # a window reaches no further
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """For every channel given its channel before, -1 for none, and where its first place lies.
+
+    ``steps`` and ``starts`` are of rows, then columns.
+    """
+
+    channels: torch.Tensor
+    steps: tuple[int, int]
+    starts: tuple[torch.Tensor, torch.Tensor]
+
+
+def form(operator: Operator, seen: Seen) -> NewBlob | None:
+    """The blob of (n, c, h, w) by way of one Convolution; None where places move otherwise."""
+    before, after = seen.base.shape, seen.shape
+    if len(before) != 4 or len(after) != 4 or before[0] != after[0] or not seen.flat.numel():
+        return None
+    if not operator.has("Convolution"):
+        return None
+    shifts = _shifts(seen)
+    if shifts is None:
+        return None
+    sides = [
+        _window(before[2 + i], after[2 + i], shifts.steps[i], shifts.starts[i]) for i in (0, 1)
+    ]
+    if None in sides:
+        return None
+    (pad_h, high), (pad_w, wide) = (side for side in sides if side)
+    pairs = [(o, int(c)) for o, c in enumerate(shifts.channels) if c >= 0]
+    group = grouped(after[1], before[1], pairs)
+    width = before[1] // group
+    weight = torch.zeros(after[1], width, high, wide)
+    for o, c in pairs:
+        row, column = int(shifts.starts[0][o]) + pad_h, int(shifts.starts[1][o]) + pad_w
+        weight[o, c % width, row, column] = 1
+    return operator.layer(
+        "Convolution",
+        seen.base,
+        blobs=[weight],
+        num_output=after[1],
+        bias_term=False,
+        **sized("kernel", high, wide, None),
+        **sized("stride", *shifts.steps, 1),
+        **sized("pad", pad_h, pad_w, 0),
+        group=group if group > 1 else None,
+    )
+
+
+def sized(name: str, high: int, wide: int, default: int | None) -> dict[str, int]:
+    """The fields of a window's side."""
+    if high == wide:
+        plain = "kernel_size" if name == "kernel" else name
+        return {} if high == default else {plain: high}
+    return {f"{name}_h": high, f"{name}_w": wide}
+
+
+def _shifts(seen: Seen) -> Shifts | None:
+    """How channels were chosen and shifted; None where that is not all."""
+    total = seen.base.shape[1] * seen.base.shape[2] * seen.base.shape[3]
+    first = seen.view.index[0]
+    batch = torch.arange(seen.shape[0])[:, None, None, None] * total
+    if not torch.equal(seen.view.index, torch.where(first < 0, -1, first + batch)):
+        return None
+    _, high, wide = seen.base.shape[1:]
+    channels = torch.where(first < 0, -1, first // (high * wide)).amax((1, 2))
+    rows = _line(torch.where(first < 0, -1, first // wide % high).amax(2))
+    columns = _line(torch.where(first < 0, -1, first % wide).amax(1))
+    if rows is None or columns is None:
+        return None
+    found = Shifts(channels, (rows[0], columns[0]), (rows[1], columns[1]))
+    return found if torch.equal(_places(found, seen), first) else None
+
+
+def _line(places: torch.Tensor) -> tuple[int, torch.Tensor] | None:
+    """The step along lines of places, (channels, places), and where each begins."""
+    both = (places[:, 1:] >= 0) & (places[:, :-1] >= 0)
+    steps = (places[:, 1:] - places[:, :-1])[both]
+    step = int(steps[0]) if len(steps) else 1
+    if step < 1:
+        return None
+    starts = places - torch.arange(places.shape[1]) * step
+    return step, torch.where(places < 0, -(2**40), starts).amax(1)
+
+
+def _places(found: Shifts, seen: Seen) -> torch.Tensor:
+    """The places that the shifts give."""
+    _, high, wide = seen.base.shape[1:]
+    y = found.starts[0][:, None] + torch.arange(seen.shape[2]) * found.steps[0]
+    x = found.starts[1][:, None] + torch.arange(seen.shape[3]) * found.steps[1]
+    y, x, c = y[:, :, None], x[:, None, :], found.channels[:, None, None]
+    outside = (y < 0) | (y >= high) | (x < 0) | (x >= wide) | (c < 0)
+    return torch.where(outside, -1, (c * high + y) * wide + x)
+
+
+def _window(before: int, after: int, step: int, starts: torch.Tensor) -> tuple[int, int] | None:
+    """The smallest pad and kernel with which windows give so many places; None beyond a limit."""
+    real = starts[starts > -(2**39)]
+    if not len(real):
+        return None
+    low, high = int(real.min()), int(real.max())
+    for pad in range(max(0, -low), _WIDEST + 1):
+        kernel = max(high + pad + 1, before + 2 * pad - after * step + 1)
+        if kernel <= before + 2 * pad - (after - 1) * step:
+            return (pad, kernel) if kernel <= _WIDEST else None
+    return None

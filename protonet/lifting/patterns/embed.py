@@ -1,0 +1,44 @@
+"""Embed."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from protonet.lifting.operator import Operator
+from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.values import Constant, Held
+
+
+@lifts("embedding")
+def embedding(
+    operator: Operator,
+    weight: Held,
+    indices: Held,
+    *_: object,  # the row that learns nothing, and how gradients are scaled
+) -> Held:
+    """Embed: the same rows, by numbers that are whole."""
+    if not isinstance(weight, Constant):
+        operator.refuse("its rows are computed by the net", "Caffe's weights are fixed")
+    rows, outputs = weight.shape
+    return operator.layer(
+        "Embed",
+        indices,
+        blobs=[weight.tensor],
+        input_dim=rows,
+        num_output=outputs,
+        bias_term=False,
+    )
+
+
+class _Rows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Embedding(900, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.rows(torch.relu(x).long())
+        return found
+
+
+examples = (LiftExample(_Rows, ((2, 4),), ("ReLU", "Embed")),)

@@ -1,0 +1,174 @@
+"""Products of matrices: with constants InnerProduct or Convolution, of two blobs Tile and a sum."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped, turned
+from protonet.lifting.operator import Operator
+from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.patterns.inner_product import times
+from protonet.lifting.values import Constant, Held, View
+from protonet.lifting.windows import Fields
+from protonet.shape import Shape, count, show
+
+_MOST = 2**24  # elements of a blob of all products, before they are summed
+
+
+@lifts("matmul", "mm", "bmm", "mv", "dot")
+def matmul(operator: Operator, x: Held, y: Held) -> Held:
+    """The product as torch.matmul broadcasts it."""
+    if len(x.shape) == 1:
+        x = seen(operator, x, (1, *x.shape))
+    if len(y.shape) == 1:
+        y = seen(operator, y, (*y.shape, 1))
+    if isinstance(y, Constant) and count(y.shape, 0, -2) == 1:
+        made = times(operator, x, y.tensor.reshape(y.shape[-2:]).t())
+    elif isinstance(x, Constant) and count(x.shape, 0, -2) == 1:
+        made = _from_left(operator, x.tensor.reshape(x.shape[-2:]), y)
+    else:
+        batch = operator.shape[: max(len(x.shape), len(y.shape)) - 2]
+        made = product(operator, _spread(operator, x, batch), _spread(operator, y, batch))
+    return seen(operator, made, operator.shape)
+
+
+@lifts("baddbmm")
+def baddbmm(
+    operator: Operator, bias: Held, x: Held, y: Held, beta: float = 1, alpha: float = 1
+) -> Held:
+    """The product, and a multiple of another value."""
+    made = operator.blob(product(operator, x, y, alpha))
+    if beta == 0:
+        return made
+    if bias.shape != made.shape:
+        operator.refuse(f"what is added is {show(bias.shape)}, not {show(made.shape)}")
+    return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
+
+
+def _spread(operator: Operator, x: Held, batch: Shape) -> Held:
+    """A value's matrices as (b, m, n), repeated where its batch is broadcast."""
+    matrix = x.shape[-2:]
+    if x.shape[:-2] != batch:
+        order = torch.arange(count(x.shape)).reshape(x.shape)
+        x = moved_to(operator, x, order.expand(*batch, *matrix))
+    return seen(operator, x, (count(batch), *matrix))
+
+
+def product(operator: Operator, x: Held, y: Held, scale: float = 1.0) -> Held:
+    """(b, m, k) times (b, k, n) to (b, m, n), times a number."""
+    if isinstance(y, Constant):
+        return _by_constant(operator, x, scale * y.tensor)
+    if isinstance(x, Constant):
+        if x.shape[0] == 1:
+            return _from_left(operator, scale * x.tensor[0], y)
+        made = _by_constant(operator, turned(operator, y, 0, 2, 1), scale * x.tensor.mT)
+        return turned(operator, made, 0, 2, 1)
+    (b, m, k), n = x.shape, y.shape[2]
+    if b * m * k * n > _MOST:
+        what = f"the {b * m * k * n} products of {show(x.shape)} and {show(y.shape)}"
+        hint = "Caffe has no product of two blobs; it is written as a sum over all products"
+        operator.refuse(f"{what} are more than {_MOST}", hint)
+    other = turned(operator, y, 0, 2, 1)
+    if lies_whole(other) and not lies_whole(y):
+        return _of_rows(operator, x, other, scale)
+    return _of_columns(operator, x, y, scale)
+
+
+def _of_rows(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """(b, m, k) times the transpose of (b, n, k): both repeated, multiplied, summed."""
+    (b, m, k), n = x.shape, y.shape[1]
+    left = shaped(operator, x, (b, m, 1, k), "rows")
+    if n > 1:
+        left = operator.layer("Tile", left, part="rows", axis=2, tiles=n)
+    right = shaped(operator, y, (b, 1, n, k), "columns")
+    if m > 1:
+        right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
+    both = operator.layer("Eltwise", left, right, part="products", operation="PROD")
+    coefficient = None if scale == 1 else scale
+    return operator.layer("Reduction", both, axis=3, coeff=coefficient)
+
+
+def _of_columns(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """(b, m, k) times (b, k, n): the second repeated, scaled by the first, summed over k."""
+    (b, m, k), n = x.shape, y.shape[2]
+    right = shaped(operator, y, (b, 1, k, n), "columns")
+    if m > 1:
+        right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
+    left = shaped(operator, x, (b, m, k), "rows")
+    both = operator.layer("Scale", right, left, part="products", axis=0)
+    rows = operator.reshape(both, (b * m, k, n), "terms")
+    ones = torch.full((1, k, 1), scale)
+    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
+    made = operator.layer("Convolution", rows, blobs=[ones], **fields)
+    return seen(operator, made, (b, m, n))
+
+
+def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
+    """A matrix (m, k) times (..., k, n), to (..., m, n)."""
+    m, (*batch, k, n) = matrix.shape[0], y.shape
+    shape = (*batch, m, n)
+    axes = (*range(len(batch)), len(batch) + 1, len(batch))
+    other = turned(operator, y, *axes)
+    if n == 1 or (isinstance(y, View) and lies_whole(other) and not lies_whole(y)):
+        flat = seen(operator, y, (*batch, k)) if n == 1 else other
+        made = times(operator, flat, matrix)
+        return seen(operator, made, shape) if n == 1 else turned(operator, made, *axes)
+    columns = shaped(operator, y, (count(tuple(batch)), k, n), "columns")
+    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
+    made = operator.layer("Convolution", columns, blobs=[matrix[..., None]], **fields)
+    return seen(operator, made, shape)
+
+
+def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
+    """(b, m, k) times one constant matrix (k, n) for each of b: a Convolution of b groups."""
+    if matrices.shape[0] == 1:
+        return times(operator, x, matrices[0].t())
+    (b, m, k), n = x.shape, matrices.shape[2]
+    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m), "columns")
+    made = operator.layer(
+        "Convolution",
+        columns,
+        blobs=[matrices.mT.reshape(b * n, k, 1)],
+        num_output=b * n,
+        kernel_size=1,
+        bias_term=False,
+        engine="CAFFE",
+        group=b,
+    )
+    index = places(made).reshape(b, n, m).mT
+    return View(made, index, operator.node, (made,))
+
+
+class _Product(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x @ y
+
+
+class _RowProduct(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(x, y.transpose(1, 2))
+
+
+class _FixedFromLeft(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.randn(3, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.matrix @ x
+
+
+examples = (
+    LiftExample(_FixedFromLeft, ((2, 4, 5),), ("Convolution",)),
+    LiftExample(
+        _Product,
+        ((2, 3, 4), (2, 4, 5)),
+        ("Reshape", "Tile", "Scale", "Reshape", "Convolution", "Reshape"),
+    ),
+    LiftExample(
+        _RowProduct,
+        ((2, 3, 4), (2, 5, 4)),
+        ("Reshape", "Tile", "Reshape", "Tile", "Eltwise", "Reduction"),
+    ),
+)
