@@ -43,14 +43,22 @@ def _matrix(
 ) -> torch.Tensor:
     """The matrix of one axis, (places after, places before): what becomes of each place alone."""
     before, after = x.shape[axis], operator.shape[axis]
-    places, sizes, scales = [1] * (len(x.shape) - 2), [1] * len(factors), [None] * len(factors)
+    # The other axes have two places: torch takes an axis of one for another order of memory.
+    places, sizes, scales = ([each] * len(factors) for each in (2, 2, None))
     places[axis - 2], sizes[axis - 2], scales[axis - 2] = before, after, factors[axis - 2]
+    alone = torch.eye(before).view(
+        before, *(before if i == axis - 2 else 1 for i in range(len(places)))
+    )
     resize = getattr(torch.ops.aten, name_of(operator.node)).default
     with torch.no_grad():
-        made: torch.Tensor = resize(
-            torch.eye(before).view(before, 1, *places), sizes, align_corners, *scales
-        )
-    return made.view(before, after).T.contiguous()
+        given = alone.expand(before, *places).contiguous()[None]
+        made: torch.Tensor = resize(given, sizes, align_corners, *scales)
+    return made[0].movedim(axis - 1, 1).reshape(before, after, -1)[:, :, 0].T.contiguous()
+
+
+class _Smoothed(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.interpolate(x, size=(4, 3), mode="bilinear", antialias=True)
 
 
 examples = (
@@ -80,6 +88,7 @@ examples = (
         ((1, 2, 4, 5),),
         ("Reshape", "Convolution", "Reshape", "InnerProduct"),
     ),
+    LiftExample(_Smoothed, ((2, 3, 5, 7),), ("InnerProduct", "Reshape", "Convolution", "Reshape")),
     LiftExample(
         lambda: nn.Upsample(scale_factor=2, mode="linear"), ((2, 3, 5),), ("InnerProduct",)
     ),

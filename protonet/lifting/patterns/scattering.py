@@ -117,10 +117,13 @@ class _WritesApart(nn.Module):
 
 
 examples = (
-    LiftExample(_Writes, ((2, 4, 3, 3),), ("Slice", "Silence", "Sigmoid", "Concat")),
+    LiftExample(_Writes, ((2, 4, 3, 3),), ("Slice", "Sigmoid", "Concat", "Silence")),
     LiftExample(
         _WritesApart,
         ((1, 4, 3, 3),),
-        ("Convolution", "Sigmoid", "Reshape", "Reshape", "Concat", "Slice", "Concat", "Reshape"),
+        (
+            *("Convolution", "Sigmoid", "Reshape", "Reshape", "Concat"),
+            *("Slice", "Concat", "Reshape", "Silence"),
+        ),
     ),
 )

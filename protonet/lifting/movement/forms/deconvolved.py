@@ -10,7 +10,7 @@ from protonet.lifting.movement.windows import field_of
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob
 
-_LARGEST = 64  # places of a block; larger ones are repeated, not multiplied with ones
+_LARGEST = 1024  # places of a block; larger ones are repeated, not multiplied with ones
 
 
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
