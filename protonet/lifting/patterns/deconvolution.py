@@ -8,7 +8,7 @@ from protonet.lifting.framing import seen
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.values import Constant, Held
-from protonet.lifting.windows import Steps, per_axis, stretched, widened, window_fields
+from protonet.lifting.windows import Steps, beside, per_axis, stretched, widened, window_fields
 
 
 @lifts("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -32,6 +32,14 @@ def transposed_convolution(
         batch = seen(operator, x, (1, *x.shape))
         made = transposed_convolution(operator, batch, weight, bias, *window)
         return seen(operator, made, made.shape[1:])
+    if axes == 1 and not operator.has("Deconvolution", "engine"):
+        flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
+        long = Constant(weight.tensor[:, :, None])
+        more = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
+        made = transposed_convolution(
+            operator, flat, long, bias, *more, groups, beside(dilation, 1)
+        )
+        return seen(operator, made, (*made.shape[:2], made.shape[3]))
     kernel, dilations = weight.tensor, list(per_axis(dilation, axes))
     for axis, more in enumerate(per_axis(output_padding, axes)):
         if more % dilations[axis]:

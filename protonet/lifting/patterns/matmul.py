@@ -10,7 +10,7 @@ from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.inner_product import times
 from protonet.lifting.values import Constant, Held, NewBlob, View
-from protonet.lifting.windows import Fields, window_fields
+from protonet.lifting.windows import Fields
 from protonet.shape import Shape, count, show
 
 _MOST = 2**24  # elements of a blob of all products, before they are summed
@@ -133,7 +133,7 @@ def _of_columns(operator: Operator, x: Held, y: Held, scale: float) -> Held:
         right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
     left = shaped(operator, x, (b, m, k), "rows")
     both = operator.layer("Scale", right, left, part="products", axis=0)
-    terms = operator.reshape(both, (b * m, k, n), "terms")
+    terms = operator.reshape(both, (b * m, k, n, 1), "terms")
     return seen(operator, _total(operator, terms, scale), (b, m, n))
 
 
@@ -150,12 +150,9 @@ def _of_channels(operator: Operator, x: Held, y: Held, scale: float) -> Held:
 
 def _total(operator: Operator, terms: NewBlob, scale: float) -> NewBlob:
     """The sum over the second axis, as a Convolution with ones."""
-    axes = len(terms.shape) - 2
-    ones = torch.full((1, terms.shape[1], *(1,) * axes), scale)
-    window = window_fields((1,) * axes, (1,) * axes, (0,) * axes, (1,) * axes)
-    return operator.layer(
-        "Convolution", terms, blobs=[ones], num_output=1, bias_term=False, **window
-    )
+    ones = torch.full((1, terms.shape[1], 1, 1), scale)
+    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False}
+    return operator.layer("Convolution", terms, blobs=[ones], **fields)
 
 
 def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
@@ -168,10 +165,15 @@ def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
         flat = seen(operator, y, (*batch, k)) if n == 1 else other
         made = times(operator, flat, matrix)
         return seen(operator, made, shape) if n == 1 else turned(operator, made, *axes)
-    columns = shaped(operator, y, (count(tuple(batch)), k, n), "columns")
-    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", columns, blobs=[matrix[..., None]], **fields)
-    return seen(operator, made, shape)
+    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False}
+    sizes: Shape = (count(tuple(batch)), k, n)
+    blob = matrix[..., None]
+    if operator.has("Convolution", "engine"):
+        fields["engine"] = "CAFFE"
+    else:
+        sizes, blob = (*sizes, 1), blob[..., None]
+    columns = shaped(operator, y, sizes, "columns")
+    return seen(operator, operator.layer("Convolution", columns, blobs=[blob], **fields), shape)
 
 
 def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
@@ -179,15 +181,14 @@ def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
     if matrices.shape[0] == 1:
         return times(operator, x, matrices[0].t())
     (b, m, k), n = x.shape, matrices.shape[2]
-    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m), "columns")
+    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m, 1), "columns")
     made = operator.layer(
         "Convolution",
         columns,
-        blobs=[matrices.mT.reshape(b * n, k, 1)],
+        blobs=[matrices.mT.reshape(b * n, k, 1, 1)],
         num_output=b * n,
         kernel_size=1,
         bias_term=False,
-        engine="CAFFE",
         group=b,
     )
     index = places(made).reshape(b, n, m).mT
