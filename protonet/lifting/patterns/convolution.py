@@ -38,9 +38,9 @@ def convolution(
     if axes == 1 and not operator.has("Convolution", "engine"):
         flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
         long = Constant(weight.tensor[:, :, None])
-        pads = padding if isinstance(padding, str) else beside(padding, 0)
+        edge = padding if isinstance(padding, str) else beside(padding, 0)
         steps, gaps = beside(stride, 1), beside(dilation, 1)
-        made = convolution(operator, flat, long, bias, steps, pads, gaps, groups)
+        made = convolution(operator, flat, long, bias, steps, edge, gaps, groups)
         return seen(operator, made, (*made.shape[:2], made.shape[3]))
     strides, dilations = per_axis(stride, axes), per_axis(dilation, axes)
     inner, around = _unpadded(x, axes)

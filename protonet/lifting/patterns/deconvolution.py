@@ -35,9 +35,9 @@ def transposed_convolution(
     if axes == 1 and not operator.has("Deconvolution", "engine"):
         flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
         long = Constant(weight.tensor[:, :, None])
-        more = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
+        wide = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
         made = transposed_convolution(
-            operator, flat, long, bias, *more, groups, beside(dilation, 1)
+            operator, flat, long, bias, *wide, groups, beside(dilation, 1)
         )
         return seen(operator, made, (*made.shape[:2], made.shape[3]))
     kernel, dilations = weight.tensor, list(per_axis(dilation, axes))
