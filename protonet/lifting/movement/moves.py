@@ -53,7 +53,8 @@ def is_copy(node: Any, given: list[Any]) -> bool:
     if name in ("_to_copy", "to", "type_as", "copy"):
         source = node.args[1 if name == "copy" else 0]
         right, left = node.meta["val"].dtype, source.meta["val"].dtype
-        return right == left or torch.promote_types(left, right) == right
+        is_single = right in (torch.float32, torch.float64)
+        return is_single or torch.promote_types(left, right) == right
     return True
 
 
