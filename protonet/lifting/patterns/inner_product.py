@@ -29,7 +29,10 @@ def times(
     part: str = "",
 ) -> Held:
     """The last axis of a value times a matrix (outputs, inputs), and a bias (outputs,)."""
-    fields: Fields = {"num_output": weight.shape[0], "bias_term": None if bias is not None else False}
+    fields: Fields = {
+        "num_output": weight.shape[0],
+        "bias_term": None if bias is not None else False,
+    }
     blobs = [weight] + ([bias] if bias is not None else [])
     shape = (*x.shape[:-1], weight.shape[0])
     if isinstance(x, View) and _channels_last(x):

@@ -18,7 +18,7 @@ from protonet.lifting.values import Constant, Held
     "sym_constrain_range",
     "sym_constrain_range_for_size",
 )
-def asserted(operator: Operator, *args: Any, **kwargs: Any) -> None:  # noqa: ARG001
+def asserted(operator: Operator, *args: Any, **kwargs: Any) -> None:
     """Nothing: it was true when the module was exported."""
 
 
