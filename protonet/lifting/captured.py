@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 
 from protonet.diagnostics import NetError
 from protonet.exporting.traced import without_warnings
+from protonet.lifting.names import mark_names
 from protonet.runtime.failure import first_line
 
 
@@ -62,9 +63,9 @@ class Captured:
         raise AssertionError(f"the program does not hold {spec.target}")
 
 
-def captured(module: nn.Module, example: Sequence[torch.Tensor]) -> Captured:
+def captured(module: nn.Module, example: Sequence[torch.Tensor] | torch.Tensor) -> Captured:
     """Export a module in evaluation on an example. NetError where torch.export can't."""
-    given = tuple(example)
+    given = _taken(module, example)
     with _evaluated(module), torch.no_grad(), without_warnings():
         try:
             program = torch.export.export(module, given, strict=False)
@@ -76,7 +77,28 @@ def captured(module: nn.Module, example: Sequence[torch.Tensor]) -> Captured:
 def of_program(program: ExportedProgram, example: Sequence[torch.Tensor]) -> Captured:
     """A program whose operators change nothing in place."""
     with torch.no_grad(), without_warnings():
-        return Captured(program.run_decompositions({}), tuple(example))
+        plain = program.run_decompositions({})
+    mark_names(plain.graph)
+    return Captured(plain, tuple(example))
+
+
+def _taken(
+    module: nn.Module, example: Sequence[torch.Tensor] | torch.Tensor
+) -> tuple[torch.Tensor, ...]:
+    """The example as it is. NetError where it, or the module, is nothing that can be lifted."""
+    if not isinstance(module, nn.Module):
+        what = f"{type(module).__name__} is no nn.Module"
+        raise NetError(what, None, "give the module, then the tensors that its forward takes")
+    given = (example,) if isinstance(example, torch.Tensor) else tuple(example)
+    if not given or not all(isinstance(each, torch.Tensor) for each in given):
+        hint = "give what forward takes: to_caffe(module, (torch.zeros(1, 3, 224, 224),), path)"
+        raise NetError("the example is no tensors", None, hint)
+    for name, each in (*module.named_parameters(), *(("the example", x) for x in given)):
+        if each.is_floating_point() and each.dtype != torch.float32:
+            what = f"{name} is {str(each.dtype).removeprefix('torch.')}"
+            hint = "give module.float(), and an example in single precision"
+            raise NetError(f"{what}; Caffe computes in single precision", None, hint)
+    return given
 
 
 @contextmanager

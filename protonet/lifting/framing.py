@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator as operators
+
 import torch
 
 from protonet.lifting.operator import Operator
@@ -76,3 +78,9 @@ def shaped(operator: Operator, value: Held, shape: Shape, part: str) -> NewBlob:
         assert isinstance(value, NewBlob | View)
         return operator.reshape(base_of(value), shape, part)
     return operator.reshape(value, shape, part)
+
+
+def reads(operator: Operator, number: int) -> bool:
+    """Whether anything takes the value of that number of an operator that gives several."""
+    takes = (node for node in operator.node.users if node.target is operators.getitem)
+    return any(node.args[1] == number and len(node.users) > 0 for node in takes)

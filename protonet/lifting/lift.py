@@ -41,9 +41,8 @@ def to_caffe(
     ``tolerance`` of its largest number, and where operators can't be said in Caffe, all of them at
     once, each with its line of Python. ``keep`` keeps unequal files.
     """
-    given = (example,) if isinstance(example, torch.Tensor) else tuple(example)
     target = dialect_of(dialect)
-    return lifted(captured(module, given), type(module).__name__, path, target, tolerance, keep)
+    return lifted(captured(module, example), type(module).__name__, path, target, tolerance, keep)
 
 
 def lifted(

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from torch.fx import Node
+from torch.fx import Graph, Node
 
 from protonet.lifting.draft import Draft
-from protonet.lifting.refusal import assigned, module_of, name_of
+from protonet.lifting.trace import assigned, is_of_torch, module_of, name_of, outermost_line
+
+_HOME, _WORD = "protonet_home", "protonet_word"
+_WORDS = {"view": "reshape", "_unsafe_view": "reshape"}
 
 
-def path_of(node: Node, part: str = "") -> str:
-    """What a layer for an operator is called: its module's path, and a word for its part.
+def mark_names(graph: Graph) -> None:
+    """Note at every operator what a layer for it is called.
 
-    A module of torch's own is its operator: ``layer1.0.conv1``. In another module's forward the
-    operator's word is added, ``layer1.0.add``; in the outermost forward it is the variable to
-    which the value is given, where there is one.
+    The last operator in a module of torch's own is what that is for: ``layer1.0.conv1``. Others in
+    it, and those in another module's forward, have their own word behind the path,
+    ``layer1.0.add``. In the outermost forward the last operator of a line has the name of the
+    variable to which its value is given, where there is one.
     """
-    path = module_of(node)
-    word = "" if _is_operator(node) else name_of(node).strip("_")
-    if not path:
-        word = assigned(node) or word
-    return ".".join(each for each in (path, word, part) if each)
+    last: dict[tuple[str, str], Node] = {}
+    nodes = [n for n in graph.nodes if n.op == "call_function" and name_of(n) != "getitem"]
+    for node in nodes:
+        last["module", module_of(node)] = last["line", outermost_line(node)] = node
+    for node in nodes:
+        path = module_of(node)
+        word = _WORDS.get(name_of(node), name_of(node).strip("_"))
+        if is_of_torch(node) and last["module", path] is node:
+            word = ""
+        if not path and last["line", outermost_line(node)] is node:
+            word = assigned(node) or word
+        node.meta[_HOME], node.meta[_WORD] = path, word
+
+
+def path_of(node: Node, part: str = "", word: str = "") -> str:
+    """What a layer for an operator is called; see ``mark_names``.
+
+    ``part`` is added where the operator takes several layers; ``word`` stands in place of its own.
+    """
+    own = node.meta.get(_WORD, "")
+    return ".".join(
+        each for each in (node.meta.get(_HOME, ""), own and (word or own), part) if each
+    )
 
 
 def worded(part: str, word: str) -> str:
     """A word for a part of a part."""
     return f"{part}.{word}" if part else word
-
-
-def _is_operator(node: Node) -> bool:
-    """Whether the innermost module is one of torch's own, which does this one thing."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    kind = stack[-1][1] if stack else ""
-    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return name.startswith("torch.nn.modules.") and ".container." not in name
 
 
 def give_names(draft: Draft) -> None:

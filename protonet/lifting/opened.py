@@ -30,7 +30,8 @@ def opened(source: str) -> nn.Module:
     try:
         names = runpy.run_path(path, run_name=Path(path).stem)
         made = _named(names, name, path)
-        module = made if isinstance(made, nn.Module) else made()
+        is_function = callable(made) and not isinstance(made, nn.Module)
+        module = made() if is_function else made
     except (NetError, MemoryError):
         raise
     except Exception as error:

@@ -53,11 +53,12 @@ class Operator:
         kind: str,
         *bottoms: Held,
         part: str = "",
+        word: str = "",
         blobs: Sequence[torch.Tensor | Array] = (),
         **fields: Any,
     ) -> NewBlob:
         """Add a layer of one top and return that; see ``layers``."""
-        (top,) = self.layers(kind, *bottoms, part=part, blobs=blobs, **fields)
+        (top,) = self.layers(kind, *bottoms, part=part, word=word, blobs=blobs, **fields)
         return top
 
     def layers(
@@ -65,6 +66,7 @@ class Operator:
         kind: str,
         *bottoms: Held,
         part: str = "",
+        word: str = "",
         blobs: Sequence[torch.Tensor | Array] = (),
         tops: int = 1,
         **fields: Any,
@@ -73,15 +75,15 @@ class Operator:
 
         ``fields`` are those of the type's own message; None leaves one out. ``blobs`` are its
         parameters in Caffe's order and shapes. ``part`` is a word for its name where the operator
-        takes several layers. Refusal where the dialect has no such layer, or it takes no such
-        bottom.
+        takes several layers, ``word`` one in place of the operator's own. Refusal where the
+        dialect has no such layer, or it takes no such bottom.
         """
         message = self._message(kind, fields)
         flaw = self.dialect.flaw(kind, own_message(message), tops)
         if flaw:
             self.refuse(flaw, self._elsewhere(message, tops))
         given = [self.blob(bottom) for bottom in bottoms]
-        path = path_of(self.node, part)
+        path = path_of(self.node, part, word)
         message.bottom.extend(f"bottom{i}" for i in range(len(given)))
         message.top.extend(f"top{i}" for i in range(tops))
         try:

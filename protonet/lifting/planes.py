@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator as operators
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -62,9 +61,3 @@ def window_of(
 
 def _is_given(stride: Steps) -> bool:
     return isinstance(stride, int) or bool(stride)
-
-
-def reads_second(operator: Operator) -> bool:
-    """Whether anything takes the second of the values that an operator gives."""
-    takes = (node for node in operator.node.users if node.target is operators.getitem)
-    return any(node.args[1] == 1 and len(node.users) > 0 for node in takes)

@@ -13,7 +13,7 @@ from torch.fx import Node
 from protonet.diagnostics import NetError
 from protonet.lifting.captured import Captured
 from protonet.lifting.draft import Draft
-from protonet.lifting.refusal import place_of
+from protonet.lifting.trace import place_of
 from protonet.plain import plain
 from protonet.shape import show
 
@@ -47,7 +47,7 @@ def proved(
         with torch.no_grad():
             found = net(*given)
         found = found if isinstance(found, dict) else dict(zip(blobs, [found], strict=True))
-        for node, right in _values(captured, given, draft):
+        for node, right in values_of(captured, given, draft):
             blob = draft.values[node].path
             gap = Gap(blob, difference(found[blob], right, blob), node)
             if blob not in largest or not gap.size <= largest[blob].size:
@@ -83,7 +83,7 @@ def _inputs(captured: Captured) -> Iterator[tuple[torch.Tensor, ...]]:
         )
 
 
-def _values(
+def values_of(
     captured: Captured, given: tuple[torch.Tensor, ...], draft: Draft
 ) -> Iterator[tuple[Any, torch.Tensor]]:
     """The values in the module of all operators that are blobs."""

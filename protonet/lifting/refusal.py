@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch._ops import OpOverload
 from torch.fx import Node
 
 from protonet.diagnostics import NetError, raise_all
 from protonet.lifting.dialects import Dialect
+from protonet.lifting.trace import module_of, name_of, place_of
 from protonet.shape import show
-
-_FRAME = re.compile(
-    r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<where>.*)\n(?P<text>.*)'
-)
 
 
 class Refusal(Exception):
@@ -59,44 +54,6 @@ def _error(group: list[Refused], dialect: Dialect) -> NetError:
     more = f", and {len(group) - 1} more on this line," if len(group) > 1 else ""
     text = f"{place_of(node)}{what}{more} can't be written for {dialect.title}: {refusal.message}"
     return NetError(text, None, refusal.hint)
-
-
-def name_of(node: Node) -> str:
-    """An operator's name as torch writes it, without its overload: conv2d."""
-    target = node.target
-    if isinstance(target, OpOverload):
-        return str(target.overloadpacket.__name__)
-    return str(getattr(target, "__name__", target))
-
-
-def module_of(node: Node) -> str:
-    """The attribute path of the module whose forward calls an operator; "" for the outermost."""
-    stack = node.meta.get("nn_module_stack") or {}
-    paths = [path for path, _ in stack.values()]
-    return str(paths[-1]) if paths else ""
-
-
-def place_of(node: Node) -> str:
-    """``file.py:12 (line of code): `` of the innermost line outside torch; "" where unknown."""
-    frames = _frames(node)
-    own = [frame for frame in frames if "/torch/nn/" not in frame["file"].replace("\\", "/")]
-    if not own:
-        return ""
-    frame = own[-1]
-    return f"{frame['file']}:{frame['line']} ({frame['text'].strip()}): "
-
-
-def assigned(node: Node) -> str:
-    """The variable of the outermost module's forward that an operator's value is given to."""
-    frames = _frames(node)
-    found = re.match(r"\s*(\w+)\s*=[^=]", frames[-1]["text"]) if frames else None
-    return found[1] if found and module_of(node) == "" else ""
-
-
-def _frames(node: Node) -> list[dict[str, str]]:
-    trace = node.meta.get("stack_trace") or ""
-    lines = re.split(r"(?m)^(?=\s*File \")", trace)
-    return [found.groupdict() for line in lines if (found := _FRAME.match(line))]
 
 
 def _shape(node: Node) -> tuple[int, ...] | None:

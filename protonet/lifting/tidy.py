@@ -22,11 +22,13 @@ def tidied(draft: Draft) -> None:
         _join_reshapes,
         join_arithmetic,
     )
-    while any([step(draft) for step in steps]):
+    while any(step(draft) for step in steps):
         _drop_unread(draft)
     crop(draft)
     work_in_place(draft)
     _silence(draft)
+    there = {id(top) for layer in draft.layers for top in layer.tops} | set(map(id, draft.inputs))
+    draft.values = {node: blob for node, blob in draft.values.items() if id(blob) in there}
 
 
 def _drop_unread(draft: Draft) -> None:
@@ -94,9 +96,7 @@ def _silence(draft: Draft) -> None:
     """Give the parts that nothing reads to a Silence, so that they are no outputs of the net."""
     read = {id(bottom) for layer in draft.layers for bottom in layer.bottoms}
     read |= {id(blob) for blob in draft.outputs}
-    for place, layer in reversed(list(enumerate(draft.layers))):
-        loose = [top for top in layer.tops if id(top) not in read]
-        if loose:
-            message = new_message("Silence", {})
-            silence = NewLayer(message, loose, [], [], f"{layer.path}.silence", layer.node)
-            draft.layers.insert(place + 1, silence)
+    loose = [(layer, top) for layer in draft.layers for top in layer.tops if id(top) not in read]
+    if loose and draft.dialect.has("Silence"):
+        last, tops = loose[-1][0], [top for _, top in loose]
+        draft.layers.append(NewLayer(new_message("Silence", {}), tops, [], [], "rest", last.node))

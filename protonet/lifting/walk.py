@@ -15,7 +15,8 @@ from protonet.lifting.movement.made import made
 from protonet.lifting.movement.moved import is_movement, moved
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
-from protonet.lifting.refusal import Refusal, Refused, name_of, raise_refused
+from protonet.lifting.refusal import Refusal, Refused, raise_refused
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import show
 

@@ -27,7 +27,11 @@ def test_every_file_of_patterns_has_an_example(name):
 @pytest.mark.parametrize("example", list(examples()))
 def test_an_example_becomes_its_layers(example, tmp_path):
     torch.manual_seed(0)
-    given = tuple(torch.randn(shape) for shape in example.shapes)
+    most = example.below
+    given = tuple(
+        torch.randn(shape) if most is None else torch.randint(most, shape)
+        for shape in example.shapes
+    )
     report = to_caffe(example.make(), given, tmp_path / "net")
     assert tuple(kind for _, kind in report.layers) == example.layers
     assert report.difference <= 1e-4

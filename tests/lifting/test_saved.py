@@ -121,7 +121,7 @@ def test_a_hostile_or_damaged_archive_is_one_error(saved, tmp_path, change, said
 def test_files_of_one_name_are_refused(saved, tmp_path):
     path = tmp_path / "twice.pt2"
     path.write_bytes(saved.read_bytes())
-    with pytest.warns(UserWarning), zipfile.ZipFile(path, "a") as archive:
+    with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as archive:
         archive.writestr("net/models/model.json", b"{}")
     with pytest.raises(NetError, match="two files of one name"):
         read_program(path)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import torch
 
 from protonet.lifting.formulas.scalars import affine
-from protonet.lifting.framing import seen
 from protonet.lifting.movement.linear import along
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Held, NewBlob
@@ -18,7 +17,7 @@ _Step = Callable[[Operator, NewBlob, int, int, str], NewBlob]
 
 def axes_of(axes: Sequence[int] | int | None, rank: int) -> tuple[int, ...]:
     """Axes as torch is given them, counted from 0 and in order; all where none are given."""
-    if axes is None or axes == () or axes == []:
+    if axes is None or (not isinstance(axes, int) and not axes):
         return tuple(range(rank))
     given = (axes,) if isinstance(axes, int) else tuple(axes)
     return tuple(sorted({axis % rank if rank else 0 for axis in given}))
@@ -26,28 +25,28 @@ def axes_of(axes: Sequence[int] | int | None, rank: int) -> tuple[int, ...]:
 
 def summed(
     operator: Operator, x: Held, axes: Sequence[int], keeps: bool = True, part: str = ""
-) -> Held:
+) -> NewBlob:
     """The sum over axes, which stay with size 1 where ``keeps``."""
     return _reduced(operator, x, axes, keeps, _sum, part)
 
 
 def averaged(
     operator: Operator, x: Held, axes: Sequence[int], keeps: bool = True, part: str = ""
-) -> Held:
+) -> NewBlob:
     """The mean over axes, which stay with size 1 where ``keeps``."""
     return _reduced(operator, x, axes, keeps, _mean, part)
 
 
 def largest(
     operator: Operator, x: Held, axes: Sequence[int], keeps: bool = True, part: str = ""
-) -> Held:
+) -> NewBlob:
     """The largest element over axes, which stay with size 1 where ``keeps``."""
     return _reduced(operator, x, axes, keeps, _largest, part)
 
 
 def smallest(
     operator: Operator, x: Held, axes: Sequence[int], keeps: bool = True, part: str = ""
-) -> Held:
+) -> NewBlob:
     """The smallest element over axes, which stay with size 1 where ``keeps``."""
     turned = affine(operator, x, -1, part="negative")
     found = largest(operator, turned, axes, keeps, "largest")
@@ -56,7 +55,7 @@ def smallest(
 
 def _reduced(
     operator: Operator, x: Held, axes: Sequence[int], keeps: bool, step: _Step, part: str
-) -> Held:
+) -> NewBlob:
     """One run of neighbouring axes after the other, the last first."""
     top, shape = operator.blob(x), list(x.shape)
     for start, stop in reversed(_runs(axes)):
@@ -65,7 +64,7 @@ def _reduced(
         shape[start:stop] = [1] * (stop - start)
     if not keeps:
         shape = [size for axis, size in enumerate(shape) if axis not in axes]
-    return seen(operator, top, tuple(shape))
+    return operator.reshape(top, tuple(shape))
 
 
 def _runs(axes: Sequence[int]) -> list[tuple[int, int]]:

@@ -72,6 +72,14 @@ def within_axes(tensor: torch.Tensor, shape: Shape) -> tuple[int, torch.Tensor]:
     return start, flat.expand(shape[start:stop]).contiguous()
 
 
+def flat(operator: Operator, value: Held, shape: Shape) -> NewBlob:
+    """A small value without its axes of size 1, as another layer takes it."""
+    top = operator.blob(value)
+    if len(top.shape) > 2 and shape == (top.shape[0], count(top.shape, 1)):
+        return operator.layer("Flatten", top, part="flat")
+    return operator.reshape(top, shape, "flat")
+
+
 def spread(operator: Operator, value: Held, shape: Shape) -> NewBlob:
     """A value as a blob of a larger shape: as it is, or its rows and columns repeated."""
     if isinstance(value, Constant):

@@ -7,13 +7,13 @@ import torch
 from protonet.lifting.formulas.scalars import affine, powered
 from protonet.lifting.formulas.spreading import (
     broadcast,
+    flat,
     narrowed,
     placed,
     spread,
     uniform,
     within_axes,
 )
-from protonet.lifting.framing import seen
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob
 from protonet.shape import Shape
@@ -36,7 +36,7 @@ def added(
         if big.shape == shape and place:
             axis, dims = place
             left = affine(operator, big, c, part="scaled")
-            right = seen(operator, affine(operator, small, d, part="scaled"), dims)
+            right = flat(operator, affine(operator, small, d, part="scaled"), dims)
             return operator.layer("Bias", left, right, part=part, axis=_stated(axis))
     given = spread(operator, x, shape), spread(operator, y, shape)
     coefficients = None if a == b == 1 else [a, b]
@@ -75,7 +75,7 @@ def multiplied(operator: Operator, x: Held, y: Held, part: str = "") -> NewBlob:
         place = placed(small.shape, shape) if small.shape != shape else None
         if big.shape == shape and place:
             axis, dims = place
-            factor = seen(operator, small, dims)
+            factor = flat(operator, small, dims)
             return operator.layer("Scale", big, factor, part=part, axis=_stated(axis))
     given = spread(operator, x, shape), spread(operator, y, shape)
     return operator.layer("Eltwise", *given, part=part, operation="PROD")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from protonet.lifting.names import worded
@@ -17,16 +19,13 @@ def along(
     blob, shape = operator.blob(value), value.shape
     after, before = matrix.shape
     assert before == shape[axis]
-    if axis == len(shape) - 1:
-        return operator.layer(
-            "InnerProduct",
-            blob,
-            part=part,
-            blobs=[matrix],
-            num_output=after,
-            bias_term=False,
-            axis=None if axis == 1 else axis,
-        )
+    fields: dict[str, Any] = {
+        "num_output": after,
+        "bias_term": False,
+        "axis": None if axis == 1 else axis,
+    }
+    if axis == len(shape) - 1 and operator.takes("InnerProduct", **fields):
+        return operator.layer("InnerProduct", blob, part=part, blobs=[matrix], **fields)
     plain = len(shape) == 4 and axis == 1
     four = shape if plain else (count(shape, 0, axis), before, count(shape, axis + 1), 1)
     found = operator.layer(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from protonet.lifting.movement.linear import along
@@ -74,7 +76,7 @@ def _stepped(
     four = _as_four(blob.shape, axis)
     place = 2 if axis == 2 and four == blob.shape else 3 if four[2] == 1 else 2
     side = "h" if place == 2 else "w"
-    strides = {f"stride_{each}": step if each == side else 1 for each in "hw"}
+    strides: dict[str, Any] = {f"stride_{each}": step if each == side else 1 for each in "hw"}
     shaped = operator.reshape(blob, four, worded(part, "rows"))
     found = operator.layer("Pooling", shaped, part=part, kernel_size=1, **strides)
     shape = (*blob.shape[:axis], len(line), *blob.shape[axis + 1 :])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
+import torch
+
 from protonet.lifting.draft import NewLayer
 from protonet.lifting.movement.forms import (
     convolved,
@@ -42,7 +44,7 @@ _FORMS: tuple[Form, ...] = (
     surrounded.form,
 )
 _LAST: tuple[Form, ...] = (reindexed.form,)
-_SHORT = 2  # a form of so few layers is not compared with the way through other values
+_COMPUTING = frozenset(("Convolution", "Deconvolution", "InnerProduct"))
 
 
 def made(operator: Operator, view: View) -> NewBlob:
@@ -90,13 +92,13 @@ def _joined_key(layer: NewLayer) -> tuple[object, ...]:
 
 
 def _price(layer: NewLayer) -> float:
-    """1, and 1 for every ten million products, for a constant, and for a look-up."""
+    """1, and 1 for every ten million products and hundred thousand weights, more for a look-up."""
     price = 1.0 + (layer.type in ("BatchReindex", "Parameter"))
-    if layer.type in ("Convolution", "Deconvolution", "InnerProduct"):
+    if layer.type in _COMPUTING:
         ends = (layer.tops if layer.type != "Deconvolution" else layer.bottoms)[0].shape
         weight = layer.blobs[0]
         channel = 1 if layer.type != "InnerProduct" else len(ends) - 1
-        price += count(ends) / ends[channel] * weight.size / 1e7
+        price += count(ends) / ends[channel] * weight.size / 1e7 + weight.size / 1e5
     return price
 
 
@@ -117,17 +119,24 @@ def _shortest(operator: Operator, view: View) -> NewBlob | None:
     """The view in one go, or from the values that its operator was given where that is shorter."""
     first = direct(operator, Seen(view))
     price = cost(operator, first, (view.base,)) if first else float("inf")
-    if price <= _SHORT:
+    if price <= 1 and _is_plain(operator, first):
         return first
     ways = [way for way in (_by_step(operator, view), joined.form(operator, Seen(view))) if way]
     for blob, sources in ways:
-        if cost(operator, blob, sources) < price:
-            first, price = blob, cost(operator, blob, sources)
+        other = cost(operator, blob, sources)
+        if other < price or (other == price and _is_plain(operator, blob)):
+            first, price = blob, other
     return first
 
 
+def _is_plain(operator: Operator, blob: NewBlob | None) -> bool:
+    """Whether a blob comes of no layer that computes, or is none's."""
+    maker = next((each for each in operator.draft.layers[::-1] if blob in each.tops), None)
+    return maker is None or maker.type not in _COMPUTING
+
+
 def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ...]] | None:
-    """The view from the blob of the one value that its operator was given, and where that begins."""
+    """The view from the blob of the one value that its operator was given, and its begin."""
     if len(view.steps) != 1 or not isinstance(view.steps[0], View):
         return None
     step = view.steps[0]
@@ -137,14 +146,15 @@ def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ..
     except Refusal:
         return None
     found = direct(operator, Seen(moved_from(view, step, before)))
-    is_shared = was_made or len(step.node.users) > 1
+    parts = view.node.meta.get("val")
+    is_shared = was_made or len(step.node.users) > 1 or isinstance(parts, list | tuple)
     return (found, (view.base, before) if is_shared else (view.base,)) if found else None
 
 
 def _call(operator: Operator, view: View, blob: NewBlob) -> None:
     """Name the last layer after the operator alone, and let the blob be its value."""
     value = view.node.meta.get("val")
-    if getattr(value, "shape", None) is None or tuple(value.shape) != blob.shape:
+    if not isinstance(value, torch.Tensor) or tuple(value.shape) != blob.shape:
         return
     layer = next((each for each in operator.draft.layers[::-1] if blob in each.tops), None)
     if layer is not None and layer.node is view.node and len(layer.tops) == 1:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from protonet.lifting.movement.moves import IDENTITIES, LIKES, MOVES, SOURCES, ZEROING, is_copy
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
 
@@ -41,13 +41,13 @@ def moved(node: Any, args: Any, kwargs: Any) -> Any:
     (base,) = {_base(source) for source in sources if not isinstance(source, Constant)}
     assert base is not None
     zeros = any(isinstance(source, Constant) for source in sources) or _numbers(name, given)
-    made = _computed(node, args, kwargs, steps, 1 if zeros or name in ZEROING else 0)
+    made = computed(node, args, kwargs, steps, 1 if zeros or name in ZEROING else 0)
     several = isinstance(made, list | tuple)
     views = [View(base, each, node, steps) for each in (made if several else [made])]
     return tuple(views) if several else views[0]
 
 
-def _computed(node: Any, args: Any, kwargs: Any, sources: tuple[Any, ...], shift: int) -> Any:
+def computed(node: Any, args: Any, kwargs: Any, sources: tuple[Any, ...], shift: int) -> Any:
     """The operator on places, counted from ``shift``: whole numbers where it takes them."""
     for dtype in (torch.int64, torch.float64):
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held
 
 _SHAPES = """view reshape _unsafe_view _reshape_alias flatten unflatten ravel permute transpose t
@@ -53,7 +53,8 @@ def is_copy(node: Any, given: list[Any]) -> bool:
     if name in ("_to_copy", "to", "type_as", "copy"):
         source = node.args[1 if name == "copy" else 0]
         right, left = node.meta["val"].dtype, source.meta["val"].dtype
-        return right == left or torch.promote_types(left, right) == right
+        is_single = right in (torch.float32, torch.float64)
+        return is_single or torch.promote_types(left, right) == right
     return True
 
 

@@ -22,11 +22,15 @@ _FUSIONS: dict[str, list[Pattern]] = {}
 
 @dataclass(frozen=True)
 class LiftExample:
-    """A small module, the shapes that it takes, and the types of the layers that it becomes."""
+    """A small module, the shapes that it takes, and the types of the layers that it becomes.
+
+    Where ``below`` is stated it takes whole numbers, from 0 to below that.
+    """
 
     make: Callable[[], nn.Module]
     shapes: tuple[Shape, ...]
     layers: tuple[str, ...]
+    below: int | None = None
 
 
 class Called(nn.Module):

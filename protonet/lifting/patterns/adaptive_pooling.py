@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from protonet.lifting.framing import reads
+from protonet.lifting.movement.linear import along
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.pooling import largest_of
-from protonet.lifting.planes import Which, over_planes, pooled_axes, reads_second
+from protonet.lifting.planes import Which, over_planes, pooled_axes
 from protonet.lifting.values import Held
 from protonet.lifting.windows import PoolWindow
-from protonet.shape import Shape
+from protonet.shape import Shape, count
 
 _MOST = 2**20  # weights of one InnerProduct over the whole plane
 
@@ -42,12 +44,12 @@ def adaptive_largest(
     size: Sequence[int],  # noqa: ARG001
 ) -> tuple[Held | None, ...]:
     """Pooling MAX; over windows that are not alike, after their elements are laid side by side."""
-    if reads_second(operator):
+    if reads(operator, 1):
         operator.refuse("Caffe does not tell the places", "find them after the net")
 
     def pool(plane: Held, _: Which, tops: Shape) -> Held:
         found = _alike(operator, plane, tops, "MAX")
-        return found or largest_of(operator, plane, *_taps(plane.shape[2:], tops))
+        return found or largest_of(operator, plane, *_lines(plane.shape[2:], tops))
 
     return over_planes(operator, x, pooled_axes(operator), pool), None
 
@@ -81,13 +83,18 @@ def _even(size: int, tops: int) -> tuple[int, int] | None:
     return (spans.pop(), steps.pop()) if len(spans) == len(steps) == 1 else None
 
 
-def _taps(sizes: Shape, tops: Shape) -> list[torch.Tensor]:
-    """The elements of each window along each axis, the last repeated where one is short."""
+def _lines(sizes: Shape, tops: Shape) -> list[tuple[torch.Tensor, int, int]]:
+    """The elements along each axis so that all windows are alike: each window's side by side."""
     found = []
     for size, top in zip(sizes, tops, strict=True):
+        even = _even(size, top)
+        if even is not None:
+            found.append((torch.arange(size), *even))
+            continue
         ends = torch.tensor(bounds(size, top))
         most = int((ends[:, 1] - ends[:, 0]).max())
-        found.append(torch.minimum(ends[:, :1] + torch.arange(most), ends[:, 1:] - 1))
+        taps = torch.minimum(ends[:, :1] + torch.arange(most), ends[:, 1:] - 1)
+        found.append((taps.flatten(), most, most))
     return found
 
 
@@ -101,22 +108,19 @@ def _weights(size: int, tops: int) -> torch.Tensor:
 
 def _means(operator: Operator, x: Held, tops: Shape) -> Held:
     """All means of a plane by one matrix, or by one for each axis where that grows too large."""
-    n, c, h, w = x.shape
+    (h, w) = x.shape[2:]
     down, across = _weights(h, tops[0]), _weights(w, tops[1])
     if h * w * tops[0] * tops[1] <= _MOST:
-        both = torch.kron(down, across)
-        made = _product(operator, x, both, 2, "")
-        return operator.reshape(made, (n, c, *tops))
-    wide = _product(operator, x, across, 3, "across")
-    rows = operator.reshape(wide, (n * c, h, tops[1]), "columns")
-    fields = {"num_output": tops[0], "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", rows, part="down", blobs=[down[:, :, None]], **fields)
-    return operator.reshape(made, (n, c, *tops))
-
-
-def _product(operator: Operator, x: Held, matrix: torch.Tensor, axis: int, part: str) -> Held:
-    fields = {"num_output": matrix.shape[0], "bias_term": False, "axis": axis}
-    return operator.layer("InnerProduct", x, part=part, blobs=[matrix], **fields)
+        made = operator.layer(
+            "InnerProduct",
+            x,
+            blobs=[torch.kron(down, across)],
+            num_output=count(tops),
+            bias_term=False,
+            axis=2,
+        )
+        return operator.reshape(made, (*x.shape[:2], *tops))
+    return along(operator, along(operator, x, 3, across, "across"), 2, down, "down")
 
 
 examples = (
@@ -127,6 +131,6 @@ examples = (
     LiftExample(
         lambda: nn.AdaptiveMaxPool2d(3),
         ((1, 2, 7, 8),),
-        ("Reshape", "Parameter", "BatchReindex", "Reshape", "Pooling"),
+        ("Slice", "Silence", "Crop", "Concat", "Pooling"),
     ),
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from protonet.lifting.operator import Operator
-from protonet.lifting.patterns import lifts
+from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.refusal import name_of
 from protonet.lifting.values import Constant, Held
 
 
@@ -36,15 +38,16 @@ def asserted(operator: Operator, *args: Any, **kwargs: Any) -> None:
 )
 def filled(operator: Operator, x: Held, *args: Any, **kwargs: Any) -> Held:
     """A constant, of which only the shape is the net's."""
-    node = operator.node
-    like = torch.zeros(x.shape, dtype=node.args[0].meta["val"].dtype)
+    target: Any = operator.node.target
+    source: Any = operator.node.args[0]
+    like = torch.zeros(x.shape, dtype=source.meta["val"].dtype)
     given = [each.tensor if isinstance(each, Constant) else each for each in args]
     if any(isinstance(each, Held) for each in given):
         operator.refuse("it fills with a number that the net computes")
-    if "empty" in node.target.__name__:
+    if "empty" in name_of(operator.node):
         return Constant(torch.zeros(operator.shape))
     with torch.no_grad():
-        return Constant(node.target(like, *given, **kwargs))
+        return Constant(target(like, *given, **kwargs))
 
 
 @lifts("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
@@ -59,3 +62,12 @@ def dropout(operator: Operator, x: Held, p: float, train: bool) -> Held:  # noqa
 def native_dropout(operator: Operator, x: Held, p: float, train: bool | None) -> Any:
     """The value as it is."""
     return (dropout(operator, x, p, True) if train else x), None
+
+
+class _Known(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.dropout(x, training=self.training)
+        return torch.cat([x, torch.full_like(x, 2.0)], 1)
+
+
+examples = (LiftExample(_Known, ((2, 3, 2, 2),), ("Parameter", "Concat")),)

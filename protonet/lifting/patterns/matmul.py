@@ -23,10 +23,11 @@ def matmul(operator: Operator, x: Held, y: Held) -> Held:
         x = seen(operator, x, (1, *x.shape))
     if len(y.shape) == 1:
         y = seen(operator, y, (*y.shape, 1))
-    if isinstance(y, Constant) and count(y.shape, 0, -2) == 1:
-        made = times(operator, x, y.tensor.reshape(y.shape[-2:]).t())
-    elif isinstance(x, Constant) and count(x.shape, 0, -2) == 1:
-        made = _from_left(operator, x.tensor.reshape(x.shape[-2:]), y)
+    x, y = _once(x), _once(y)
+    if isinstance(y, Constant) and len(y.shape) == 2:
+        made = times(operator, x, y.tensor.t())
+    elif isinstance(x, Constant) and len(x.shape) == 2:
+        made = _from_left(operator, x.tensor, y)
     else:
         batch = operator.shape[: max(len(x.shape), len(y.shape)) - 2]
         made = product(operator, _spread(operator, x, batch), _spread(operator, y, batch))
@@ -44,6 +45,15 @@ def baddbmm(
     if bias.shape != made.shape:
         operator.refuse(f"what is added is {show(bias.shape)}, not {show(made.shape)}")
     return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
+
+
+def _once(x: Held) -> Held:
+    """A constant without a batch where all its matrices are one."""
+    if isinstance(x, Constant):
+        matrices = x.tensor.reshape(-1, *x.shape[-2:])
+        if len(matrices) and torch.equal(matrices, matrices[:1].expand_as(matrices)):
+            return Constant(matrices[0])
+    return x
 
 
 def _spread(operator: Operator, x: Held, batch: Shape) -> Held:

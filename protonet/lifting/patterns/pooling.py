@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from protonet.lifting.framing import base_of, cropped, moved_to, seen
+from protonet.lifting.framing import base_of, cropped, moved_to, reads, seen
 from protonet.lifting.movement.padding import padded
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
-from protonet.lifting.planes import Which, over_planes, pooled_axes, reads_second, window_of
+from protonet.lifting.planes import Which, over_planes, pooled_axes, window_of
 from protonet.lifting.values import Held, NewBlob, View
 from protonet.lifting.windows import Fields, PoolWindow, Steps
 from protonet.shape import Shape, count
@@ -51,7 +51,7 @@ def max_pool_with_indices(
     ceil_mode: bool = False,
 ) -> tuple[Held | None, ...]:
     """Pooling MAX, whose second top tells the places where they are asked for."""
-    if not reads_second(operator):
+    if not reads(operator, 1):
         return max_pool(operator, x, kernel, stride, padding, dilation, ceil_mode), None
     axes = pooled_axes(operator)
     window = window_of(axes, kernel, stride, padding, dilation)
@@ -113,14 +113,18 @@ def largest(operator: Operator, x: Held, window: PoolWindow, tops: Shape) -> Hel
     taps = window.taps(sizes, tops)
     if taps is None:
         operator.refuse("a window of it sees the padding alone")
-    return largest_of(operator, x, *taps)
+    return largest_of(operator, x, *((each.flatten(), *each.shape[1:] * 2) for each in taps))
 
 
-def largest_of(operator: Operator, x: Held, rows: torch.Tensor, columns: torch.Tensor) -> Held:
-    """The largest of any windows, (top, tap) elements of a plane along each axis."""
-    side = gathered(operator, x, rows.flatten(), columns.flatten())
-    window = (rows.shape[1], columns.shape[1])
-    fields = PoolWindow(window, window, (0, 0)).fields(side.shape[2:])
+def largest_of(operator: Operator, x: Held, *lines: tuple[torch.Tensor, int, int]) -> Held:
+    """The largest of windows over rows and columns that are first laid side by side.
+
+    A line is which elements of an axis, some maybe several times, the window's size and stride.
+    """
+    (rows, *down), (columns, *across) = lines
+    side = gathered(operator, x, rows, columns)
+    kernel, stride = zip(down, across, strict=True)
+    fields = PoolWindow(kernel, stride, (0, 0)).fields(side.shape[2:])
     return operator.layer("Pooling", side, **fields)
 
 
@@ -148,9 +152,7 @@ def _fields(operator: Operator, window: PoolWindow, sizes: Shape, tops: Shape) -
     down = zip(sizes, window.kernel, window.stride, window.padding, strict=True)
     if window.tops(sizes) == tops or tuple((n + 2 * p - k) // s + 1 for n, k, s, p in down) != tops:
         return fields
-    if operator.has("Pooling", "round_mode"):
-        return {**fields, "round_mode": "FLOOR"}
-    return {**fields, "ceil_mode": False} if operator.has("Pooling", "ceil_mode") else fields
+    return {**fields, "round_mode": "FLOOR"} if operator.has("Pooling", "round_mode") else fields
 
 
 _Manner = tuple[bool, bool, int | None]

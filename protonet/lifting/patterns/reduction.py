@@ -32,7 +32,7 @@ def total(
     dtype: torch.dtype | None = None,  # noqa: ARG001
 ) -> Held:
     """The sum."""
-    return summed(operator, x, axes_of(axes, len(x.shape)), keeps)
+    return seen(operator, summed(operator, x, axes_of(axes, len(x.shape))), operator.shape)
 
 
 @lifts("mean")
@@ -45,19 +45,19 @@ def mean(
     dtype: torch.dtype | None = None,  # noqa: ARG001
 ) -> Held:
     """The mean: Pooling over the image, else Reduction, else a Convolution of one place."""
-    return averaged(operator, x, axes_of(axes, len(x.shape)), keeps)
+    return seen(operator, averaged(operator, x, axes_of(axes, len(x.shape))), operator.shape)
 
 
 @lifts("amax")
-def amax(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) -> Held:
+def amax(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) -> Held:  # noqa: ARG001
     """The largest: Pooling over the image, else the value that ArgMax finds."""
-    return largest(operator, x, axes_of(axes, len(x.shape)), keeps)
+    return seen(operator, largest(operator, x, axes_of(axes, len(x.shape))), operator.shape)
 
 
 @lifts("amin")
 def amin(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) -> Held:
     """The smallest: what is negative, the other way round."""
-    return smallest(operator, x, axes_of(axes, len(x.shape)), keeps)
+    return seen(operator, smallest(operator, x, axes_of(axes, len(x.shape))), operator.shape)
 
 
 @lifts("any")
@@ -229,7 +229,7 @@ def _extreme(
         return (larger if sign > 0 else smaller)(operator, x, axis)
     find = largest if sign > 0 else smallest
     over = axes_of(axis, len(x.shape))
-    value = find(operator, x, over, keeps)
+    value = seen(operator, find(operator, x, over), operator.shape)
     if axis is None:
         return value
     turned = x if sign > 0 else affine(operator, x, -1, part="negative")

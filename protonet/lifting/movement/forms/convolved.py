@@ -8,10 +8,11 @@ import torch
 
 from protonet.lifting.movement.groups import grouped
 from protonet.lifting.movement.seen import Seen
+from protonet.lifting.movement.windows import field_of, fitting
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob
 
-_WIDEST = 8  # a window reaches no further
+_NOWHERE = -(2**40)  # where a channel of zeros begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +56,11 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
         blobs=[weight],
         num_output=after[1],
         bias_term=False,
-        **sized("kernel", high, wide, None),
-        **sized("stride", *shifts.steps, 1),
-        **sized("pad", pad_h, pad_w, 0),
+        **field_of("kernel", high, wide),
+        **field_of("stride", *shifts.steps),
+        **field_of("pad", pad_h, pad_w),
         group=group if group > 1 else None,
     )
-
-
-def sized(name: str, high: int, wide: int, default: int | None) -> dict[str, int]:
-    """The fields of a window's side."""
-    if high == wide:
-        plain = "kernel_size" if name == "kernel" else name
-        return {} if high == default else {plain: high}
-    return {f"{name}_h": high, f"{name}_w": wide}
 
 
 def _shifts(seen: Seen) -> Shifts | None:
@@ -95,7 +88,7 @@ def _line(places: torch.Tensor) -> tuple[int, torch.Tensor] | None:
     if step < 1:
         return None
     starts = places - torch.arange(places.shape[1]) * step
-    return step, torch.where(places < 0, -(2**40), starts).amax(1)
+    return step, torch.where(places < 0, _NOWHERE, starts).amax(1)
 
 
 def _places(found: Shifts, seen: Seen) -> torch.Tensor:
@@ -110,12 +103,5 @@ def _places(found: Shifts, seen: Seen) -> torch.Tensor:
 
 def _window(before: int, after: int, step: int, starts: torch.Tensor) -> tuple[int, int] | None:
     """The smallest pad and kernel with which windows give so many places; None beyond a limit."""
-    real = starts[starts > -(2**39)]
-    if not len(real):
-        return None
-    low, high = int(real.min()), int(real.max())
-    for pad in range(max(0, -low), _WIDEST + 1):
-        kernel = max(high + pad + 1, before + 2 * pad - after * step + 1)
-        if kernel <= before + 2 * pad - (after - 1) * step:
-            return (pad, kernel) if kernel <= _WIDEST else None
-    return None
+    real = starts[starts > _NOWHERE]
+    return fitting(before, after, step, int(real.min()), int(real.max())) if len(real) else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from protonet.lifting.movement.forms.convolved import sized
 from protonet.lifting.movement.groups import grouped
 from protonet.lifting.movement.seen import Seen
+from protonet.lifting.movement.windows import field_of
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob
 
-_LARGEST = 64  # places of a block; larger ones are repeated, not multiplied with ones
+_LARGEST = 1024  # places of a block; larger ones are repeated, not multiplied with ones
 
 
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
@@ -41,8 +41,8 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
         blobs=[weight],
         num_output=after[1],
         bias_term=False,
-        **sized("kernel", high, wide, None),
-        **sized("stride", high, wide, 1),
+        **field_of("kernel", high, wide),
+        **field_of("stride", high, wide),
         group=group if group > 1 else None,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.lifting.movement.seen import Seen
 from protonet.lifting.operator import Operator
 from protonet.lifting.refusal import Refusal, name_of
@@ -32,7 +34,7 @@ def form(operator: Operator, seen: Seen) -> tuple[NewBlob, tuple[NewBlob, ...]] 
 def axis_of(view: View) -> int:
     """The axis of a join of a view's operator, counted from 0."""
     args = view.node.args
-    axis = args[1] if len(args) > 1 else view.node.kwargs.get("dim", 0)
+    axis: Any = args[1] if len(args) > 1 else view.node.kwargs.get("dim", 0)
     return int(axis) % len(view.shape)
 
 

@@ -18,19 +18,19 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
     found = operator.blob(within(seen.view, pads))
     for axis, (before, behind) in enumerate(pads):
         if before or behind:
-            found = _surrounded(operator, found, axis, before, behind)
+            found = surrounded(operator, found, axis, (before, behind))
     return found
 
 
-def _surrounded(operator: Operator, blob: NewBlob, axis: int, before: int, behind: int) -> NewBlob:
-    """A blob with zeros before and behind it along an axis."""
+def surrounded(
+    operator: Operator, blob: NewBlob, axis: int, pads: tuple[int, int], value: float = 0.0
+) -> NewBlob:
+    """A blob with places of one value before and behind it along an axis."""
 
-    def zeros(size: int) -> NewBlob:
+    def border(size: int) -> NewBlob:
         shape = (*blob.shape[:axis], size, *blob.shape[axis + 1 :])
-        return operator.constant(torch.zeros(shape), f"zeros{axis}")
+        return operator.constant(torch.full(shape, value), f"border{axis}")
 
-    parts = [zeros(before)] if before else []
-    parts.append(blob)
-    if behind:
-        parts.append(parts[0] if before == behind else zeros(behind))
+    before, behind = (border(size) if size else None for size in pads)
+    parts = [part for part in (before, blob, behind) if part is not None]
     return operator.layer("Concat", *parts, part=f"pad{axis}", axis=axis)

@@ -1,4 +1,4 @@
-"""Axes in another order: Permute where there is one, or parts cut from one axis, joined on another."""
+"""Axes in another order: Permute, or parts cut from one axis and joined on another."""
 
 from __future__ import annotations
 
