@@ -78,7 +78,9 @@ def cropped(operator: Operator, value: NewBlob, shape: Shape) -> Held:
         index = places(value)[..., : shape[2], : shape[3]]
         return View(value, index, operator.node, (value,))
     channels = value.shape[1]
-XX    first[:, :, 0, 0] = 1.0
+    more = (a - b for a, b in zip(value.shape[2:], shape[2:], strict=True))
+    first = torch.zeros(channels, 1, *(n + 1 for n in more))
+    first[:, :, 0, 0] = 1.0
     fields: Fields = {"num_output": channels, "group": channels, "bias_term": False}
     window = window_fields(first.shape[2:])
     return operator.layer("Convolution", value, part="cropped", blobs=[first], **fields, **window)
