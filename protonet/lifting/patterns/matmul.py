@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from protonet.lifting.formulas.scalars import affine
+from protonet.lifting.formulas.sums import added
 from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped, turned
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
@@ -34,17 +36,23 @@ def matmul(operator: Operator, x: Held, y: Held) -> Held:
     return seen(operator, made, operator.shape)
 
 
-@lifts("baddbmm")
-def baddbmm(
+@lifts("addmm", "baddbmm", "addmv")
+def plus_product(
     operator: Operator, bias: Held, x: Held, y: Held, beta: float = 1, alpha: float = 1
 ) -> Held:
-    """The product, and a multiple of another value."""
-    made = operator.blob(product(operator, x, y, alpha))
+    """The product, and a multiple of another value: InnerProduct's own bias where it can be."""
+    if isinstance(y, Constant) and isinstance(bias, Constant) and _is_row(bias, y):
+        row = beta * bias.tensor.reshape(-1).expand(y.shape[1])
+        return times(operator, x, alpha * y.tensor.t(), row)
+    made = matmul(operator, x, y)
     if beta == 0:
-        return made
-    if bias.shape != made.shape:
-        operator.refuse(f"what is added is {show(bias.shape)}, not {show(made.shape)}")
-    return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
+        return affine(operator, made, alpha)
+    return added(operator, made, bias, alpha, beta, "sum")
+
+
+def _is_row(bias: Constant, y: Constant) -> bool:
+    """Whether what is added to a product with one fixed matrix is the same in every row."""
+    return len(y.shape) == 2 and bias.shape in ((y.shape[1],), (1,), (1, 1), (1, y.shape[1]))
 
 
 @lifts("bilinear")
@@ -246,7 +254,7 @@ examples = (
             "Scale",
             "Reshape",
             "Convolution",
-            "Reshape",
+            "Flatten",
             "Bias",
         ),
     ),
