@@ -154,7 +154,9 @@ def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ..
 def _call(operator: Operator, view: View, blob: NewBlob) -> None:
     """Name the last layer after the operator alone, and let the blob be its value."""
     value = view.node.meta.get("val")
-    if not isinstance(value, torch.Tensor) or tuple(value.shape) != blob.shape:
+    if operator.held.get(view.node) is not view or not isinstance(value, torch.Tensor):
+        return
+    if tuple(value.shape) != blob.shape:
         return
     layer = next((each for each in operator.draft.layers[::-1] if blob in each.tops), None)
     if layer is not None and layer.node is view.node and len(layer.tops) == 1:

@@ -71,6 +71,23 @@ class Seen:
         """Places along each axis of the blob whose every combination is taken, row by row."""
         if self.has_zeros or not len(self.flat) or not self.base.shape:
             return None
+        return self._lines() or self._rows()
+
+    def _lines(self) -> list[torch.Tensor] | None:
+        """The lists where the view has the blob's axes, as its own lines tell them."""
+        if len(self.shape) != len(self.base.shape):
+            return None
+        total = torch.zeros((), dtype=torch.int64)
+        lists = []
+        for axis, size in enumerate(self.base.shape):
+            first = self.view.index.movedim(axis, 0).reshape(self.shape[axis], -1)[:, 0]
+            inner = count(self.base.shape, axis + 1)
+            lists.append(torch.div(first, inner, rounding_mode="floor") % size)
+            total = total[..., None] + lists[-1] * inner
+        return lists if torch.equal(total, self.view.index) else None
+
+    def _rows(self) -> list[torch.Tensor] | None:
+        """The lists of a view of any shape, from its elements in the order of memory."""
         lists, rest = [], self.flat
         for size in self.base.shape[::-1]:
             outer = torch.div(rest, size, rounding_mode="floor")
