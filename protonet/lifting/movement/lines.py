@@ -70,9 +70,11 @@ def _rejoined(
     size = blob.shape[axis]
     edges = sorted({0, size, *(edge for each in ranges for edge in each)})
     cuts = list(zip(edges, edges[1:], strict=False))
+    if len(cuts) > _MOST_PARTS or len(ranges) > _MOST_PIECES:
+        return None
     order = [cut for start, stop in ranges for cut in cuts if start <= cut[0] and cut[1] <= stop]
     fields: dict[str, Any] = {"axis": axis, "slice_point": edges[1:-1]}
-    if len(cuts) > _MOST_PARTS or len(order) > _MOST_PIECES:
+    if len(order) > _MOST_PIECES:
         return None
     if not operator.takes("Slice", len(cuts), **fields) or not operator.has("Concat"):
         return None
