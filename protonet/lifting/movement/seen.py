@@ -58,8 +58,7 @@ class Seen:
     @cached_property
     def sizes(self) -> Shape:
         """The blob's shape in rows: 1 for each axis that stays as it is."""
-        shape = self.base.shape
-        return shape[: self.together] + (1,) * (len(shape) - self.together)
+        return _in_rows(self.base.shape, self.together)
 
     @cached_property
     def flat(self) -> torch.Tensor:
@@ -67,13 +66,24 @@ class Seen:
         return rows_of(self.elements, self.row)
 
     @cached_property
-    def grid(self) -> torch.Tensor | None:
-        """The rows' places in the view's shape; None where its last axes are not the blob's."""
-        kept = len(self.base.shape) - self.together
-        lead = len(self.shape) - kept
-        if lead < 0 or self.shape[lead:] != self.base.shape[self.together :]:
-            return None
-        return self.flat.view(*self.shape[:lead], *(1,) * kept)
+    def kept(self) -> int:
+        """From which axis of the blob on the view has the same as its last, and rows of them."""
+        shape, own = self.base.shape, self.shape
+        axes = range(max(self.together, len(shape) - len(own)), len(shape) + 1)
+        return next(a for a in axes if shape[a:] == own[len(own) - len(shape) + a :])
+
+    @cached_property
+    def grid(self) -> torch.Tensor:
+        """The places in the view's shape, of rows of the axes that both have."""
+        axes = len(self.base.shape) - self.kept
+        lead = self.shape[: len(self.shape) - axes]
+        rows = rows_of(self.elements, count(self.base.shape, self.kept))
+        return rows.view(*lead, *(1,) * axes)
+
+    @cached_property
+    def grid_sizes(self) -> Shape:
+        """The blob's shape in the rows that the grid counts."""
+        return _in_rows(self.base.shape, self.kept)
 
     @cached_property
     def has_zeros(self) -> bool:
@@ -114,21 +124,22 @@ class Seen:
         """Places along each axis of the blob whose every combination is taken, row by row."""
         if self.has_zeros or not len(self.flat) or not self.base.shape:
             return None
-        lists = self._lines() or self._rows()
+        lists, kept = self._lines(), self.kept
+        if lists is None:
+            lists, kept = self._rows(), self.together
         if lists is None:
             return None
-        kept = [torch.arange(size) for size in self.base.shape[self.together :]]
-        return lists[: self.together] + kept
+        return lists[:kept] + [torch.arange(size) for size in self.base.shape[kept:]]
 
     def _lines(self) -> list[torch.Tensor] | None:
         """The lists where the view has the blob's axes, as its own lines tell them."""
-        if self.grid is None or len(self.shape) != len(self.sizes):
+        if len(self.shape) != len(self.base.shape):
             return None
         total = torch.zeros((), dtype=torch.int64)
         lists = []
-        for axis, size in enumerate(self.sizes):
+        for axis, size in enumerate(self.grid_sizes):
             first = self.grid.movedim(axis, 0).reshape(self.grid.shape[axis], -1)[:, 0]
-            inner = count(self.sizes, axis + 1)
+            inner = count(self.grid_sizes, axis + 1)
             lists.append(torch.div(first, inner, rounding_mode="floor") % size)
             total = total[..., None] + lists[-1] * inner
         return lists if torch.equal(total, self.grid) else None
@@ -165,6 +176,10 @@ class Seen:
         shape = tuple(loops[i][0] for i in order)
         places = tuple(order.index(i) for i in range(len(loops)))
         return (shape, places) if self.row == 1 else ((*shape, self.row), (*places, len(places)))
+
+
+def _in_rows(shape: Shape, axis: int) -> Shape:
+    return shape[:axis] + (1,) * (len(shape) - axis)
 
 
 def rows_of(index: torch.Tensor, row: int) -> torch.Tensor:

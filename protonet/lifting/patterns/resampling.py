@@ -19,7 +19,12 @@ _OTHERS = ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d
 
 @lifts(*_LINEAR, *_OTHERS)
 def upsample(
-    operator: Operator, x: Held, size: Any, align_corners: bool, *scales: Any, **more: Any
+    operator: Operator,
+    x: Held,
+    size: Any,  # noqa: ARG001
+    align_corners: bool,
+    *scales: Any,
+    **more: Any,
 ) -> Held:
     """Interp where it does this; else by the matrix of each axis, which torch's operator tells."""
     is_linear = name_of(operator.node) == "upsample_bilinear2d"

@@ -66,13 +66,11 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
 
 def _shifts(seen: Seen) -> Shifts | None:
     """How channels were chosen and shifted; None where that is not all."""
-    if seen.grid is None:
-        return None
     first = seen.grid[0]
-    batch = torch.arange(seen.shape[0])[:, None, None, None] * count(seen.sizes, 1)
+    batch = torch.arange(seen.shape[0])[:, None, None, None] * count(seen.grid_sizes, 1)
     if not torch.equal(seen.grid, torch.where(first < 0, -1, first + batch)):
         return None
-    _, high, wide = seen.sizes[1:]
+    _, high, wide = seen.grid_sizes[1:]
     channels = torch.where(first < 0, -1, first // (high * wide)).amax((1, 2))
     rows = _line(torch.where(first < 0, -1, first // wide % high).amax(2))
     columns = _line(torch.where(first < 0, -1, first % wide).amax(1))
@@ -95,8 +93,7 @@ def _line(places: torch.Tensor) -> tuple[int, torch.Tensor] | None:
 
 def _places(found: Shifts, seen: Seen) -> torch.Tensor:
     """The places that the shifts give."""
-    _, high, wide = seen.sizes[1:]
-    assert seen.grid is not None
+    _, high, wide = seen.grid_sizes[1:]
     rows, columns = seen.grid.shape[2:]
     y = found.starts[0][:, None] + torch.arange(rows) * found.steps[0]
     x = found.starts[1][:, None] + torch.arange(columns) * found.steps[1]
