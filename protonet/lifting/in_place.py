@@ -5,7 +5,7 @@ from __future__ import annotations
 from protonet.lifting.draft import Draft, NewLayer
 
 IN_PLACE = frozenset(
-    "AbsVal BatchNorm Bias BNLL Clip ELU Exp Log Power PReLU ReLU Scale Sigmoid Swish TanH "  # noqa: SIM905
+    "BatchNorm Bias BNLL Clip ELU Exp Log Power PReLU ReLU Scale Sigmoid Swish TanH "  # noqa: SIM905
     "Threshold".split()
 )
 # Their top is their bottom's memory, or a parameter's: who writes over it changes that too.

@@ -146,4 +146,4 @@ def reshaped(old: Shape, new: Shape) -> list[int]:
 def as_array(blob: torch.Tensor | Array) -> Array:
     """A parameter as Caffe holds it: single precision, in the order of its axes."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return np.array(array, dtype=np.float32, order="C")

@@ -8,6 +8,7 @@ import numpy as np
 
 from protonet.lifting.draft import Draft, NewLayer, new_message
 from protonet.lifting.in_place import work_in_place
+from protonet.lifting.joins import join_arithmetic
 from protonet.lifting.slices import crop, join_slices
 from protonet.lifting.values import NewBlob
 
@@ -15,7 +16,12 @@ from protonet.lifting.values import NewBlob
 def tidied(draft: Draft) -> None:
     """Change a draft in place: every step keeps what the outputs are."""
     _drop_unread(draft)
-    steps: tuple[Callable[[Draft], bool], ...] = (_join_same, join_slices, _join_reshapes)
+    steps: tuple[Callable[[Draft], bool], ...] = (
+        _join_same,
+        join_slices,
+        _join_reshapes,
+        join_arithmetic,
+    )
     while any(step(draft) for step in steps):
         _drop_unread(draft)
     crop(draft)

@@ -21,8 +21,8 @@ def per_axis(value: Steps, axes: int) -> tuple[int, ...]:
 
 def window_fields(
     kernel: Sequence[int],
-    stride: Sequence[int],
-    pad: Sequence[int],
+    stride: Sequence[int] = (1, 1),
+    pad: Sequence[int] = (0, 0),
     dilation: Sequence[int] = (1, 1),
 ) -> Fields:
     """The fields of a ConvolutionParameter, or a PoolingParameter, for a window."""

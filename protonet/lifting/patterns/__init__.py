@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
+import torch
 from torch import nn
 
 from protonet.shape import Shape
@@ -30,6 +31,18 @@ class LiftExample:
     shapes: tuple[Shape, ...]
     layers: tuple[str, ...]
     below: int | None = None
+
+
+class Called(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *given: torch.Tensor) -> torch.Tensor:
+        """What the function gives."""
+        return self.function(*given)
 
 
 def lifts(*operators: str) -> Callable[[_Own], _Own]:

@@ -37,7 +37,7 @@ def times(
     shape = (*x.shape[:-1], weight.shape[0])
     if isinstance(x, View) and _channels_last(x):
         blobs[0] = weight.reshape(*weight.shape, *(1,) * (len(x.base.shape) - 2))
-        window = window_fields(blobs[0].shape[2:], (), ())
+        window = window_fields(blobs[0].shape[2:])
         made = operator.layer("Convolution", x.base, part=part, blobs=blobs, **fields, **window)
         order = places(made).flatten(2).transpose(1, 2).reshape(shape)
         return View(made, order, operator.node, (made,))

@@ -9,8 +9,8 @@ from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped,
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.inner_product import times
-from protonet.lifting.values import Constant, Held, View
-from protonet.lifting.windows import Fields
+from protonet.lifting.values import Constant, Held, NewBlob, View
+from protonet.lifting.windows import Fields, window_fields
 from protonet.shape import Shape, count, show
 
 _MOST = 2**24  # elements of a blob of all products, before they are summed
@@ -47,6 +47,22 @@ def baddbmm(
     return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
 
 
+@lifts("bilinear")
+def bilinear(operator: Operator, x: Held, y: Held, weight: Held, bias: Held | None = None) -> Held:
+    """One side times a matrix for each element of the other."""
+    if not isinstance(weight, Constant) or not isinstance(bias, Constant | None):
+        operator.refuse("its weights are computed by the net", "Caffe's weights are fixed")
+    (outputs, first, second), rows = weight.shape, count(x.shape[:-1])
+    matrix = weight.tensor.permute(2, 0, 1).reshape(second * outputs, first)
+    left = times(operator, seen(operator, x, (rows, first)), matrix, part="left")
+    right = seen(operator, y, (rows, 1, second))
+    made = product(operator, right, seen(operator, left, (rows, second, outputs)))
+    made = seen(operator, made, (rows, outputs))
+    if bias is not None:
+        made = operator.layer("Bias", made, part="bias", blobs=[bias.tensor])
+    return seen(operator, made, operator.shape)
+
+
 def _once(x: Held) -> Held:
     """A constant without a batch where all its matrices are one."""
     if isinstance(x, Constant):
@@ -79,9 +95,19 @@ def product(operator: Operator, x: Held, y: Held, scale: float = 1.0) -> Held:
         what = f"the {b * m * k * n} products of {show(x.shape)} and {show(y.shape)}"
         hint = "Caffe has no product of two blobs; it is written as a sum over all products"
         operator.refuse(f"{what} are more than {_MOST}", hint)
-    other = turned(operator, y, 0, 2, 1)
-    if lies_whole(other) and not lies_whole(y):
-        return _of_rows(operator, x, other, scale)
+    return _of_blobs(operator, x, y, scale)
+
+
+def _of_blobs(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """The product in the form that turns neither blob, where there is one."""
+    left, right = (turned(operator, each, 0, 2, 1) for each in (x, y))
+    x_turned, y_turned = lies_whole(left) > lies_whole(x), lies_whole(right) > lies_whole(y)
+    if x_turned and y_turned:
+        return turned(operator, _of_columns(operator, right, left, scale), 0, 2, 1)
+    if y_turned:
+        return _of_rows(operator, x, right, scale)
+    if x_turned:
+        return _of_channels(operator, left, y, scale)
     return _of_columns(operator, x, y, scale)
 
 
@@ -107,11 +133,29 @@ def _of_columns(operator: Operator, x: Held, y: Held, scale: float) -> Held:
         right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
     left = shaped(operator, x, (b, m, k), "rows")
     both = operator.layer("Scale", right, left, part="products", axis=0)
-    rows = operator.reshape(both, (b * m, k, n), "terms")
-    ones = torch.full((1, k, 1), scale)
-    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", rows, blobs=[ones], **fields)
-    return seen(operator, made, (b, m, n))
+    terms = operator.reshape(both, (b * m, k, n), "terms")
+    return seen(operator, _total(operator, terms, scale), (b, m, n))
+
+
+def _of_channels(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """The transpose of (b, k, m) times (b, k, n): as above, summed over channels."""
+    (b, k, m), n = x.shape, y.shape[2]
+    right = shaped(operator, y, (b, k, 1, n), "columns")
+    if m > 1:
+        right = operator.layer("Tile", right, part="columns", axis=2, tiles=m)
+    left = shaped(operator, x, (b, k, m), "rows")
+    both = operator.layer("Scale", right, left, part="products", axis=0)
+    return seen(operator, _total(operator, both, scale), (b, m, n))
+
+
+def _total(operator: Operator, terms: NewBlob, scale: float) -> NewBlob:
+    """The sum over the second axis, as a Convolution with ones."""
+    axes = len(terms.shape) - 2
+    ones = torch.full((1, terms.shape[1], *(1,) * axes), scale)
+    window = window_fields((1,) * axes, (1,) * axes, (0,) * axes, (1,) * axes)
+    return operator.layer(
+        "Convolution", terms, blobs=[ones], num_output=1, bias_term=False, **window
+    )
 
 
 def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
@@ -160,6 +204,11 @@ class _RowProduct(nn.Module):
         return torch.bmm(x, y.transpose(1, 2))
 
 
+class _ChannelProduct(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(x.transpose(1, 2), y)
+
+
 class _FixedFromLeft(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -180,5 +229,24 @@ examples = (
         _RowProduct,
         ((2, 3, 4), (2, 5, 4)),
         ("Reshape", "Tile", "Reshape", "Tile", "Eltwise", "Reduction"),
+    ),
+    LiftExample(
+        _ChannelProduct,
+        ((2, 4, 3), (2, 4, 5)),
+        ("Reshape", "Tile", "Scale", "Convolution", "Reshape"),
+    ),
+    LiftExample(
+        lambda: nn.Bilinear(3, 4, 2),
+        ((2, 3), (2, 4)),
+        (
+            "InnerProduct",
+            "Reshape",
+            "Reshape",
+            "Scale",
+            "Reshape",
+            "Convolution",
+            "Reshape",
+            "Bias",
+        ),
     ),
 )
