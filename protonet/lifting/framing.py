@@ -66,8 +66,8 @@ def turned(operator: Operator, value: Held, *axes: int) -> Held:
 def cropped(operator: Operator, value: NewBlob, shape: Shape) -> Held:
     """The first rows and columns of a blob of planes.
 
-    A Crop to the size of a constant, which is never read, or a Slice for each axis; where the dialect has neither,
-    a Convolution that takes the first element of a window just as large as it must be.
+    A Crop to the size of a constant whose numbers nobody reads, or a Slice for each axis; where the
+    dialect has neither, a Convolution that takes the first element of a window of the right size.
     """
     if value.shape == shape:
         return value

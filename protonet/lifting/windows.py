@@ -19,6 +19,11 @@ def per_axis(value: Steps, axes: int) -> tuple[int, ...]:
     return values * axes if len(values) == 1 else values
 
 
+def beside(steps: Steps, unit: int) -> Steps:
+    """Numbers for two axes from those for one, the first of the two having but one place."""
+    return (unit, *per_axis(steps, 1))
+
+
 def window_fields(
     kernel: Sequence[int],
     stride: Sequence[int] = (1, 1),

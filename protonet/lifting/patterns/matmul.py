@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from protonet.lifting.formulas.scalars import affine
+from protonet.lifting.formulas.sums import added
 from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped, turned
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.inner_product import times
 from protonet.lifting.values import Constant, Held, NewBlob, View
-from protonet.lifting.windows import Fields, window_fields
+from protonet.lifting.windows import Fields
 from protonet.shape import Shape, count, show
 
 _MOST = 2**24  # elements of a blob of all products, before they are summed
@@ -34,17 +36,23 @@ def matmul(operator: Operator, x: Held, y: Held) -> Held:
     return seen(operator, made, operator.shape)
 
 
-@lifts("baddbmm")
-def baddbmm(
+@lifts("addmm", "baddbmm", "addmv")
+def plus_product(
     operator: Operator, bias: Held, x: Held, y: Held, beta: float = 1, alpha: float = 1
 ) -> Held:
-    """The product, and a multiple of another value."""
-    made = operator.blob(product(operator, x, y, alpha))
+    """The product, and a multiple of another value: InnerProduct's own bias where it can be."""
+    if isinstance(y, Constant) and isinstance(bias, Constant) and _is_row(bias, y):
+        row = beta * bias.tensor.reshape(-1).expand(y.shape[1])
+        return times(operator, x, alpha * y.tensor.t(), row)
+    made = matmul(operator, x, y)
     if beta == 0:
-        return made
-    if bias.shape != made.shape:
-        operator.refuse(f"what is added is {show(bias.shape)}, not {show(made.shape)}")
-    return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
+        return affine(operator, made, alpha)
+    return added(operator, made, bias, alpha, beta, "sum")
+
+
+def _is_row(bias: Constant, y: Constant) -> bool:
+    """Whether what is added to a product with one fixed matrix is the same in every row."""
+    return len(y.shape) == 2 and bias.shape in ((y.shape[1],), (1,), (1, 1), (1, y.shape[1]))
 
 
 @lifts("bilinear")
@@ -133,7 +141,7 @@ def _of_columns(operator: Operator, x: Held, y: Held, scale: float) -> Held:
         right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
     left = shaped(operator, x, (b, m, k), "rows")
     both = operator.layer("Scale", right, left, part="products", axis=0)
-    terms = operator.reshape(both, (b * m, k, n), "terms")
+    terms = operator.reshape(both, (b * m, k, n, 1), "terms")
     return seen(operator, _total(operator, terms, scale), (b, m, n))
 
 
@@ -150,12 +158,9 @@ def _of_channels(operator: Operator, x: Held, y: Held, scale: float) -> Held:
 
 def _total(operator: Operator, terms: NewBlob, scale: float) -> NewBlob:
     """The sum over the second axis, as a Convolution with ones."""
-    axes = len(terms.shape) - 2
-    ones = torch.full((1, terms.shape[1], *(1,) * axes), scale)
-    window = window_fields((1,) * axes, (1,) * axes, (0,) * axes, (1,) * axes)
-    return operator.layer(
-        "Convolution", terms, blobs=[ones], num_output=1, bias_term=False, **window
-    )
+    ones = torch.full((1, terms.shape[1], 1, 1), scale)
+    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False}
+    return operator.layer("Convolution", terms, blobs=[ones], **fields)
 
 
 def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
@@ -168,10 +173,15 @@ def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
         flat = seen(operator, y, (*batch, k)) if n == 1 else other
         made = times(operator, flat, matrix)
         return seen(operator, made, shape) if n == 1 else turned(operator, made, *axes)
-    columns = shaped(operator, y, (count(tuple(batch)), k, n), "columns")
-    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", columns, blobs=[matrix[..., None]], **fields)
-    return seen(operator, made, shape)
+    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False}
+    sizes: Shape = (count(tuple(batch)), k, n)
+    blob = matrix[..., None]
+    if operator.has("Convolution", "engine"):
+        fields["engine"] = "CAFFE"
+    else:
+        sizes, blob = (*sizes, 1), blob[..., None]
+    columns = shaped(operator, y, sizes, "columns")
+    return seen(operator, operator.layer("Convolution", columns, blobs=[blob], **fields), shape)
 
 
 def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
@@ -179,15 +189,14 @@ def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
     if matrices.shape[0] == 1:
         return times(operator, x, matrices[0].t())
     (b, m, k), n = x.shape, matrices.shape[2]
-    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m), "columns")
+    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m, 1), "columns")
     made = operator.layer(
         "Convolution",
         columns,
-        blobs=[matrices.mT.reshape(b * n, k, 1)],
+        blobs=[matrices.mT.reshape(b * n, k, 1, 1)],
         num_output=b * n,
         kernel_size=1,
         bias_term=False,
-        engine="CAFFE",
         group=b,
     )
     index = places(made).reshape(b, n, m).mT
@@ -245,7 +254,7 @@ examples = (
             "Scale",
             "Reshape",
             "Convolution",
-            "Reshape",
+            "Flatten",
             "Bias",
         ),
     ),
