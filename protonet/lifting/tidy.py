@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from protonet.lifting.draft import Draft, NewLayer, new_message
-from protonet.lifting.in_place import work_in_place
+from protonet.lifting.in_place import IN_PLACE, work_in_place
 from protonet.lifting.joins import join_arithmetic
 from protonet.lifting.slices import crop, join_slices
 from protonet.lifting.values import NewBlob
+
+_SHAPES = frozenset(("Flatten", "Reshape"))
+_BY_AXES = frozenset(("BatchNorm", "Bias", "PReLU", "Scale"))
 
 
 def tidied(draft: Draft) -> None:
@@ -21,6 +24,7 @@ def tidied(draft: Draft) -> None:
         join_slices,
         _join_reshapes,
         join_arithmetic,
+        _move_reshapes,
     )
     while any(step(draft) for step in steps):
         _drop_unread(draft)
@@ -80,6 +84,47 @@ def _join_reshapes(draft: Draft) -> bool:
             _reshape(layer, source, top)
             changed = True
     return changed
+
+
+def _move_reshapes(draft: Draft) -> bool:
+    """What works element by element before a Reshape that another follows, so that they join."""
+    makers = {id(top): layer for layer in draft.layers for top in layer.tops}
+    for layer in draft.layers:
+        steps = _steps_before(draft, layer, makers) if layer.type in _SHAPES else []
+        if len(steps) > 1 and steps[-1].type in _SHAPES:
+            _move(draft, steps[-2::-1], steps[-1].bottoms[0])
+            _reshape(layer, steps[0].tops[0], layer.tops[0])
+            return True
+    return False
+
+
+def _steps_before(draft: Draft, layer: NewLayer, makers: dict[int, NewLayer]) -> list[NewLayer]:
+    """The layers that lead to one element by element, the last first, back to a Reshape."""
+    steps: list[NewLayer] = []
+    blob = layer.bottoms[0]
+    while _is_between(draft, blob, makers):
+        steps.append(makers[id(blob)])
+        if steps[-1].type in _SHAPES:
+            break
+        (blob,) = steps[-1].bottoms
+    return steps
+
+
+def _is_between(draft: Draft, blob: NewBlob, makers: dict[int, NewLayer]) -> bool:
+    """Whether a blob is of an element by element layer, or of a Reshape, and read once."""
+    maker = makers.get(id(blob))
+    if maker is None or maker.type not in IN_PLACE - _BY_AXES | _SHAPES or len(maker.bottoms) > 1:
+        return False
+    return len(draft.readers(blob)) == 1 and blob not in draft.outputs
+
+
+def _move(draft: Draft, steps: list[NewLayer], source: NewBlob) -> None:
+    """Let layers in a row read another shape."""
+    for each in steps:
+        (top,) = each.tops
+        draft.values = {node: blob for node, blob in draft.values.items() if blob is not top}
+        each.bottoms, each.tops = [source], [NewBlob(source.shape, top.path)]
+        source = each.tops[0]
 
 
 def _reshape(layer: NewLayer, source: NewBlob, top: NewBlob) -> None:

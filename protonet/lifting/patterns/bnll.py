@@ -52,7 +52,7 @@ examples = (
     LiftExample(
         lambda: nn.Softplus(1, 3),
         _IMAGE,
-        ("BNLL", "Threshold", "Eltwise", "Power", "Eltwise", "Eltwise"),
+        ("BNLL", "Threshold", "Power", "Eltwise", "Eltwise", "Eltwise"),
     ),
     LiftExample(nn.LogSigmoid, _IMAGE, ("Power", "BNLL", "Power")),
     LiftExample(nn.Mish, _IMAGE, ("BNLL", "TanH", "Eltwise")),

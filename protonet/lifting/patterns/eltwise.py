@@ -109,7 +109,7 @@ examples = (
     LiftExample(lambda: Called(lambda x, y: x + y), (_IMAGE, _IMAGE), ("Eltwise",)),
     LiftExample(lambda: Called(lambda x, y: x - 2 * y), (_IMAGE, _IMAGE), ("Power", "Eltwise")),
     LiftExample(lambda: Called(lambda x: 3 - x / 2), (_IMAGE,), ("Power",)),
-    LiftExample(_Shifted, (_IMAGE,), ("Bias", "Power")),
+    LiftExample(_Shifted, (_IMAGE,), ("Scale",)),
     LiftExample(lambda: Called(lambda x: x * _constant(4, 5)), (_IMAGE,), ("Scale",)),
     LiftExample(lambda: Called(lambda x: x * _constant(3, 1, 5)), (_IMAGE,), ("Scale",)),
     LiftExample(lambda: Called(lambda x, y: x * y), (_IMAGE, _GATE), ("Flatten", "Scale")),

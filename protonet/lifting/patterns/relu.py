@@ -98,7 +98,7 @@ examples = (
     LiftExample(
         lambda: nn.Threshold(0.1, 2.0),
         _IMAGE,
-        ("Threshold", "Power", "Eltwise", "Power", "Eltwise"),
+        ("Threshold", "Eltwise", "Power", "Eltwise"),
     ),
     LiftExample(lambda: Called(torch.abs), _IMAGE, ("AbsVal",)),
     LiftExample(lambda: Called(torch.sign), _IMAGE, ("Threshold", "Power", "Threshold", "Eltwise")),

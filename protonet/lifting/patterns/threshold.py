@@ -120,10 +120,11 @@ def _truth(operator: Operator, x: Held, number: int) -> Held:
 def _check_finite(operator: Operator, mask: Held, *values: Held) -> None:
     """Refusal where a mask of the net's would be multiplied with infinity."""
     for value in values:
-        if isinstance(value, Constant) and not isinstance(mask, Constant):
-            if not bool(torch.isfinite(value.tensor.float()).all()):
-                hint = "choose a large number instead of infinity"
-                operator.refuse("the net computes where infinity stands", hint)
+        if isinstance(mask, Constant) or not isinstance(value, Constant):
+            continue
+        if not bool(torch.isfinite(value.tensor.float()).all()):
+            hint = "choose a large number instead of infinity"
+            operator.refuse("the net computes where infinity stands", hint)
 
 
 def _whole(operator: Operator, value: Held) -> Held:
@@ -160,7 +161,7 @@ examples = (
     LiftExample(
         lambda: Called(lambda x, y: torch.where(x > y, x, y * y)),
         _IMAGE * 2,
-        ("Eltwise", "Threshold", "Power", "Eltwise", "Power", "Eltwise", "Eltwise"),
+        ("Eltwise", "Threshold", "Power", "Power", "Eltwise", "Eltwise", "Eltwise"),
     ),
     LiftExample(nn.Hardshrink, _IMAGE, ("AbsVal", "Threshold", "Eltwise")),
     LiftExample(_Masked, _IMAGE, ("Scale",)),
