@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from protonet.diagnostics import NetError, NetErrors, Source, Span
     from protonet.drawing import Drawing, draw
     from protonet.exporting.export import export
+    from protonet.lifting.lift import to_caffe
     from protonet.training.session import train
     from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
     from protonet.weights.mean import read_mean
@@ -42,6 +43,7 @@ __all__ = [
     "read_blobs",
     "read_mean",
     "save",
+    "to_caffe",
     "train",
 ]
 
@@ -56,6 +58,7 @@ _HOMES = {
     "read_blobs": "protonet.weights.read",
     "read_mean": "protonet.weights.mean",
     "save": "protonet.weights.save",
+    "to_caffe": "protonet.lifting.lift",
     "train": "protonet.training.session",
 }
 

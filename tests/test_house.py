@@ -45,6 +45,7 @@ ORDER = {
     "exporting": 12,
     "training": 12,
     "finetuning": 13,
+    "lifting": 13,
     "pycaffe": 13,
     "cli": 14,
 }
@@ -143,6 +144,7 @@ BY_NAME = {
     "data/extras.py": "optional packages",
     "exporting/layers/__init__.py": "what ONNX says of layers, which enters itself",
     "layers/__init__.py": "the layers, which register themselves",
+    "lifting/patterns/__init__.py": "what operators become, which enters itself",
     "layers/python.py": "classes of the user's own",
     "pycaffe/__init__.py": "the names of Caffe's interface, which are imported when first used",
     "pycaffe/hook.py": "what `import caffe` asks for",

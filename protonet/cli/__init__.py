@@ -29,6 +29,7 @@ _COMMANDS = {
     "data": "Make databases and mean files for data layers, and look at them.",
     "weights": "List what is in a file with weights, and what of it fits a net.",
     "export": "Write a net with its weights as ONNX, or for torch alone.",
+    "lift": "Write a PyTorch module as Caffe's prototxt and caffemodel.",
     "convert": "Convert weights between Caffe's files and PyTorch's.",
     "layers": "List the layer types, or explain one.",
     "zoo": "List the classic nets, show or copy one.",

@@ -1,0 +1,1 @@
+"""The way back: a PyTorch module as a prototxt and a caffemodel, proven equal."""

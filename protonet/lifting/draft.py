@@ -1,0 +1,90 @@
+"""The net as it grows: layers over blobs that have no names yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch.fx import Node
+
+from protonet.arrays import Array
+from protonet.layers import REGISTRY
+from protonet.lifting.dialects import Dialect
+from protonet.lifting.values import NewBlob
+from protonet.schema.pool import Message, is_repeated, message
+from protonet.shape import Shape
+
+
+@dataclass(eq=False)
+class NewLayer:
+    """A layer of the draft: its message without names, its blobs, and the operator it is for.
+
+    ``path`` is what it will be called.
+    """
+
+    message: Message
+    bottoms: list[NewBlob]
+    tops: list[NewBlob]
+    blobs: Sequence[Array]
+    path: str
+    node: Node
+
+    @property
+    def type(self) -> str:
+        """The layer's type."""
+        return str(self.message.type)
+
+
+@dataclass
+class Draft:
+    """The layers so far, the net's inputs, its outputs, and which blob an operator's value is."""
+
+    dialect: Dialect
+    layers: list[NewLayer] = field(default_factory=list)
+    inputs: list[NewBlob] = field(default_factory=list)
+    outputs: list[NewBlob] = field(default_factory=list)
+    values: dict[Node, NewBlob] = field(default_factory=dict)
+    results: list[Any] = field(default_factory=list)
+
+    def readers(self, blob: NewBlob) -> list[NewLayer]:
+        """The layers that read a blob."""
+        return [layer for layer in self.layers if blob in layer.bottoms]
+
+    def replace(self, old: NewBlob, new: NewBlob) -> None:
+        """Let every reader of a blob read another."""
+        for layer in self.layers:
+            layer.bottoms = [new if bottom is old else bottom for bottom in layer.bottoms]
+        self.outputs = [new if blob is old else blob for blob in self.outputs]
+        self.values = {n: new if b is old else b for n, b in self.values.items()}
+
+
+def shapes_of(kind: Message, bottoms: Sequence[Shape]) -> tuple[Shape, ...]:
+    """The shapes of a layer's tops, as protonet's own layer tells them. LayerError as it does."""
+    return REGISTRY[kind.type](kind).infer(*bottoms)
+
+
+def new_message(kind: str, fields: dict[str, Any]) -> Message:
+    """A LayerParameter of a type with fields of its own message, enums by their names."""
+    from google.protobuf.json_format import ParseDict
+
+    made = message("LayerParameter")
+    made.type = kind
+    own = REGISTRY[kind].param
+    if fields:
+        assert own is not None, f"{kind} has no fields"
+        target = getattr(made, own)
+        ParseDict({k: _fitting(target, k, v) for k, v in fields.items()}, target)
+    return made
+
+
+def own_message(layer: Message) -> Message | None:
+    """The message of a layer's own type inside it; None where the type has none."""
+    name = REGISTRY[layer.type].param
+    return getattr(layer, name) if name else None
+
+
+def _fitting(target: Message, name: str, value: Any) -> Any:
+    """A single value as a list where the field is repeated."""
+    repeats = is_repeated(target.DESCRIPTOR.fields_by_name[name])
+    return [value] if repeats and not isinstance(value, list | tuple) else value

@@ -1,0 +1,59 @@
+"""BNLL, which is Softplus, and what is told by it."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from protonet.lifting.formulas.scalars import above, affine
+from protonet.lifting.formulas.sums import chosen, multiplied
+from protonet.lifting.operator import Operator
+from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.values import Held, NewBlob
+
+_SAME = 16  # from here on log(1 + exp(x)) is x in single precision
+
+
+@lifts("softplus")
+def softplus(operator: Operator, x: Held, beta: float = 1, threshold: float = 20) -> Held:
+    """BNLL of beta times x, by beta; x itself above the threshold, where that tells."""
+    inner = affine(operator, x, beta, part="scaled")
+    if threshold >= _SAME:
+        return affine(operator, _soft(operator, inner, "bnll" if beta != 1 else ""), 1 / beta)
+    curve = affine(operator, _soft(operator, inner, "bnll"), 1 / beta, part="curve")
+    return chosen(operator, above(operator, inner, threshold, "mask"), x, curve)
+
+
+@lifts("log_sigmoid")
+def log_sigmoid(operator: Operator, x: Held) -> Held:
+    """Minus BNLL of minus x."""
+    return affine(operator, _soft(operator, affine(operator, x, -1, part="negative"), "bnll"), -1)
+
+
+@lifts("log_sigmoid_forward")
+def log_sigmoid_forward(operator: Operator, x: Held) -> tuple[Held, None]:
+    """The same by its name in core ATen."""
+    return log_sigmoid(operator, x), None
+
+
+@lifts("mish")
+def mish(operator: Operator, x: Held) -> Held:
+    """X times TanH of BNLL."""
+    return multiplied(operator, x, operator.layer("TanH", _soft(operator, x, "bnll"), part="tanh"))
+
+
+def _soft(operator: Operator, x: Held, part: str) -> NewBlob:
+    return operator.layer("BNLL", x, part=part)
+
+
+_IMAGE = ((2, 3, 4, 4),)
+examples = (
+    LiftExample(nn.Softplus, _IMAGE, ("BNLL",)),
+    LiftExample(lambda: nn.Softplus(2.0), _IMAGE, ("Power", "BNLL", "Power")),
+    LiftExample(
+        lambda: nn.Softplus(1, 3),
+        _IMAGE,
+        ("BNLL", "Threshold", "Power", "Eltwise", "Eltwise", "Eltwise"),
+    ),
+    LiftExample(nn.LogSigmoid, _IMAGE, ("Power", "BNLL", "Power")),
+    LiftExample(nn.Mish, _IMAGE, ("BNLL", "TanH", "Eltwise")),
+)

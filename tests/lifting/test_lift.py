@@ -1,0 +1,149 @@
+"""to_caffe: names, ends, what is proven, and what is left of files that are not equal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from google.protobuf import text_format
+from torch import nn
+
+import protonet
+from protonet.diagnostics import NetError
+from protonet.lifting import proof
+from protonet.lifting.lift import to_caffe
+from protonet.schema.pool import message
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.bn1(self.conv1(x)) + x)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.layer1 = nn.Sequential(Block(8), Block(8))
+        self.fc = nn.Linear(8 * 36, 5)
+
+    def forward(self, image):
+        features = self.layer1(self.stem(image))
+        scores = self.fc(torch.flatten(features, 1))
+        return scores, features
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    made = Net()
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    return made
+
+
+def definition(path):
+    """The NetParameter of a file, as google.protobuf reads it."""
+    return text_format.Parse(Path(path).read_text(), message("NetParameter"))
+
+
+def test_layers_have_the_names_of_the_modules(net, tmp_path):
+    report = to_caffe(net, torch.randn(2, 3, 8, 8), tmp_path / "net")
+    layers = {layer.name: layer for layer in definition(report.prototxt).layer}
+    assert list(layers)[:5] == [
+        "image",
+        "stem",
+        "layer1.0.conv1",
+        "layer1.0.bn1",
+        "layer1.0.bn1.scale",
+    ]
+    assert list(layers["layer1.0.bn1"].top) == ["layer1.0.conv1"]
+    assert layers["layer1.0.relu"].top == layers["layer1.0.relu"].bottom
+    assert layers["fc"].type == "InnerProduct"
+    assert definition(report.prototxt).name == "Net"
+
+
+def test_ends_are_told_in_the_order_of_forward(net, tmp_path):
+    report = to_caffe(net, (torch.randn(2, 3, 8, 8),), tmp_path / "net.prototxt")
+    assert report.inputs == {"image": (2, 3, 8, 8)}
+    assert list(report.outputs.values()) == [(2, 5), (2, 8, 6, 6)]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.caffemodel", "net.prototxt"]
+
+
+def test_the_files_compute_what_the_module_does(net, tmp_path):
+    report = to_caffe(net, torch.randn(2, 3, 8, 8), tmp_path / "net")
+    back = protonet.compile(
+        report.prototxt, weights=report.caffemodel, outputs=list(report.outputs)
+    )
+    given = torch.randn(2, 3, 8, 8) * 20
+    net.eval()
+    with torch.no_grad():
+        for own, right in zip(back(given).values(), net(given), strict=True):
+            torch.testing.assert_close(own, right, rtol=1e-4, atol=1e-4)
+
+
+def test_parameters_are_the_same_to_the_bit(net, tmp_path):
+    report = to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net")
+    blobs = protonet.read_blobs(report.caffemodel)
+    state = net.state_dict()
+    np.testing.assert_array_equal(blobs["stem"][0], state["stem.weight"].numpy())
+    mean, variance, factor = blobs["layer1.1.bn1"]
+    np.testing.assert_array_equal(mean, state["layer1.1.bn1.running_mean"].numpy())
+    np.testing.assert_array_equal(variance, state["layer1.1.bn1.running_var"].numpy())
+    assert factor.tolist() == [1]
+    assert report.parameters == sum(b.size for layer in blobs.values() for b in layer)
+
+
+def test_the_module_is_left_as_it_was(net, tmp_path):
+    net.train()
+    net.layer1[0].eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net")
+    assert net.training
+    assert not net.layer1[0].training
+    assert net.layer1[1].bn1.training
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
+    (tmp_path / "net.prototxt").write_text("of before")
+    run = proof.run_watched
+
+    def wrong(captured, given, nodes, see):
+        run(captured, given, nodes, lambda n, v: see(n, v * (1.5 if "conv" in n.name else 1)))
+
+    monkeypatch.setattr(proof, "run_watched", wrong)
+    with pytest.raises(NetError, match=r"test_lift\.py:\d+ .*blob 'stem' differs") as caught:
+        to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net")
+    assert "--keep" in caught.value.hint
+    assert [p.name for p in tmp_path.iterdir()] == ["net.prototxt"]
+    assert (tmp_path / "net.prototxt").read_text() == "of before"
+    report = to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net", keep=True)
+    assert report.difference > 0.1
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "said"),
+    [
+        (nn.Conv2d(3, 4, 3), torch.zeros(1, 2, 8, 8), "torch.export refuses the module"),
+        (nn.Conv2d(3, 4, 3).double(), torch.zeros(1, 3, 8, 8).double(), "single precision"),
+        (nn.Conv2d(3, 4, 3), "1x3x8x8", "tensors"),
+        ("net", torch.zeros(1), "nn.Module"),
+    ],
+)
+def test_what_can_not_be_taken_is_told(module, given, said, tmp_path):
+    with pytest.raises(NetError) as caught:
+        to_caffe(module, given, tmp_path / "net")
+    assert said in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
