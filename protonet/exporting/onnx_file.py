@@ -13,7 +13,7 @@ from protonet.exporting.model import onnx_model
 from protonet.exporting.options import ExportOptions
 from protonet.exporting.source import Exported
 from protonet.exporting.traced import traced
-from protonet.exporting.write import write_onnx
+from protonet.exporting.write import verify_size, write_onnx
 from protonet.exporting.written import BlobSizes, Written
 from protonet.files import replacing
 from protonet.plain import plain
@@ -24,6 +24,9 @@ def export_onnx(
 ) -> Written:
     """Write an ONNX file, which takes the place of ``path`` when its trials are over."""
     outputs = exported.outputs()
+    if exported.selection.outputs is None:  # all weights are needed: told before any work
+        held = sum(weight.numel() for weight in exported.module.parameters())
+        verify_size(held * (2 if options.is_half else 4))
     model = onnx_model(traced(exported.lowered, exported.module, options), outputs, options)
     _describe(model, exported)
     inputs, results = _shapes(model.graph.inputs), _shapes(model.graph.outputs)

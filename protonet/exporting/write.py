@@ -43,15 +43,20 @@ def write_onnx(model: ir.Model, path: str | os.PathLike[str]) -> int:
     inside = len(graph) + sum(weight.size for weight in weights)
     start = proto.SerializeToString() + _key(_GRAPH, inside) + graph
     total = len(start) - len(graph) + inside
-    if total > LIMIT:
-        what = f"{os.fspath(path)} would have {total} bytes, and ONNX takes {LIMIT} in one file"
-        raise NetError(what, None, "--precision fp16 halves the weights")
+    verify_size(total)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(start)
         for weight in weights:
             file.write(weight.head)
             file.write(_numbers(weight.tensor))
     return total
+
+
+def verify_size(total: int) -> None:
+    """NetError where so many bytes are more than one file can have."""
+    if total > LIMIT:
+        what = f"the file would have {total} bytes or more, and ONNX takes {LIMIT} in one file"
+        raise NetError(what, None, "--precision fp16 halves the weights")
 
 
 def _weight(value: ir.Value) -> _Weight:
