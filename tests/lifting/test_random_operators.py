@@ -139,7 +139,7 @@ def adaptive(pick):
 def test_random_windows(make, decomposed, tmp_path):
     pick = random.Random(make.__name__)
     torch.manual_seed(0)
-    parts, given = zip(*(make(pick) for _ in range(6 if decomposed else 16)), strict=True)
+    parts, given = zip(*(make(pick) for _ in range(5 if decomposed else 12)), strict=True)
     check(Several(parts), given, tmp_path, decomposed)
 
 
@@ -234,7 +234,7 @@ def test_random_attention(tmp_path):
 def products(make, decomposed, tmp_path):
     pick = random.Random(make.__name__)
     torch.manual_seed(0)
-    parts, given = zip(*(make(pick) for _ in range(6 if decomposed else 16)), strict=True)
+    parts, given = zip(*(make(pick) for _ in range(5 if decomposed else 12)), strict=True)
     module = Separate(parts, [len(each) for each in given])
     check(module, tuple(x for each in given for x in each), tmp_path, decomposed)
 
