@@ -9,7 +9,7 @@ from torch import nn
 
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held
 
 

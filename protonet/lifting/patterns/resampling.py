@@ -10,7 +10,7 @@ from torch import nn
 from protonet.lifting.movement.separable import mapped_along
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Held
 
 _LINEAR = ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
