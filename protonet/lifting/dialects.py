@@ -66,6 +66,8 @@ _INFERENCE = (
     "TanH Threshold Tile"
 )
 _NO_ROUNDING: Allowed = {"Pooling": {"round_mode": ()}}
+# Only Caffe's own engine takes other axes than two, and is asked for by name.
+_PLANES: Allowed = {"Convolution": {"engine": ()}, "Deconvolution": {"engine": ()}}
 BVLC = Dialect(
     "bvlc",
     "Caffe 1.0",
@@ -95,6 +97,7 @@ _NNIE = Dialect(
         "Power Permute Normalize Upsample"
     ),
     {
+        **_PLANES,
         "Pooling": {"round_mode": ()},
         "Permute": {"order": ((0, 2, 3, 1),)},
         "Softmax": {"axis": (1,)},
@@ -111,7 +114,7 @@ _TENSORRT = Dialect(
         "ELU InnerProduct LRN Permute Pooling Power PReLU Reduction ReLU TanH Sigmoid Reshape "
         "Softmax Scale Flatten"
     ),
-    {"Pooling": {"round_mode": ()}, "Concat": {"axis": (1,)}},
+    {**_PLANES, "Pooling": {"round_mode": ()}, "Concat": {"axis": (1,)}},
     source="TensorRT 7.2: the operators of NvCaffeParser, and its open sources' parsers",
 )
 _ARMNN = Dialect(
@@ -122,7 +125,7 @@ _ARMNN = Dialect(
         "Softmax Split"
     ),
     {
-        "Convolution": {"dilation": ()},
+        "Convolution": {"dilation": (), "engine": ()},
         "Concat": {"axis": (1,)},
         "Eltwise": {"coeff": ()},
         "InnerProduct": {"axis": ()},

@@ -8,6 +8,7 @@ import torch
 
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob, View
+from protonet.lifting.windows import Fields, window_fields
 from protonet.shape import Shape, count
 
 
@@ -63,13 +64,26 @@ def turned(operator: Operator, value: Held, *axes: int) -> Held:
 
 
 def cropped(operator: Operator, value: NewBlob, shape: Shape) -> Held:
-    """The first elements along every axis."""
+    """The first rows and columns of a blob of planes.
+
+    A Crop to the size of a constant whose numbers nobody reads, or a Slice for each axis; where the
+    dialect has neither, a Convolution that takes the first element of a window of the right size.
+    """
     if value.shape == shape:
         return value
-    index = places(value)
-    for axis, size in enumerate(shape):
-        index = index.narrow(axis, 0, size)
-    return View(value, index, operator.node, (value,))
+    if operator.has("Crop") and operator.has("Parameter"):
+        like = operator.constant(torch.zeros(1, 1, *shape[2:]), "size")
+        return operator.layer("Crop", value, like, part="cropped", axis=2)
+    if operator.has("Slice"):
+        index = places(value)[..., : shape[2], : shape[3]]
+        return View(value, index, operator.node, (value,))
+    channels = value.shape[1]
+    more = (a - b for a, b in zip(value.shape[2:], shape[2:], strict=True))
+    first = torch.zeros(channels, 1, *(n + 1 for n in more))
+    first[:, :, 0, 0] = 1.0
+    fields: Fields = {"num_output": channels, "group": channels, "bias_term": False}
+    window = window_fields(first.shape[2:])
+    return operator.layer("Convolution", value, part="cropped", blobs=[first], **fields, **window)
 
 
 def shaped(operator: Operator, value: Held, shape: Shape, part: str) -> NewBlob:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.fx import Node
+from torch.export.graph_signature import InputKind
+from torch.fx import Interpreter, Node
 
 from protonet.diagnostics import NetError
 from protonet.lifting.captured import Captured
@@ -47,11 +48,16 @@ def proved(
         with torch.no_grad():
             found = net(*given)
         found = found if isinstance(found, dict) else dict(zip(blobs, [found], strict=True))
-        for node, right in values_of(captured, given, draft):
+
+        def compare(
+            node: Node, right: torch.Tensor, found: dict[str, torch.Tensor] = found
+        ) -> None:
             blob = draft.values[node].path
             gap = Gap(blob, difference(found[blob], right, blob), node)
             if blob not in largest or not gap.size <= largest[blob].size:
                 largest[blob] = gap
+
+        run_watched(captured, given, set(draft.values), compare)
     for gap in largest.values():
         if not gap.size <= tolerance:
             raise _unequal(gap, tolerance)
@@ -83,20 +89,20 @@ def _inputs(captured: Captured) -> Iterator[tuple[torch.Tensor, ...]]:
         )
 
 
-def values_of(
-    captured: Captured, given: tuple[torch.Tensor, ...], draft: Draft
-) -> Iterator[tuple[Any, torch.Tensor]]:
-    """The values in the module of all operators that are blobs."""
-    found: list[tuple[Any, torch.Tensor]] = []
+def run_watched(
+    captured: Captured,
+    given: tuple[torch.Tensor, ...],
+    nodes: Container[Node],
+    see: Callable[[Node, torch.Tensor], None],
+) -> None:
+    """Run the module's operators and show the values of some; none is kept for that."""
 
-    class Watching(torch.fx.Interpreter):
-        def run_node(self, n: Any) -> Any:
+    class Watching(Interpreter):
+        def run_node(self, n: Node) -> Any:
             value = super().run_node(n)
-            if n in draft.values:
-                found.append((n, value))
+            if n in nodes:
+                see(n, value)
             return value
-
-    from torch.export.graph_signature import InputKind
 
     users = iter(given)
     specs = captured.program.graph_signature.input_specs
@@ -105,8 +111,7 @@ def values_of(
         for spec in specs
     ]
     with torch.no_grad():
-        Watching(captured.program.graph_module).run(*arguments)
-    yield from found
+        Watching(captured.program.graph_module).run(*arguments)  # type: ignore[no-untyped-call]
 
 
 def _unequal(gap: Gap, tolerance: float) -> NetError:

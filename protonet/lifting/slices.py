@@ -11,7 +11,7 @@ from protonet.shape import Shape
 
 
 def join_slices(draft: Draft) -> bool:
-    """One Slice for all parts of a blob along an axis that do not overlap; whether there were any."""
+    """One Slice for all parts of a blob along an axis without overlap; whether there were any."""
     groups: dict[tuple[int, int], list[NewLayer]] = {}
     for layer in draft.layers:
         if layer.type == "Slice":

@@ -45,7 +45,8 @@ class View:
 
     ``index`` has the value's shape and tells for every element which of ``base`` it is, counted
     from 0 in the order of memory; -1 is a zero that stands in no blob. ``steps`` are the values
-    that the operator at ``node`` was given, where the elements come from by way of others.
+    that the operator at ``node`` was given, where the elements come from by way of others;
+    ``made`` is the blob once there is one, ``seen`` what has been found out about the index.
     """
 
     base: NewBlob
@@ -53,6 +54,7 @@ class View:
     node: Node
     steps: tuple[NewBlob | Constant | View, ...] = ()
     made: NewBlob | None = field(default=None, repr=False)
+    seen: object = field(default=None, repr=False)
 
     @property
     def shape(self) -> Shape:

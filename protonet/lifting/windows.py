@@ -19,10 +19,15 @@ def per_axis(value: Steps, axes: int) -> tuple[int, ...]:
     return values * axes if len(values) == 1 else values
 
 
+def beside(steps: Steps, unit: int) -> Steps:
+    """Numbers for two axes from those for one, the first of the two having but one place."""
+    return (unit, *per_axis(steps, 1))
+
+
 def window_fields(
     kernel: Sequence[int],
-    stride: Sequence[int],
-    pad: Sequence[int],
+    stride: Sequence[int] = (1, 1),
+    pad: Sequence[int] = (0, 0),
     dilation: Sequence[int] = (1, 1),
 ) -> Fields:
     """The fields of a ConvolutionParameter, or a PoolingParameter, for a window."""

@@ -118,13 +118,12 @@ def test_the_module_is_left_as_it_was(net, tmp_path):
 
 def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
     (tmp_path / "net.prototxt").write_text("of before")
-    values = proof.values_of
+    run = proof.run_watched
 
-    def wrong(*given):
-        for node, value in values(*given):
-            yield node, value * (1.5 if "conv" in node.name else 1)
+    def wrong(captured, given, nodes, see):
+        run(captured, given, nodes, lambda n, v: see(n, v * (1.5 if "conv" in n.name else 1)))
 
-    monkeypatch.setattr(proof, "values_of", wrong)
+    monkeypatch.setattr(proof, "run_watched", wrong)
     with pytest.raises(NetError, match=r"test_lift\.py:\d+ .*blob 'stem' differs") as caught:
         to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net")
     assert "--keep" in caught.value.hint

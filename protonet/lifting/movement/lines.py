@@ -13,7 +13,8 @@ from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob
 from protonet.shape import Shape, count
 
-_MOST_PIECES = 12
+_MOST_PARTS = 16
+_MOST_PIECES = 32
 _WIDEST = 256  # longer lines are looked up, not multiplied with zeros and ones
 
 
@@ -30,9 +31,9 @@ def taken(
     stepped = _stepped(operator, blob, axis, line, part)
     if stepped is not None:
         return stepped
-    if len(found) <= _MOST_PIECES and operator.has("Slice"):
-        parts = [cut(operator, blob, axis, piece, part) for piece in found]
-        return operator.layer("Concat", *parts, part=part, axis=axis)
+    rejoined = _rejoined(operator, blob, axis, found, part)
+    if rejoined is not None:
+        return rejoined
     if axis == len(blob.shape) - 1 and size <= _WIDEST:
         matrix = torch.zeros(len(line), size)
         matrix[torch.arange(len(line)), line] = 1
@@ -60,6 +61,28 @@ def cut(operator: Operator, blob: NewBlob, axis: int, piece: tuple[int, int], pa
     )
     assert start < stop
     return tops[1 if start else 0]
+
+
+def _rejoined(
+    operator: Operator, blob: NewBlob, axis: int, ranges: list[tuple[int, int]], part: str
+) -> NewBlob | None:
+    """Ranges one after the other: one Slice wherever one begins or ends, and one Concat."""
+    size = blob.shape[axis]
+    edges = sorted({0, size, *(edge for each in ranges for edge in each)})
+    cuts = list(zip(edges, edges[1:], strict=False))
+    if len(cuts) > _MOST_PARTS or len(ranges) > _MOST_PIECES:
+        return None
+    order = [cut for start, stop in ranges for cut in cuts if start <= cut[0] and cut[1] <= stop]
+    fields: dict[str, Any] = {"axis": axis, "slice_point": edges[1:-1]}
+    if len(order) > _MOST_PIECES:
+        return None
+    if not operator.takes("Slice", len(cuts), **fields) or not operator.has("Concat"):
+        return None
+    tops: tuple[NewBlob, ...] = (blob,)
+    if len(cuts) > 1:
+        tops = operator.layers("Slice", blob, part=part, tops=len(cuts), **fields)
+    parts = dict(zip(cuts, tops, strict=True))
+    return operator.layer("Concat", *(parts[cut] for cut in order), part=part, axis=axis)
 
 
 def _stepped(

@@ -23,7 +23,7 @@ from protonet.lifting.movement.forms import (
     turned,
 )
 from protonet.lifting.movement.moved import moved_from
-from protonet.lifting.movement.seen import Seen
+from protonet.lifting.movement.seen import Seen, seen_of
 from protonet.lifting.names import path_of
 from protonet.lifting.operator import Operator
 from protonet.lifting.refusal import Refusal
@@ -117,11 +117,11 @@ def _tried(operator: Operator, seen: Seen, forms: Iterable[Form]) -> list[NewBlo
 
 def _shortest(operator: Operator, view: View) -> NewBlob | None:
     """The view in one go, or from the values that its operator was given where that is shorter."""
-    first = direct(operator, Seen(view))
+    first = direct(operator, seen_of(view))
     price = cost(operator, first, (view.base,)) if first else float("inf")
     if price <= 1 and _is_plain(operator, first):
         return first
-    ways = [way for way in (_by_step(operator, view), joined.form(operator, Seen(view))) if way]
+    ways = [way for way in (_by_step(operator, view), joined.form(operator, seen_of(view))) if way]
     for blob, sources in ways:
         other = cost(operator, blob, sources)
         if other < price or (other == price and _is_plain(operator, blob)):
@@ -145,7 +145,7 @@ def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ..
         before = made(operator, step)
     except Refusal:
         return None
-    found = direct(operator, Seen(moved_from(view, step, before)))
+    found = direct(operator, seen_of(moved_from(view, step, before)))
     parts = view.node.meta.get("val")
     is_shared = was_made or len(step.node.users) > 1 or isinstance(parts, list | tuple)
     return (found, (view.base, before) if is_shared else (view.base,)) if found else None
@@ -154,7 +154,9 @@ def _by_step(operator: Operator, view: View) -> tuple[NewBlob, tuple[NewBlob, ..
 def _call(operator: Operator, view: View, blob: NewBlob) -> None:
     """Name the last layer after the operator alone, and let the blob be its value."""
     value = view.node.meta.get("val")
-    if not isinstance(value, torch.Tensor) or tuple(value.shape) != blob.shape:
+    if operator.held.get(view.node) is not view or not isinstance(value, torch.Tensor):
+        return
+    if tuple(value.shape) != blob.shape:
         return
     layer = next((each for each in operator.draft.layers[::-1] if blob in each.tops), None)
     if layer is not None and layer.node is view.node and len(layer.tops) == 1:

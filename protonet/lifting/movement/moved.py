@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from protonet.lifting.movement.moves import IDENTITIES, LIKES, MOVES, SOURCES, ZEROING, is_copy
+from protonet.lifting.movement.seen import elements_of, rows_of, seen_of
 from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
@@ -117,7 +118,10 @@ def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 
 def moved_from(view: View, step: View, before: NewBlob) -> View:
     """A view that one step gives, from the blob of that step instead."""
-    flat = step.index.flatten()
-    index = torch.full((count(view.base.shape) + 1,), -2)
-    index[flat] = torch.arange(len(flat))  # -1, a zero, is the last
-    return View(before, index[view.index], view.node, (before,))
+    row = min(seen_of(view).row, seen_of(step).row)
+    flat = rows_of(step.index, row)
+    index = torch.full((count(view.base.shape) // row + 1,), -2)
+    index[flat] = torch.arange(len(flat))
+    index[-1] = -1  # the place of a zero
+    places = elements_of(index[rows_of(view.index, row)], row)
+    return View(before, places.view(view.shape), view.node, (before,))

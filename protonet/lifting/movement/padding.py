@@ -32,6 +32,8 @@ def bordered(value: Held) -> Pads | None:
     """How many zeros stand before and behind a value along each axis; None where all are."""
     if not isinstance(value, View) or not value.shape:
         return None
+    if not value.index.numel() or int(value.index.min()) >= 0:
+        return ((0, 0),) * len(value.shape) if value.index.numel() else None
     there = value.index >= 0
     if not bool(there.any()):
         return None

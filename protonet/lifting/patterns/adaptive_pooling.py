@@ -129,8 +129,8 @@ examples = (
     LiftExample(lambda: nn.AdaptiveAvgPool2d(3), ((1, 2, 7, 8),), ("InnerProduct", "Reshape")),
     LiftExample(lambda: nn.AdaptiveMaxPool2d(2), ((1, 2, 6, 4),), ("Pooling",)),
     LiftExample(
-        lambda: nn.AdaptiveMaxPool2d(3),
-        ((1, 2, 7, 8),),
-        ("Slice", "Silence", "Crop", "Concat", "Pooling"),
+        lambda: nn.AdaptiveMaxPool2d((3, 2)),
+        ((1, 2, 5, 4),),
+        ("Slice", "Slice", "Slice", "Crop", "Concat", "Pooling", "Silence"),
     ),
 )

@@ -13,7 +13,7 @@ from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.deconvolution import transposed_convolution
 from protonet.lifting.values import Constant, Held, View
-from protonet.lifting.windows import Steps, per_axis, stretched, widened, window_fields
+from protonet.lifting.windows import Steps, beside, per_axis, stretched, widened, window_fields
 
 
 @lifts("conv1d", "conv2d", "conv3d")
@@ -35,6 +35,13 @@ def convolution(
         batch = seen(operator, x, (1, *x.shape))
         made = convolution(operator, batch, weight, bias, stride, padding, dilation, groups)
         return seen(operator, made, made.shape[1:])
+    if axes == 1 and not operator.has("Convolution", "engine"):
+        flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
+        long = Constant(weight.tensor[:, :, None])
+        edge = padding if isinstance(padding, str) else beside(padding, 0)
+        steps, gaps = beside(stride, 1), beside(dilation, 1)
+        made = convolution(operator, flat, long, bias, steps, edge, gaps, groups)
+        return seen(operator, made, (*made.shape[:2], made.shape[3]))
     strides, dilations = per_axis(stride, axes), per_axis(dilation, axes)
     inner, around = _unpadded(x, axes)
     own = _padding(padding, weight.shape[2:], dilations)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import nn
 
 from protonet.lifting.framing import seen
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.values import Constant, Held
-from protonet.lifting.windows import Steps, per_axis, stretched, widened, window_fields
+from protonet.lifting.windows import Steps, beside, per_axis, stretched, widened, window_fields
 
 
 @lifts("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -32,11 +35,17 @@ def transposed_convolution(
         batch = seen(operator, x, (1, *x.shape))
         made = transposed_convolution(operator, batch, weight, bias, *window)
         return seen(operator, made, made.shape[1:])
-    kernel, dilations = weight.tensor, list(per_axis(dilation, axes))
-    for axis, more in enumerate(per_axis(output_padding, axes)):
-        if more % dilations[axis]:
-            kernel, dilations[axis] = stretched(kernel, 2 + axis, dilations[axis]), 1
-        kernel = widened(kernel, 2 + axis, (0, more // dilations[axis]))
+    if axes == 1 and not operator.has("Deconvolution", "engine"):
+        flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
+        long = Constant(weight.tensor[:, :, None])
+        wide = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
+        made = transposed_convolution(
+            operator, flat, long, bias, *wide, groups, beside(dilation, 1)
+        )
+        return seen(operator, made, (*made.shape[:2], made.shape[3]))
+    kernel, dilations = _with_room(
+        weight.tensor, per_axis(output_padding, axes), per_axis(dilation, axes)
+    )
     strides, pads = per_axis(stride, axes), per_axis(padding, axes)
     return operator.layer(
         "Deconvolution",
@@ -47,6 +56,18 @@ def transposed_convolution(
         **window_fields(kernel.shape[2:], strides, pads, dilations),
         group=groups if groups > 1 else None,
     )
+
+
+def _with_room(
+    kernel: torch.Tensor, more: Sequence[int], dilation: Sequence[int]
+) -> tuple[torch.Tensor, list[int]]:
+    """The weight with zeros behind it that make the output larger, and its dilations."""
+    dilations = list(dilation)
+    for axis, room in enumerate(more):
+        if room % dilations[axis]:
+            kernel, dilations[axis] = stretched(kernel, 2 + axis, dilations[axis]), 1
+        kernel = widened(kernel, 2 + axis, (0, room // dilations[axis]))
+    return kernel, dilations
 
 
 examples = (

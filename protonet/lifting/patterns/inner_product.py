@@ -10,7 +10,7 @@ from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.lifting.windows import Fields, window_fields
-from protonet.shape import Shape, count, show
+from protonet.shape import Shape, count
 
 
 @lifts("linear")
@@ -37,7 +37,7 @@ def times(
     shape = (*x.shape[:-1], weight.shape[0])
     if isinstance(x, View) and _channels_last(x):
         blobs[0] = weight.reshape(*weight.shape, *(1,) * (len(x.base.shape) - 2))
-        window = window_fields(blobs[0].shape[2:], (), ())
+        window = window_fields(blobs[0].shape[2:])
         made = operator.layer("Convolution", x.base, part=part, blobs=blobs, **fields, **window)
         order = places(made).flatten(2).transpose(1, 2).reshape(shape)
         return View(made, order, operator.node, (made,))
@@ -71,19 +71,6 @@ def _axis(base: Shape, shape: Shape) -> int | None:
     found = [axis for axis in range(len(base)) if count(base, axis) == shape[-1]]
     same = [axis for axis in found if base[:axis] == shape[:-1]]
     return next(iter(same + found), None)
-
-
-@lifts("addmm")
-def addmm(
-    operator: Operator, bias: Held, x: Held, weight: Held, beta: float = 1, alpha: float = 1
-) -> Held:
-    """InnerProduct where the second matrix and what is added to every row are constants."""
-    if not isinstance(weight, Constant) or not isinstance(bias, Constant):
-        operator.refuse("its weights are computed by the net", "Caffe's weights are fixed")
-    if count(bias.shape[:-1]) != 1:
-        operator.refuse(f"what is added is {show(bias.shape)}, not one row")
-    row = bias.tensor.reshape(-1).expand(weight.shape[1])
-    return times(operator, x, alpha * weight.tensor.t(), beta * row)
 
 
 def _flattened() -> nn.Module:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from protonet.lifting.formulas.scalars import affine
+from protonet.lifting.formulas.sums import added
 from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped, turned
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.inner_product import times
-from protonet.lifting.values import Constant, Held, View
+from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.lifting.windows import Fields
 from protonet.shape import Shape, count, show
 
@@ -34,17 +36,39 @@ def matmul(operator: Operator, x: Held, y: Held) -> Held:
     return seen(operator, made, operator.shape)
 
 
-@lifts("baddbmm")
-def baddbmm(
+@lifts("addmm", "baddbmm", "addmv")
+def plus_product(
     operator: Operator, bias: Held, x: Held, y: Held, beta: float = 1, alpha: float = 1
 ) -> Held:
-    """The product, and a multiple of another value."""
-    made = operator.blob(product(operator, x, y, alpha))
+    """The product, and a multiple of another value: InnerProduct's own bias where it can be."""
+    if isinstance(y, Constant) and isinstance(bias, Constant) and _is_row(bias, y):
+        row = beta * bias.tensor.reshape(-1).expand(y.shape[1])
+        return times(operator, x, alpha * y.tensor.t(), row)
+    made = matmul(operator, x, y)
     if beta == 0:
-        return made
-    if bias.shape != made.shape:
-        operator.refuse(f"what is added is {show(bias.shape)}, not {show(made.shape)}")
-    return operator.layer("Eltwise", made, bias, part="sum", coeff=[1.0, beta])
+        return affine(operator, made, alpha)
+    return added(operator, made, bias, alpha, beta, "sum")
+
+
+def _is_row(bias: Constant, y: Constant) -> bool:
+    """Whether what is added to a product with one fixed matrix is the same in every row."""
+    return len(y.shape) == 2 and bias.shape in ((y.shape[1],), (1,), (1, 1), (1, y.shape[1]))
+
+
+@lifts("bilinear")
+def bilinear(operator: Operator, x: Held, y: Held, weight: Held, bias: Held | None = None) -> Held:
+    """One side times a matrix for each element of the other."""
+    if not isinstance(weight, Constant) or not isinstance(bias, Constant | None):
+        operator.refuse("its weights are computed by the net", "Caffe's weights are fixed")
+    (outputs, first, second), rows = weight.shape, count(x.shape[:-1])
+    matrix = weight.tensor.permute(2, 0, 1).reshape(second * outputs, first)
+    left = times(operator, seen(operator, x, (rows, first)), matrix, part="left")
+    right = seen(operator, y, (rows, 1, second))
+    made = product(operator, right, seen(operator, left, (rows, second, outputs)))
+    made = seen(operator, made, (rows, outputs))
+    if bias is not None:
+        made = operator.layer("Bias", made, part="bias", blobs=[bias.tensor])
+    return seen(operator, made, operator.shape)
 
 
 def _once(x: Held) -> Held:
@@ -79,9 +103,19 @@ def product(operator: Operator, x: Held, y: Held, scale: float = 1.0) -> Held:
         what = f"the {b * m * k * n} products of {show(x.shape)} and {show(y.shape)}"
         hint = "Caffe has no product of two blobs; it is written as a sum over all products"
         operator.refuse(f"{what} are more than {_MOST}", hint)
-    other = turned(operator, y, 0, 2, 1)
-    if lies_whole(other) and not lies_whole(y):
-        return _of_rows(operator, x, other, scale)
+    return _of_blobs(operator, x, y, scale)
+
+
+def _of_blobs(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """The product in the form that turns neither blob, where there is one."""
+    left, right = (turned(operator, each, 0, 2, 1) for each in (x, y))
+    x_turned, y_turned = lies_whole(left) > lies_whole(x), lies_whole(right) > lies_whole(y)
+    if x_turned and y_turned:
+        return turned(operator, _of_columns(operator, right, left, scale), 0, 2, 1)
+    if y_turned:
+        return _of_rows(operator, x, right, scale)
+    if x_turned:
+        return _of_channels(operator, left, y, scale)
     return _of_columns(operator, x, y, scale)
 
 
@@ -107,11 +141,26 @@ def _of_columns(operator: Operator, x: Held, y: Held, scale: float) -> Held:
         right = operator.layer("Tile", right, part="columns", axis=1, tiles=m)
     left = shaped(operator, x, (b, m, k), "rows")
     both = operator.layer("Scale", right, left, part="products", axis=0)
-    rows = operator.reshape(both, (b * m, k, n), "terms")
-    ones = torch.full((1, k, 1), scale)
-    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", rows, blobs=[ones], **fields)
-    return seen(operator, made, (b, m, n))
+    terms = operator.reshape(both, (b * m, k, n, 1), "terms")
+    return seen(operator, _total(operator, terms, scale), (b, m, n))
+
+
+def _of_channels(operator: Operator, x: Held, y: Held, scale: float) -> Held:
+    """The transpose of (b, k, m) times (b, k, n): as above, summed over channels."""
+    (b, k, m), n = x.shape, y.shape[2]
+    right = shaped(operator, y, (b, k, 1, n), "columns")
+    if m > 1:
+        right = operator.layer("Tile", right, part="columns", axis=2, tiles=m)
+    left = shaped(operator, x, (b, k, m), "rows")
+    both = operator.layer("Scale", right, left, part="products", axis=0)
+    return seen(operator, _total(operator, both, scale), (b, m, n))
+
+
+def _total(operator: Operator, terms: NewBlob, scale: float) -> NewBlob:
+    """The sum over the second axis, as a Convolution with ones."""
+    ones = torch.full((1, terms.shape[1], 1, 1), scale)
+    fields: Fields = {"num_output": 1, "kernel_size": 1, "bias_term": False}
+    return operator.layer("Convolution", terms, blobs=[ones], **fields)
 
 
 def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
@@ -124,10 +173,15 @@ def _from_left(operator: Operator, matrix: torch.Tensor, y: Held) -> Held:
         flat = seen(operator, y, (*batch, k)) if n == 1 else other
         made = times(operator, flat, matrix)
         return seen(operator, made, shape) if n == 1 else turned(operator, made, *axes)
-    columns = shaped(operator, y, (count(tuple(batch)), k, n), "columns")
-    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False, "engine": "CAFFE"}
-    made = operator.layer("Convolution", columns, blobs=[matrix[..., None]], **fields)
-    return seen(operator, made, shape)
+    fields: Fields = {"num_output": m, "kernel_size": 1, "bias_term": False}
+    sizes: Shape = (count(tuple(batch)), k, n)
+    blob = matrix[..., None]
+    if operator.has("Convolution", "engine"):
+        fields["engine"] = "CAFFE"
+    else:
+        sizes, blob = (*sizes, 1), blob[..., None]
+    columns = shaped(operator, y, sizes, "columns")
+    return seen(operator, operator.layer("Convolution", columns, blobs=[blob], **fields), shape)
 
 
 def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
@@ -135,15 +189,14 @@ def _by_constant(operator: Operator, x: Held, matrices: torch.Tensor) -> Held:
     if matrices.shape[0] == 1:
         return times(operator, x, matrices[0].t())
     (b, m, k), n = x.shape, matrices.shape[2]
-    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m), "columns")
+    columns = shaped(operator, turned(operator, x, 0, 2, 1), (1, b * k, m, 1), "columns")
     made = operator.layer(
         "Convolution",
         columns,
-        blobs=[matrices.mT.reshape(b * n, k, 1)],
+        blobs=[matrices.mT.reshape(b * n, k, 1, 1)],
         num_output=b * n,
         kernel_size=1,
         bias_term=False,
-        engine="CAFFE",
         group=b,
     )
     index = places(made).reshape(b, n, m).mT
@@ -158,6 +211,11 @@ class _Product(nn.Module):
 class _RowProduct(nn.Module):
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return torch.bmm(x, y.transpose(1, 2))
+
+
+class _ChannelProduct(nn.Module):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return torch.bmm(x.transpose(1, 2), y)
 
 
 class _FixedFromLeft(nn.Module):
@@ -180,5 +238,24 @@ examples = (
         _RowProduct,
         ((2, 3, 4), (2, 5, 4)),
         ("Reshape", "Tile", "Reshape", "Tile", "Eltwise", "Reduction"),
+    ),
+    LiftExample(
+        _ChannelProduct,
+        ((2, 4, 3), (2, 4, 5)),
+        ("Reshape", "Tile", "Scale", "Convolution", "Reshape"),
+    ),
+    LiftExample(
+        lambda: nn.Bilinear(3, 4, 2),
+        ((2, 3), (2, 4)),
+        (
+            "InnerProduct",
+            "Reshape",
+            "Reshape",
+            "Scale",
+            "Reshape",
+            "Convolution",
+            "Flatten",
+            "Bias",
+        ),
     ),
 )

@@ -194,6 +194,7 @@ def _padded_pool() -> nn.Module:
 
 examples = (
     LiftExample(lambda: nn.MaxPool2d(3, 2, ceil_mode=True), ((2, 3, 8, 7),), ("Pooling",)),
+    LiftExample(lambda: nn.MaxPool2d(3, 2, 1), ((1, 2, 8, 8),), ("Pooling", "Parameter", "Crop")),
     LiftExample(_padded_pool, ((1, 2, 8, 8),), ("ReLU", "Pooling")),
     LiftExample(lambda: nn.AvgPool2d((2, 3), padding=1), ((1, 2, 6, 7),), ("Pooling",)),
     LiftExample(

@@ -19,7 +19,12 @@ _OTHERS = ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d
 
 @lifts(*_LINEAR, *_OTHERS)
 def upsample(
-    operator: Operator, x: Held, size: Any, align_corners: bool, *scales: Any, **more: Any
+    operator: Operator,
+    x: Held,
+    size: Any,  # noqa: ARG001
+    align_corners: bool,
+    *scales: Any,
+    **more: Any,
 ) -> Held:
     """Interp where it does this; else by the matrix of each axis, which torch's operator tells."""
     is_linear = name_of(operator.node) == "upsample_bilinear2d"
@@ -44,7 +49,8 @@ def _matrix(
     """The matrix of one axis, (places after, places before): what becomes of each place alone."""
     before, after = x.shape[axis], operator.shape[axis]
     # The other axes have two places: torch takes an axis of one for another order of memory.
-    places, sizes, scales = ([each] * len(factors) for each in (2, 2, None))
+    places, sizes = [2] * len(factors), [2] * len(factors)
+    scales: list[Any] = [None] * len(factors)
     places[axis - 2], sizes[axis - 2], scales[axis - 2] = before, after, factors[axis - 2]
     alone = torch.eye(before).view(
         before, *(before if i == axis - 2 else 1 for i in range(len(places)))

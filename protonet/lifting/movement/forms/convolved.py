@@ -11,6 +11,7 @@ from protonet.lifting.movement.seen import Seen
 from protonet.lifting.movement.windows import field_of, fitting
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob
+from protonet.shape import count
 
 _NOWHERE = -(2**40)  # where a channel of zeros begins
 
@@ -65,12 +66,11 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
 
 def _shifts(seen: Seen) -> Shifts | None:
     """How channels were chosen and shifted; None where that is not all."""
-    total = seen.base.shape[1] * seen.base.shape[2] * seen.base.shape[3]
-    first = seen.view.index[0]
-    batch = torch.arange(seen.shape[0])[:, None, None, None] * total
-    if not torch.equal(seen.view.index, torch.where(first < 0, -1, first + batch)):
+    first = seen.grid[0]
+    batch = torch.arange(seen.shape[0])[:, None, None, None] * count(seen.grid_sizes, 1)
+    if not torch.equal(seen.grid, torch.where(first < 0, -1, first + batch)):
         return None
-    _, high, wide = seen.base.shape[1:]
+    _, high, wide = seen.grid_sizes[1:]
     channels = torch.where(first < 0, -1, first // (high * wide)).amax((1, 2))
     rows = _line(torch.where(first < 0, -1, first // wide % high).amax(2))
     columns = _line(torch.where(first < 0, -1, first % wide).amax(1))
@@ -93,9 +93,10 @@ def _line(places: torch.Tensor) -> tuple[int, torch.Tensor] | None:
 
 def _places(found: Shifts, seen: Seen) -> torch.Tensor:
     """The places that the shifts give."""
-    _, high, wide = seen.base.shape[1:]
-    y = found.starts[0][:, None] + torch.arange(seen.shape[2]) * found.steps[0]
-    x = found.starts[1][:, None] + torch.arange(seen.shape[3]) * found.steps[1]
+    _, high, wide = seen.grid_sizes[1:]
+    rows, columns = seen.grid.shape[2:]
+    y = found.starts[0][:, None] + torch.arange(rows) * found.steps[0]
+    x = found.starts[1][:, None] + torch.arange(columns) * found.steps[1]
     y, x, c = y[:, :, None], x[:, None, :], found.channels[:, None, None]
     outside = (y < 0) | (y >= high) | (x < 0) | (x >= wide) | (c < 0)
     return torch.where(outside, -1, (c * high + y) * wide + x)

@@ -13,7 +13,7 @@ from protonet.shape import count
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
     """The blob by way of a Reorg; None where its order is another."""
     before, after = seen.base.shape, seen.shape
-    if len(before) != 4 or len(after) != 4 or not operator.has("Reorg"):
+    if len(before) != 4 or len(after) != 4 or seen.row > 1 or not operator.has("Reorg"):
         return None
     if count(before) != count(after) or not after[2] or before[2] % after[2]:
         return None

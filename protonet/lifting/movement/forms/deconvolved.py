@@ -49,8 +49,8 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
 
 def _channels(seen: Seen, high: int, wide: int) -> torch.Tensor | None:
     """The channel before, -1 for zeros, of (channel after, row and column in a block)."""
-    n, c, h, w = seen.base.shape
-    blocks = seen.view.index.reshape(n, seen.shape[1], h, high, w, wide).permute(0, 1, 3, 5, 2, 4)
+    n, c, h, w = seen.grid_sizes
+    blocks = seen.grid.reshape(n, seen.shape[1], h, high, w, wide).permute(0, 1, 3, 5, 2, 4)
     first = blocks[0, :, :, :, 0, 0]
     channels = torch.where(first < 0, -1, first // (h * w))
     numbers = torch.arange(n)[:, None] * c

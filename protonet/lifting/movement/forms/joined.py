@@ -6,7 +6,8 @@ from typing import Any
 
 from protonet.lifting.movement.seen import Seen
 from protonet.lifting.operator import Operator
-from protonet.lifting.refusal import Refusal, name_of
+from protonet.lifting.refusal import Refusal
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
 

@@ -13,12 +13,12 @@ from protonet.shape import count
 
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
     """The blob through rows as long as they stay together; None where the dialect lacks it."""
-    flat, total = seen.flat, count(seen.base.shape)
+    flat, total = seen.flat, count(seen.sizes)
     if not len(flat):
         return None
     length = _together(flat, total)
     index = torch.div(flat[::length], length, rounding_mode="floor")
-    found = of_rows(operator, seen.base, (total // length, length), index, "")
+    found = of_rows(operator, seen.base, (total // length, length * seen.row), index, "")
     return found and operator.reshape(found, seen.shape, "")
 
 

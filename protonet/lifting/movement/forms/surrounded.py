@@ -12,7 +12,7 @@ from protonet.lifting.values import NewBlob
 
 def form(operator: Operator, seen: Seen) -> NewBlob | None:
     """The elements without borders in a form of their own, then the borders; None without."""
-    pads = bordered(seen.view)
+    pads = bordered(seen.view) if seen.has_zeros else None
     if pads is None or not any(map(any, pads)):
         return None
     found = operator.blob(within(seen.view, pads))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.lifting.movement.seen import Seen
+from protonet.lifting.movement.seen import Seen, elements_of
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import NewBlob, View
 from protonet.shape import Shape, count
@@ -16,7 +16,7 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
     once = _once(operator, seen, loops)
     if once is None:
         return None
-    inside = 1
+    inside = seen.row
     for place, (size, step) in reversed(list(enumerate(loops))):
         if not step:
             word = "" if place == min(i for i, loop in enumerate(loops) if not loop[1]) else "tile"
@@ -27,15 +27,15 @@ def form(operator: Operator, seen: Seen) -> NewBlob | None:
 
 def _once(operator: Operator, seen: Seen, loops: tuple[tuple[int, int], ...]) -> NewBlob | None:
     """The elements without their repeats."""
-    index = seen.flat
     sizes = [size for size, _ in loops]
-    grid = index.reshape(sizes)
+    grid = seen.flat.reshape(sizes)
     for axis, (_, step) in enumerate(loops):
         if not step:
             grid = grid.narrow(axis, 0, 1)
-    whole = grid.numel() == count(seen.base.shape)
-    shape = seen.base.shape if whole else tuple(grid.shape)
-    view = View(seen.base, grid.reshape(shape), seen.view.node)
+    index = elements_of(grid, seen.row)
+    whole = index.numel() == count(seen.base.shape)
+    shape = seen.base.shape if whole else tuple(index.shape)
+    view = View(seen.base, index.reshape(shape), seen.view.node)
     return operator.blob(view)
 
 
