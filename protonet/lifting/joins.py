@@ -6,7 +6,7 @@ import numpy as np
 
 from protonet.arrays import Array
 from protonet.lifting.draft import Draft, NewLayer, new_message
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import name_of
 from protonet.lifting.values import NewBlob
 
 _SUM = 1

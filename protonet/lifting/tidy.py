@@ -94,6 +94,8 @@ def _move_reshapes(draft: Draft) -> bool:
         if len(steps) > 1 and steps[-1].type in _SHAPES:
             _move(draft, steps[-2::-1], steps[-1].bottoms[0])
             _reshape(layer, steps[0].tops[0], layer.tops[0])
+            if steps[0].tops[0].shape == layer.tops[0].shape:
+                draft.replace(layer.tops[0], steps[0].tops[0])
             return True
     return False
 

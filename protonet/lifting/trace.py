@@ -18,6 +18,11 @@ def name_of(node: Node) -> str:
     return str(getattr(target, "__name__", target))
 
 
+def named(node: object, *names: str) -> bool:
+    """Whether something is a node of an operator of one of these names."""
+    return isinstance(node, Node) and name_of(node) in names
+
+
 def module_of(node: Node) -> str:
     """The attribute path of the module whose forward calls an operator; "" for the outermost."""
     stack = node.meta.get("nn_module_stack") or {}

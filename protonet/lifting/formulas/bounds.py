@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -30,7 +31,10 @@ def clamped(
     if low == 0 and high is None:
         return rectified(operator, x, part)
     if operator.has("Clip") and (low, high) != (None, None):
-        bounds = {"min": -_MOST if low is None else low, "max": _MOST if high is None else high}
+        bounds: dict[str, Any] = {
+            "min": -_MOST if low is None else low,
+            "max": _MOST if high is None else high,
+        }
         return operator.layer("Clip", x, part=part, **bounds)
     top = operator.blob(x)
     if low is not None:
@@ -76,7 +80,7 @@ def smaller(operator: Operator, x: Held, y: Held, part: str = "") -> NewBlob:
             whole = spread(operator, one, broadcast(x, y))
             return clamped(operator, whole, None, number, part)
     turned = [_negative(operator, value) for value in (x, y)]
-    return affine(operator, larger(operator, *turned, part="largest"), -1, part=part)
+    return affine(operator, larger(operator, turned[0], turned[1], "largest"), -1, part=part)
 
 
 def _negative(operator: Operator, value: Held) -> Held:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from protonet.lifting.operator import Operator
@@ -67,6 +69,6 @@ def complement(operator: Operator, x: Held, part: str = "") -> NewBlob:
     return affine(operator, x, -1, 1, part)
 
 
-def _unless(**fields: tuple[float, float]) -> dict[str, float]:
+def _unless(**fields: tuple[float, float]) -> dict[str, Any]:
     """The fields whose values are not their defaults."""
     return {name: value for name, (value, default) in fields.items() if value != default}

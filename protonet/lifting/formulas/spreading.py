@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from protonet.lifting.operator import Operator
@@ -11,7 +12,7 @@ from protonet.shape import Shape, count
 
 def broadcast(*values: Held) -> Shape:
     """The shape that values have together, as torch tells it."""
-    return tuple(torch.broadcast_shapes(*(value.shape for value in values)))
+    return tuple(np.broadcast_shapes(*(value.shape for value in values)))
 
 
 def narrowed(value: Held) -> Held:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from protonet.lifting.operator import Operator
@@ -23,7 +25,7 @@ def by_own(operator: Operator, x: Held, eps: float) -> NewBlob:
     """BatchNorm by the statistics of each channel over the batch and all places."""
     rows = x.shape[1]
     blobs = [torch.zeros(rows), torch.zeros(rows), torch.zeros(1)]
-    own = {"use_global_stats": False, **_stated(eps)}
+    own: dict[str, Any] = {"use_global_stats": False, **_stated(eps)}
     return operator.layer("BatchNorm", x, blobs=blobs, **own)
 
 
@@ -49,12 +51,15 @@ def scaled(
         operator.refuse("its weights are computed by the net", "Caffe's weights are fixed")
     numbers = [each.tensor for each in (weight, bias) if each is not None]
     axes = numbers[0].dim()
-    where = {"axis": None if axis == 1 else axis, "num_axes": None if axes == 1 else axes}
+    where: dict[str, Any] = {
+        "axis": None if axis == 1 else axis,
+        "num_axes": None if axes == 1 else axes,
+    }
     if weight is None:
         return operator.layer("Bias", x, part="bias", blobs=numbers, **where)
     biased = True if bias is not None else None
     return operator.layer("Scale", x, part="scale", blobs=numbers, bias_term=biased, **where)
 
 
-def _stated(eps: float) -> dict[str, float]:
+def _stated(eps: float) -> dict[str, Any]:
     return {} if eps == _EPS else {"eps": eps}

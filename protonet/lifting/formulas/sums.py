@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from protonet.lifting.formulas.scalars import affine, powered
@@ -122,7 +124,7 @@ def chosen(operator: Operator, mask: Held, x: Held, y: Held, part: str = "") -> 
     ]
     if len(terms) == 1:
         return spread(operator, terms[0], broadcast(mask, x, y))
-    return added(operator, *terms, part=part)
+    return added(operator, terms[0], terms[1], part=part)
 
 
 def _stated(axis: int) -> int | None:
@@ -130,5 +132,5 @@ def _stated(axis: int) -> int | None:
     return None if axis == 1 else axis
 
 
-def _axes(axis: int, dims: Shape) -> dict[str, int | None]:
+def _axes(axis: int, dims: Shape) -> dict[str, Any]:
     return {"axis": _stated(axis), "num_axes": None if len(dims) == 1 else len(dims)}

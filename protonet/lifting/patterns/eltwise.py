@@ -97,6 +97,8 @@ class _Shifted(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.mean: torch.Tensor
+        self.deviation: torch.Tensor
         self.register_buffer("mean", _constant(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(2.0))
 

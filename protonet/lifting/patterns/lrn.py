@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.fx import Node
 
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, fuses
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import named
 from protonet.lifting.values import Constant, Held, NewBlob, View
 from protonet.shape import count
 
 _MOVES = ("view", "reshape", "squeeze", "unsqueeze", "alias", "clone")
 _PADS = ("pad", "constant_pad_nd")
-_Energy = tuple[object, int, float, bool]  # its source, the size of its window, alpha, across
+_Energy = tuple[Any, int, float, bool]  # its source, the size of its window, alpha, across
 
 
 @fuses("div")
 def by_quotient(operator: Operator) -> Held | None:
     """F.local_response_norm: x by a power of k and the mean of squares nearby."""
-    x, below = operator.node.args[:2]
-    if not _is(below, "pow"):
+    args: Any = operator.node.args
+    x, below = args[:2]
+    if not named(below, "pow"):
         return None
     base, beta = below.args
     return _layer(operator, x, base, beta)
@@ -31,23 +33,24 @@ def by_quotient(operator: Operator) -> Held | None:
 @fuses("mul")
 def by_product(operator: Operator) -> Held | None:
     """X times a negative power of k and the sum of squares nearby, as protonet writes it."""
-    x, factor = operator.node.args[:2]
-    if _is(factor, "pow"):
+    args: Any = operator.node.args
+    x, factor = args[:2]
+    if named(factor, "pow"):
         base, beta = factor.args
         return _layer(operator, x, base, -beta) if isinstance(beta, float) else None
-    if not _is(factor, "mul"):
+    if not named(factor, "mul"):
         return None
     root, fourth = factor.args  # to the power of -1/2, and of -1/4
-    if not _is(root, "rsqrt") or not _is(fourth, "sqrt") or fourth.args[0] is not root:
+    if not named(root, "rsqrt") or not named(fourth, "sqrt") or fourth.args[0] is not root:
         return None
     return _layer(operator, x, root.args[0], 0.75)
 
 
-def _layer(operator: Operator, x: object, base: object, beta: object) -> Held | None:
+def _layer(operator: Operator, x: Any, base: Any, beta: Any) -> Held | None:
     """The layer where ``base`` is a constant and the energy of x; None where it is another."""
-    held = operator.held.get(x) if isinstance(x, Node) else None
+    held = operator.held.get(x)
     shape = held.shape if isinstance(held, NewBlob | View) else ()
-    if not _is(base, "add") or not isinstance(beta, int | float) or len(shape) not in (3, 4):
+    if not named(base, "add") or not isinstance(beta, int | float) or len(shape) not in (3, 4):
         return None
     energy, k = base.args[:2]
     found = _pooled(energy) or _added(energy) or _convolved(operator, energy)
@@ -56,7 +59,7 @@ def _layer(operator: Operator, x: object, base: object, beta: object) -> Held | 
     source, size, alpha, across = found
     if source is not x or size % 2 != 1 or (k != 1 and not across):
         return None
-    fields: dict[str, float | str] = {} if size == 5 else {"local_size": size}
+    fields: dict[str, Any] = {} if size == 5 else {"local_size": size}
     fields |= {} if alpha == 1 else {"alpha": alpha}
     fields |= {} if beta == 0.75 else {"beta": beta}
     fields |= {} if k == 1 else {"k": k}
@@ -69,16 +72,16 @@ def _layer(operator: Operator, x: object, base: object, beta: object) -> Held | 
     return operator.reshape(operator.layer("LRN", given, **fields), shape)
 
 
-def _pooled(energy: object) -> _Energy | None:
+def _pooled(energy: Any) -> _Energy | None:
     """Alpha times the mean over channels that a pooling takes, zeros around them."""
-    if not _is(energy, "mul"):
+    if not named(energy, "mul"):
         return None
     pool, alpha = energy.args
     pool = _through(pool)
-    if not _is(pool, "avg_pool2d", "avg_pool3d") or not isinstance(alpha, int | float):
+    if not named(pool, "avg_pool2d", "avg_pool3d") or not isinstance(alpha, int | float):
         return None
     padded, kernel = pool.args[0], pool.args[1]
-    if not _is(padded, *_PADS) or not isinstance(kernel, list | tuple):
+    if not named(padded, *_PADS) or not isinstance(kernel, list | tuple):
         return None
     size = int(kernel[0])
     stays = all(step == 1 for step in (*kernel[1:], *(pool.args[2] if len(pool.args) > 2 else ())))
@@ -88,28 +91,28 @@ def _pooled(energy: object) -> _Energy | None:
     return _squared(_through(padded.args[0]), size, float(alpha), True)
 
 
-def _added(energy: object) -> _Energy | None:
+def _added(energy: Any) -> _Energy | None:
     """Alpha by the size times the sum of a padded square's parts, each one channel further."""
-    if not _is(energy, "mul"):
+    if not named(energy, "mul"):
         return None
     parts, factor = energy.args
     starts: list[int] = []
-    homes: set[Node] = set()
+    homes: set[Any] = set()
     waiting = [_through(parts)]
     while waiting:
         each = waiting.pop()
-        if _is(each, "add") and not each.kwargs:
+        if named(each, "add") and not each.kwargs:
             waiting += map(_through, each.args)
-        elif _is(each, "slice") and each.args[1] == 1:
+        elif named(each, "slice") and each.args[1] == 1:
             starts.append(int(each.args[2]))
             homes.add(each.args[0])
-        elif _is(each, *_PADS):
+        elif named(each, *_PADS):
             starts.append(0)
             homes.add(each)
         else:
             return None
     (padded, *others), size = homes, len(starts)
-    if others or not _is(padded, *_PADS) or sorted(starts) != list(range(size)):
+    if others or not named(padded, *_PADS) or sorted(starts) != list(range(size)):
         return None
     if list(padded.args[1]) != [0, 0, 0, 0, size // 2, size // 2]:
         return None
@@ -118,9 +121,9 @@ def _added(energy: object) -> _Energy | None:
     return _squared(padded.args[0], size, float(factor) * size, True)
 
 
-def _convolved(operator: Operator, energy: object) -> _Energy | None:
+def _convolved(operator: Operator, energy: Any) -> _Energy | None:
     """The sum over a square of each channel alone, times alpha by its size: one number a weight."""
-    if not _is(energy, "conv2d", "convolution"):
+    if not named(energy, "conv2d", "convolution"):
         return None
     source, weight = energy.args[:2]
     held = operator.held.get(weight)
@@ -137,22 +140,18 @@ def _convolved(operator: Operator, energy: object) -> _Energy | None:
     return _squared(source, size, float(number) * size**2, False)
 
 
-def _squared(node: object, size: int, alpha: float, across: bool) -> _Energy | None:
+def _squared(node: Any, size: int, alpha: float, across: bool) -> _Energy | None:
     """What a square is of."""
-    if _is(node, "square") or (_is(node, "pow") and node.args[1] == 2):
+    if named(node, "square") or (named(node, "pow") and node.args[1] == 2):
         return node.args[0], size, alpha, across
-    if _is(node, "mul") and node.args[0] is node.args[1]:
+    if named(node, "mul") and node.args[0] is node.args[1]:
         return node.args[0], size, alpha, across
     return None
 
 
-def _is(node: object, *names: str) -> bool:
-    return isinstance(node, Node) and name_of(node) in names
-
-
-def _through(node: object) -> object:
+def _through(node: Any) -> Any:
     """The node behind others that only say its shape anew."""
-    while isinstance(node, Node) and name_of(node) in _MOVES:
+    while named(node, *_MOVES):
         node = node.args[0]
     return node
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.fx import Node
 
 from protonet.lifting.formulas.bounds import at_least
 from protonet.lifting.formulas.over import averaged, axes_of, largest, summed
@@ -17,7 +17,7 @@ from protonet.lifting.formulas.standardised import scaled
 from protonet.lifting.formulas.sums import added, divided, multiplied
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import Called, LiftExample, fuses, lifts
-from protonet.lifting.refusal import name_of
+from protonet.lifting.trace import named
 from protonet.lifting.values import Held, NewBlob, View
 
 _NOTHING = 1e-8  # a bound of lengths that is far below those of any vector but zero
@@ -55,20 +55,20 @@ def normalized(operator: Operator) -> Held | None:
     Its bound goes, squared, to the sum: to a vector of zeros both give zeros, and no vector is
     longer than zero and shorter than a millionth of a millionth.
     """
-    x, bound = operator.node.args[:2]
-    while isinstance(bound, Node) and name_of(bound) in ("expand", "expand_as"):
+    args: Any = operator.node.args
+    x, bound = args[:2]
+    while named(bound, "expand", "expand_as"):
         bound = bound.args[0]
-    if not isinstance(bound, Node) or name_of(bound) not in ("clamp_min", "clamp"):
+    if not named(bound, "clamp_min", "clamp") or len(bound.args) != 2:
         return None
-    length, eps = (*bound.args, None)[:2]
-    if not isinstance(length, Node) or name_of(length) != "linalg_vector_norm":
+    length, eps = bound.args
+    if not named(length, "linalg_vector_norm"):
         return None
     (source, order, axes, keeps) = (*length.args, *(2, None, False)[len(length.args) - 1 :])[:4]
-    held = operator.held[source] if isinstance(source, Node) else None
+    held = operator.held.get(source)
     known = isinstance(eps, float) and 1e-18 < eps <= _NOTHING
     if source is not x or not isinstance(held, NewBlob | View) or not known or order != 2:
         return None
-    assert isinstance(eps, float) and isinstance(axes, list | tuple | None)
     if not keeps:
         return None
     square = powered(operator, held, 2, part="square")
@@ -104,7 +104,7 @@ def cosine_similarity(
     lengths = [
         at_least(operator, vector_norm(operator, each, 2, over), eps, "length") for each in (x, y)
     ]
-    return divided(operator, products, multiplied(operator, *lengths, "lengths"))
+    return divided(operator, products, multiplied(operator, lengths[0], lengths[1], "lengths"))
 
 
 @lifts("pairwise_distance")
@@ -118,6 +118,7 @@ def pairwise_distance(
 
 _IMAGE = ((2, 3, 4, 5),)
 _LENGTH = ("Power", "Reduction", "Power")
+_BOUND = (*_LENGTH, "Power", "ReLU", "Eltwise")
 examples = (
     LiftExample(
         lambda: Called(F.normalize), _IMAGE, ("Power", "Convolution", "Power", "Tile", "Eltwise")
@@ -135,14 +136,13 @@ examples = (
     ),
     LiftExample(lambda: nn.RMSNorm(5), ((2, 3, 5),), (*_LENGTH, "Reshape", "Scale", "Scale")),
     LiftExample(
-        lambda: Called(lambda x, y: F.pairwise_distance(x, y)),
+        lambda: Called(F.pairwise_distance),
         ((3, 5),) * 2,
         ("Eltwise", *_LENGTH),
     ),
     LiftExample(
-        lambda: Called(lambda x, y: F.cosine_similarity(x, y)),
+        lambda: Called(F.cosine_similarity),
         ((3, 5),) * 2,
-        ("Eltwise", "Reduction", *(*_LENGTH, "Power", "ReLU", "Eltwise") * 2)
-        + ("Eltwise", "Power", "Eltwise"),
+        ("Eltwise", "Reduction", *_BOUND, *_BOUND, "Eltwise", "Power", "Eltwise"),
     ),
 )

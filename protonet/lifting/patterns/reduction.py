@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -27,7 +28,7 @@ def total(
     operator: Operator,
     x: Held,
     axes: Axes = None,
-    keeps: bool = False,
+    keeps: bool = False,  # noqa: ARG001
     *,
     dtype: torch.dtype | None = None,  # noqa: ARG001
 ) -> Held:
@@ -40,7 +41,7 @@ def mean(
     operator: Operator,
     x: Held,
     axes: Axes = None,
-    keeps: bool = False,
+    keeps: bool = False,  # noqa: ARG001
     *,
     dtype: torch.dtype | None = None,  # noqa: ARG001
 ) -> Held:
@@ -55,7 +56,7 @@ def amax(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) ->
 
 
 @lifts("amin")
-def amin(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) -> Held:
+def amin(operator: Operator, x: Held, axes: Axes = None, keeps: bool = False) -> Held:  # noqa: ARG001
     """The smallest: what is negative, the other way round."""
     return seen(operator, smallest(operator, x, axes_of(axes, len(x.shape))), operator.shape)
 
@@ -77,7 +78,7 @@ def product(
     operator: Operator,
     x: Held,
     axis: int | None = None,
-    keeps: bool = False,
+    keeps: bool = False,  # noqa: ARG001
     *,
     dtype: torch.dtype | None = None,  # noqa: ARG001
 ) -> Held:
@@ -88,7 +89,10 @@ def product(
     size = x.shape[axis]
     if size == 1:
         return operator.reshape(x, operator.shape)
-    points = {"axis": None if axis == 1 else axis, "slice_point": list(range(1, size))}
+    points: dict[str, Any] = {
+        "axis": None if axis == 1 else axis,
+        "slice_point": list(range(1, size)),
+    }
     parts = operator.layers("Slice", x, part="parts", tops=size, **points)
     found = operator.layer("Eltwise", *parts, operation="PROD")
     return seen(operator, found, operator.shape)
@@ -149,7 +153,7 @@ def variance_and_mean(
 
 
 @lifts("logsumexp")
-def logsumexp(operator: Operator, x: Held, axes: Axes, keeps: bool = False) -> Held:
+def logsumexp(operator: Operator, x: Held, axes: Axes, keeps: bool = False) -> Held:  # noqa: ARG001
     """The largest, and the logarithm of the sum of the exponentials of what is beside it."""
     over = axes_of(axes, len(x.shape))
     top = largest(operator, x, over, True, "largest")
@@ -208,22 +212,28 @@ def _variance(
 
 @lifts("max")
 def maximum(
-    operator: Operator, x: Held, axis: Held | int | None = None, keeps: bool = False
+    operator: Operator,
+    x: Held,
+    axis: Held | int | None = None,
+    keeps: bool = False,  # noqa: ARG001
 ) -> Held | tuple[Held, Held]:
     """The largest of all, or of two; with its place along an axis."""
-    return _extreme(operator, x, axis, keeps, 1)
+    return _extreme(operator, x, axis, 1)
 
 
 @lifts("min")
 def minimum(
-    operator: Operator, x: Held, axis: Held | int | None = None, keeps: bool = False
+    operator: Operator,
+    x: Held,
+    axis: Held | int | None = None,
+    keeps: bool = False,  # noqa: ARG001
 ) -> Held | tuple[Held, Held]:
     """The smallest of all, or of two; with its place along an axis."""
-    return _extreme(operator, x, axis, keeps, -1)
+    return _extreme(operator, x, axis, -1)
 
 
 def _extreme(
-    operator: Operator, x: Held, axis: Held | int | None, keeps: bool, sign: int
+    operator: Operator, x: Held, axis: Held | int | None, sign: int
 ) -> Held | tuple[Held, Held]:
     if isinstance(axis, Held):
         return (larger if sign > 0 else smaller)(operator, x, axis)
@@ -239,6 +249,7 @@ def _extreme(
 
 _IMAGE = ((2, 3, 4, 5),)
 _MIDDLE = ("Reshape", "Convolution", "Reshape")
+_JOINED = ("Eltwise", "Reshape")
 _APART = ("Power", "Flatten", "Bias", "Power")
 examples = (
     LiftExample(lambda: Called(lambda x: x.mean((2, 3))), _IMAGE, ("Pooling", "Flatten")),
@@ -273,8 +284,7 @@ examples = (
     LiftExample(
         lambda: Called(lambda x: x.logsumexp(1)),
         ((3, 5),),
-        ("ArgMax", "Power", "Reshape", "Bias", "Exp", "Reduction", "Reshape", "Log", "Eltwise")
-        + ("Reshape",),
+        ("ArgMax", *_APART[:1], "Reshape", "Bias", "Exp", "Reduction", "Reshape", "Log", *_JOINED),
     ),
     LiftExample(lambda: Called(lambda x: x.cumsum(1)), _IMAGE, ("Convolution",)),
 )

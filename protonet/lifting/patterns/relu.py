@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -9,8 +11,9 @@ from protonet.lifting.formulas.bounds import at_least
 from protonet.lifting.formulas.scalars import above, below, known, rectified
 from protonet.lifting.formulas.sums import added, chosen
 from protonet.lifting.operator import Operator
-from protonet.lifting.patterns import Called, LiftExample, lifts
-from protonet.lifting.values import Constant, Held
+from protonet.lifting.patterns import Called, LiftExample, fuses, lifts
+from protonet.lifting.trace import named
+from protonet.lifting.values import Constant, Held, NewBlob, View
 
 
 @lifts("relu")
@@ -64,6 +67,25 @@ def prelu(operator: Operator, x: Held, weight: Held) -> Held:
         blobs = [slopes.reshape(()) if shared else slopes]
         return operator.layer("PReLU", x, blobs=blobs, channel_shared=shared)
     return leaky_relu(operator, x, float(slopes))
+
+
+@fuses("where")
+def prelu_in_steps(operator: Operator) -> Held | None:
+    """PReLU as core ATen has it: x where it is above zero, else the slopes times x."""
+    args: Any = operator.node.args
+    mask, x, product = args
+    if not named(mask, "gt") or mask.args[:2] != (x, 0):
+        return None
+    if not named(product, "mul") or product.args[1] is not x:
+        return None
+    slopes = operator.held.get(product.args[0])
+    held = operator.held.get(x)
+    if not isinstance(slopes, Constant) or not isinstance(held, NewBlob | View):
+        return None
+    channels = slopes.tensor.numel()
+    wanted = (1, channels, *(1,) * (len(held.shape) - 2))
+    fits = channels == 1 or (slopes.shape == wanted and held.shape[1] == channels)
+    return prelu(operator, held, slopes) if fits else None
 
 
 @lifts("threshold")

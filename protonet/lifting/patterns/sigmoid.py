@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -37,7 +39,7 @@ def glu(operator: Operator, x: Held, axis: int = -1) -> Held:
     """One half times Sigmoid of the other."""
     axis %= len(x.shape)
     half = x.shape[axis] // 2
-    cut = {"axis": None if axis == 1 else axis, "slice_point": [half]}
+    cut: dict[str, Any] = {"axis": None if axis == 1 else axis, "slice_point": [half]}
     left, right = operator.layers("Slice", x, part="halves", tops=2, **cut)
     return multiplied(operator, left, operator.layer("Sigmoid", right, part="sigmoid"))
 
@@ -50,6 +52,7 @@ def logit(operator: Operator, x: Held, eps: float | None = None) -> Held:
     return added(operator, operator.layer("Log", inside, part="log"), lacks, 1, -1)
 
 
+_BOUND = ("Power", "ReLU", "Eltwise")
 _IMAGE = ((2, 4, 3, 3),)
 examples = (
     LiftExample(nn.Sigmoid, _IMAGE, ("Sigmoid",)),
@@ -60,7 +63,6 @@ examples = (
     LiftExample(
         lambda: Called(lambda x: torch.logit(x.tanh() / 2 + 0.5, 0.01)),
         _IMAGE,
-        ("TanH", "Power", "Power", "ReLU", "Eltwise", "Power", "ReLU", "Eltwise", "Log", "Log")
-        + ("Eltwise",),
+        ("TanH", "Power", *_BOUND, *_BOUND, "Log", "Log", "Eltwise"),
     ),
 )

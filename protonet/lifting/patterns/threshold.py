@@ -20,6 +20,8 @@ def greater(operator: Operator, x: Held | float, y: Held | float, part: str = ""
     """One where x is above y."""
     x, y = known(x), known(y)
     number = uniform(y.tensor) if isinstance(y, Constant) else None
+    if number is not None and not math.isfinite(number):
+        return Constant(torch.full(broadcast(x, y), number < 0))
     if number is not None:
         return above(operator, spread(operator, x, broadcast(x, y)), number, part)
     number = uniform(x.tensor) if isinstance(x, Constant) else None
@@ -37,18 +39,21 @@ def less(operator: Operator, x: Held | float, y: Held | float) -> Held:
 @lifts("le", "less_equal")
 def at_most(operator: Operator, x: Held | float, y: Held | float) -> Held:
     """One where x is not above y."""
-    return complement(operator, greater(operator, x, y, "above"))
+    return _other(operator, greater(operator, x, y, "above"))
 
 
 @lifts("ge", "greater_equal")
 def at_least(operator: Operator, x: Held | float, y: Held | float) -> Held:
     """One where x is not below y."""
-    return complement(operator, greater(operator, y, x, "below"))
+    return _other(operator, greater(operator, y, x, "below"))
 
 
 @lifts("ne", "not_equal")
 def unequal(operator: Operator, x: Held | float, y: Held | float, part: str = "") -> Held:
-    """One where x differs from y."""
+    """One where x differs from y; a net's own values are no infinity."""
+    for each in (x, y):
+        if isinstance(each, float) and not math.isfinite(each):
+            return Constant(torch.ones(operator.shape, dtype=torch.bool))
     difference = added(operator, known(x), known(y), 1, -1, "difference")
     return above(operator, operator.layer("AbsVal", difference, part="distance"), part=part)
 
@@ -56,7 +61,13 @@ def unequal(operator: Operator, x: Held | float, y: Held | float, part: str = ""
 @lifts("eq")
 def equal(operator: Operator, x: Held | float, y: Held | float) -> Held:
     """One where x does not differ from y."""
-    return complement(operator, unequal(operator, x, y, "unequal"))
+    return _other(operator, unequal(operator, x, y, "unequal"))
+
+
+@lifts("isnan", "isinf")
+def not_a_number(operator: Operator, x: Held) -> Held:  # noqa: ARG001
+    """Nowhere: a net's own values are numbers."""
+    return Constant(torch.zeros(x.shape, dtype=torch.bool))
 
 
 @lifts("logical_not", "bitwise_not")
@@ -106,6 +117,13 @@ def heaviside(operator: Operator, x: Held, value: Held) -> Held:
     zero = complement(operator, unequal(operator, x, 0, "unequal"), "zero")
     at_zero = multiplied(operator, zero, value, "at")
     return added(operator, above(operator, x, part="above"), at_zero)
+
+
+def _other(operator: Operator, truth: Held) -> Held:
+    """The other truth."""
+    if isinstance(truth, Constant):
+        return Constant(~truth.tensor.bool())
+    return complement(operator, truth)
 
 
 def _truth(operator: Operator, x: Held, number: int) -> Held:
