@@ -37,7 +37,9 @@ class AxesOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     name = ",".join(AXES)
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
         axes = tuple(axis.strip() for axis in str(value).split(",") if axis.strip())
         for axis in axes:
             if axis not in AXES:

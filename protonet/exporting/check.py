@@ -33,6 +33,13 @@ def check_onnx(
         if found is not None or takes_only_opencv(exported, options):
             return found
     validate(path, options)
+    return _check_in_onnxruntime(path, exported, options)
+
+
+def _check_in_onnxruntime(
+    path: str | os.PathLike[str], exported: Exported, options: ExportOptions
+) -> Checked | None:
+    """Run a file in onnxruntime beside the net; None where it is not installed."""
     try:
         import onnxruntime
     except ImportError:
