@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch.fx import Node
 
@@ -14,6 +14,9 @@ from protonet.lifting.dialects import Dialect
 from protonet.lifting.values import NewBlob
 from protonet.schema.pool import Message, is_repeated, message
 from protonet.shape import Shape
+
+# The fields of a layer's message by their names, of whatever kind each is.
+Fields: TypeAlias = dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -45,7 +48,7 @@ class Draft:
     inputs: list[NewBlob] = field(default_factory=list)
     outputs: list[NewBlob] = field(default_factory=list)
     values: dict[Node, NewBlob] = field(default_factory=dict)
-    results: list[Any] = field(default_factory=list)
+    results: list[object] = field(default_factory=list)
 
     def readers(self, blob: NewBlob) -> list[NewLayer]:
         """The layers that read a blob."""
@@ -64,7 +67,7 @@ def shapes_of(kind: Message, bottoms: Sequence[Shape]) -> tuple[Shape, ...]:
     return REGISTRY[kind.type](kind).infer(*bottoms)
 
 
-def new_message(kind: str, fields: dict[str, Any]) -> Message:
+def new_message(kind: str, fields: Fields) -> Message:
     """A LayerParameter of a type with fields of its own message, enums by their names."""
     from google.protobuf.json_format import ParseDict
 
