@@ -12,7 +12,7 @@ from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
 from protonet.lifting.movement.made import made
-from protonet.lifting.movement.moved import is_movement, moved
+from protonet.lifting.movement.moved import is_movement, moved, moves_only
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
 from protonet.lifting.refusal import Refusal, Refused, raise_refused
@@ -53,7 +53,10 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
             else:
                 held[node] = value
         else:
-            held[node] = Constant(captured.tensor(spec))
+            tensor = captured.tensor(spec)
+            held[node] = Constant(tensor)
+            if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+                draft.remember(tensor, spec.kind is InputKind.PARAMETER)
     return held
 
 
@@ -82,7 +85,7 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
     if name_of(node) == "getitem":
         return args[0][args[1]]
     if _is_known(given):
-        return _folded(node, args, kwargs)
+        return _folded(node, args, kwargs, draft)
     if is_movement(node, given):
         return moved(node, args, kwargs)
     pattern = pattern_of(name_of(node))
@@ -111,8 +114,11 @@ def _is_known(given: Any) -> bool:
     return not isinstance(given, Held) or isinstance(given, Constant)
 
 
-def _folded(node: Node, args: Any, kwargs: Any) -> Any:
-    """The value of an operator over constants, computed now."""
+def _folded(node: Node, args: Any, kwargs: Any, draft: Draft) -> Any:
+    """The value of an operator over constants, computed now.
+
+    What only moves the elements of a parameter is that parameter still.
+    """
 
     def tensor(value: Any) -> Any:
         return value.tensor if isinstance(value, Constant) else value
@@ -120,6 +126,10 @@ def _folded(node: Node, args: Any, kwargs: Any) -> Any:
     with torch.no_grad():
         operation: Any = node.target
         made = operation(*_mapped(args, tensor), **_mapped(kwargs, tensor))
+    source = args[0] if args else None
+    trained = isinstance(source, Constant) and draft.is_trained(source.tensor)
+    if trained and isinstance(made, torch.Tensor) and moves_only(node):
+        draft.remember(made, is_trained=True)
     return _mapped(made, lambda each: Constant(each) if isinstance(each, torch.Tensor) else each)
 
 
