@@ -237,6 +237,7 @@ UNTYPED = {
         "training/parallel.py": 2,
         "training/updates.py": 7,
     },
+    "fields of a layer, which protobuf takes of every kind": {"lifting/operator.py": 3},
     "options that are handed on": {"training/session.py": 1},
     "values of a YAML text": {
         "layers/param_str.py": 1,

@@ -29,7 +29,7 @@ from protonet.preparation import Preparation
 from protonet.shape import show
 
 if TYPE_CHECKING:
-    from protonet.inference.images import ImageNet, Seen
+    from protonet.inference.images import ImageNet, SeenImage
 
 _MOST = {"classes": 5, "boxes": 20, "segments": 20, "values": 20}
 
@@ -120,7 +120,7 @@ class Answering:
         """Whether no row goes to a terminal, where a progress bar would stand between them."""
         return self.suffix in (".npy", ".csv") or not sys.stdout.isatty()
 
-    def write(self, paths: Sequence[Path], seen: Iterator[Seen]) -> None:
+    def write(self, paths: Sequence[Path], seen: Iterator[SeenImage]) -> None:
         """Take every image and write what was found. NetError where one could not be read."""
         if self.suffix == ".npy":
             failed = self._write_array(seen)
@@ -131,7 +131,7 @@ class Answering:
         if failed:
             raise NetError(f"{failed} of {len(paths)} images can't be read")
 
-    def _write_array(self, seen: Iterator[Seen]) -> int:
+    def _write_array(self, seen: Iterator[SeenImage]) -> int:
         assert self.out is not None
         kept: list[Array] = []
         for one in seen:
@@ -146,7 +146,7 @@ class Answering:
         say(f"{self.out}: {what}")
         return 0
 
-    def _write_rows(self, seen: Iterator[Seen], targets: dict[Path, Path]) -> int:
+    def _write_rows(self, seen: Iterator[SeenImage], targets: dict[Path, Path]) -> int:
         failed = 0
         if self.suffix == "/" and self.out:
             Path(self.out).mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ class Answering:
             say(f"wrote {count}{self.out}")
         return failed
 
-    def _rows_of(self, one: Seen, target: Path | None) -> str:
+    def _rows_of(self, one: SeenImage, target: Path | None) -> str:
         """The text or the lines of one image; its picture is written, where there is to be one."""
         answer, picture = self._answer(one, draws=target is not None)
         if target is not None and picture is not None:
@@ -172,7 +172,7 @@ class Answering:
             return as_csv(answer, self.names)
         return f"{as_text(answer, self.names)}\n"
 
-    def _answer(self, one: Seen, draws: bool) -> tuple[Answer, Array | None]:
+    def _answer(self, one: SeenImage, draws: bool) -> tuple[Answer, Array | None]:
         assert one.image is not None
         name, size = str(one.path), one.image.shape[:2]
         if self.kind == "values":

@@ -272,6 +272,7 @@ def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
     from protonet.data.databases import backend_of, open_reader
     from protonet.data.mean_image import all_records
     from protonet.data.progress import tracked
+    from protonet.data.sheet import draw_first
     from protonet.data.survey import survey
 
     backend = backend_of(database)
@@ -284,23 +285,5 @@ def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
     for line in described(database, backend, found):
         click.echo(plain(line))
     if sheet:
-        _draw(database, backend, sheet, count)
-
-
-def _draw(database: Path, backend: str, sheet: Path, count: int) -> None:
-    from itertools import islice
-
-    from protonet.data.databases import open_reader
-    from protonet.data.datum import parse_datum
-    from protonet.data.mean_image import all_records
-    from protonet.data.sheet import write_sheet
-
-    reader = open_reader(database, backend)
-    try:
-        values = [record.value for record in islice(all_records(reader), count)]
-        write_sheet(sheet, [parse_datum(value) for value in values])
-    except ValueError as error:
-        raise NetError(f"{database} has an image that can't be drawn: {error}") from None
-    finally:
-        reader.close()
-    say(f"{sheet}: the first {len(values):,} images")
+        drawn = draw_first(database, backend, sheet, count)
+        say(f"{sheet}: the first {drawn:,} images")

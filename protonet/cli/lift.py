@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from protonet.plain import plain
 from protonet.shape import show
 
 if TYPE_CHECKING:
+    from protonet.lifting.captured import Captured
     from protonet.lifting.report import Lifted
 
 
@@ -20,7 +21,9 @@ class InputOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
     name = "NxCxHxW[:int]"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[tuple[int, ...], bool]:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[int, ...], bool]:
         sizes, _, kind = str(value).partition(":")
         try:
             shape = tuple(int(n) for n in sizes.split("x"))
@@ -87,7 +90,7 @@ def _refuse_output(output: str) -> None:
         raise NetError(f"{output}: there is no folder {path.parent}")
 
 
-def _source(model: str, inputs: tuple[tuple[tuple[int, ...], bool], ...]) -> tuple[Any, str]:
+def _source(model: str, inputs: tuple[tuple[tuple[int, ...], bool], ...]) -> tuple[Captured, str]:
     """What is to be written, and the net's name."""
     if model.endswith(".pt2"):
         from protonet.lifting.saved import read_program

@@ -14,15 +14,15 @@ from protonet.diagnostics import NetError
 from protonet.plain import plain
 
 # The file that was looked at, and one problem of it.
-Found = Sequence[tuple[str, NetError]]
+Problems = Sequence[tuple[str, NetError]]
 _RULE = "definition"
 
 
-def _text(found: Found) -> str:
+def _text(found: Problems) -> str:
     return "\n".join(str(problem) for _, problem in found)
 
 
-def _json(found: Found) -> str:
+def _json(found: Problems) -> str:
     """One list, empty where all is well; lines and columns are counted from 1."""
     rows = [
         {"file": file, "message": error.message, "hint": error.hint, **(_place(error) or {})}
@@ -43,7 +43,7 @@ def _told(error: NetError) -> str:
     return plain(f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
-def _github(found: Found) -> str:
+def _github(found: Problems) -> str:
     """Commands of a GitHub workflow, which puts them beside the lines of a pull request."""
     return "\n".join(_annotation(file, error) for file, error in found)
 
@@ -61,7 +61,7 @@ def _escaped(text: str, more: str = "") -> str:
     return text
 
 
-def _sarif(found: Found) -> str:
+def _sarif(found: Problems) -> str:
     """SARIF 2.1.0, as code scanning takes it."""
     driver = {
         "name": "protonet",
@@ -110,7 +110,7 @@ def _uri(file: str) -> str:
     return f"./{path}" if ":" in path.partition("/")[0] else path
 
 
-FORMATS: dict[str, Callable[[Found], str]] = {
+FORMATS: dict[str, Callable[[Problems], str]] = {
     "text": _text,
     "github": _github,
     "json": _json,

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protonet.data.datum import Datum, pixels
+from protonet.data.databases import open_reader
+from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.extras import need
 from protonet.data.image_decode import Image, encode
+from protonet.data.mean_image import all_records
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
 _CELL, _GAP, _CAPTION = 96, 6, 16
 _PAPER, _INK = 255, (40, 40, 40)
+
+
+def draw_first(database: Path, backend: str, sheet: Path, count: int) -> int:
+    """Draw the first images of a database, up to ``count`` of them, and tell how many there are.
+
+    NetError where one of them can't be drawn.
+    """
+    reader = open_reader(database, backend)
+    try:
+        values = [record.value for record in islice(all_records(reader), count)]
+        write_sheet(sheet, [parse_datum(value) for value in values])
+    except ValueError as error:
+        raise NetError(f"{database} has an image that can't be drawn: {error}") from None
+    finally:
+        reader.close()
+    return len(values)
 
 
 def write_sheet(path: Path, datums: Sequence[Datum]) -> None:

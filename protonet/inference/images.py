@@ -105,7 +105,7 @@ def _above(values: Sequence[Value]) -> set[Value]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenImage:
     """An image file as it was read, as the net takes it, and the blobs that the net gave for it.
 
     ``image`` is None, and ``wrong`` says why, where it could not be read.
@@ -129,7 +129,7 @@ def seen_images(
     device: str = "auto",
     lenient: bool = False,
     has_bar: bool = False,
-) -> Iterator[Seen]:
+) -> Iterator[SeenImage]:
     """Every image with its blobs, over its ten crops their mean.
 
     ``batch`` is how many inputs the net takes at a time; boxes are asked for one image at a time.
@@ -142,7 +142,7 @@ def seen_images(
     shape = (min(each, len(paths)) * views, *net.shape[1:])
     run = _runner(net, shape, weights, device)
 
-    def found() -> Iterator[Seen]:
+    def found() -> Iterator[SeenImage]:
         for start in range(0, len(paths), each):
             part = first if start == 0 else [read(path) for path in paths[start : start + each]]
             inputs = [one.inputs for one in part if one.inputs is not None]
@@ -153,17 +153,17 @@ def seen_images(
     yield from tracked(found(), "images", len(paths)) if has_bar else found()
 
 
-def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -> Seen:
+def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -> SeenImage:
     try:
         image = opened(path, preparation)
-        return Seen(path, image, prepared(image, preparation, ten_crop))
+        return SeenImage(path, image, prepared(image, preparation, ten_crop))
     except ValueError as error:
         wrong = f"{path} can't be brought to the net's size: {error}"
     except NetError as error:
         wrong = error.message
     if not lenient:
         raise NetError(wrong)
-    return Seen(path, None, None, wrong=wrong)
+    return SeenImage(path, None, None, wrong=wrong)
 
 
 _Run = Callable[[Array, int], list[dict[str, Array]]]

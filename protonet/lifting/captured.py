@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import nn
 from torch.export import ExportedProgram
+from torch.export.graph_signature import InputSpec, OutputKind
+from torch.fx import Node
 
 from protonet.diagnostics import NetError
 from protonet.exporting.traced import without_warnings
@@ -34,27 +35,30 @@ class Captured:
         return graph
 
     @cached_property
-    def placeholders(self) -> list[Any]:
+    def placeholders(self) -> list[Node]:
         """The graph's inputs: parameters, buffers, constants and the user's."""
         return [node for node in self.graph.nodes if node.op == "placeholder"]
 
     @cached_property
-    def returned(self) -> list[Any]:
+    def returned(self) -> list[Node]:
         """The nodes that the program returns to its caller."""
         (output,) = (node for node in self.graph.nodes if node.op == "output")
         return self.results(output)
 
-    def results(self, output: Any) -> list[Any]:
+    def results(self, output: Node) -> list[Node]:
         """What an output node returns to the caller: not what it says of buffers."""
         specs = self.program.graph_signature.output_specs
-        pairs = zip(output.args[0], specs, strict=True)
-        return [node for node, spec in pairs if spec.kind.name == "USER_OUTPUT"]
+        (returned,) = output.args
+        assert isinstance(returned, tuple | list)
+        pairs = zip(returned, specs, strict=True)
+        own = [value for value, spec in pairs if spec.kind is OutputKind.USER_OUTPUT]
+        return [value for value in own if isinstance(value, Node)]
 
-    def input_name(self, node: Any) -> str:
+    def input_name(self, node: Node) -> str:
         """The name of an argument of forward."""
         return str(node.name).removesuffix("_")
 
-    def tensor(self, spec: Any) -> torch.Tensor:
+    def tensor(self, spec: InputSpec) -> torch.Tensor:
         """A parameter, buffer or constant."""
         for home in (self.program.state_dict, self.program.constants):
             if spec.target in home:

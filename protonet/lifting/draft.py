@@ -18,6 +18,8 @@ from protonet.shape import Shape
 
 # Which part of whose memory a tensor is: its address, the first element, the sizes and the steps.
 State: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+# The fields of a layer's message by their names, of whatever kind each is.
+Fields: TypeAlias = dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -53,7 +55,7 @@ class Draft:
     inputs: list[NewBlob] = field(default_factory=list)
     outputs: list[NewBlob] = field(default_factory=list)
     values: dict[Node, NewBlob] = field(default_factory=dict)
-    results: list[Any] = field(default_factory=list)
+    results: list[object] = field(default_factory=list)
     states: dict[int, bool] = field(default_factory=dict)
 
     def remember(self, tensor: torch.Tensor, is_trained: bool) -> None:
@@ -88,7 +90,7 @@ def shapes_of(kind: Message, bottoms: Sequence[Shape]) -> tuple[Shape, ...]:
     return REGISTRY[kind.type](kind).infer(*bottoms)
 
 
-def new_message(kind: str, fields: dict[str, Any]) -> Message:
+def new_message(kind: str, fields: Fields) -> Message:
     """A LayerParameter of a type with fields of its own message, enums by their names."""
     from google.protobuf.json_format import ParseDict
 

@@ -6,9 +6,10 @@ import operator as operators
 
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob, View
-from protonet.lifting.windows import Fields, window_fields
+from protonet.lifting.windows import window_fields
 from protonet.shape import Shape, count
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from protonet.files import replacing_together
 from protonet.lifting.captured import Captured, captured
-from protonet.lifting.dialects import dialect_of
+from protonet.lifting.dialects import Dialect, dialect_of
 from protonet.lifting.draft import Draft
 from protonet.lifting.names import give_names
 from protonet.lifting.proof import Gap, proved
@@ -49,7 +48,7 @@ def lifted(
     source: Captured,
     name: str,
     path: str | os.PathLike[str],
-    dialect: Any,
+    dialect: Dialect,
     tolerance: float,
     keep: bool,
 ) -> Lifted:

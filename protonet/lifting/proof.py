@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.export.graph_signature import InputKind
@@ -98,7 +97,7 @@ def run_watched(
     """Run the module's operators and show the values of some; none is kept for that."""
 
     class Watching(Interpreter):
-        def run_node(self, n: Node) -> Any:
+        def run_node(self, n: Node) -> object:
             value = super().run_node(n)
             if n in nodes:
                 see(n, value)
@@ -111,7 +110,7 @@ def run_watched(
         for spec in specs
     ]
     with torch.no_grad():
-        Watching(captured.program.graph_module).run(*arguments)  # type: ignore[no-untyped-call]
+        Watching(captured.program.graph_module).run(*arguments)
 
 
 def _unequal(gap: Gap, tolerance: float) -> NetError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
 from protonet.lifting.movement.made import made
-from protonet.lifting.movement.moved import is_movement, moved, moves_only
+from protonet.lifting.movement.moved import called, is_movement, mapped, moved, moves_only
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
 from protonet.lifting.refusal import Refusal, Refused, raise_refused
@@ -72,7 +73,7 @@ def _outputs(captured: Captured, draft: Draft, held: dict[Node, Any]) -> None:
     raise_refused(errors, draft.dialect)
 
 
-def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
+def _value(node: Node, held: dict[Node, Any], draft: Draft) -> object:
     """What an operator gives. Refusal where it can't be said."""
     args: Any = torch.fx.node.map_arg(node.args, held.__getitem__)
     kwargs: Any = torch.fx.node.map_arg(node.kwargs, held.__getitem__)
@@ -94,7 +95,7 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> Any:
     return _fitting(node, pattern(operator, *args, **kwargs))
 
 
-def _fitting(node: Node, found: Any) -> Any:
+def _fitting(node: Node, found: object) -> object:
     """What a pattern gave, seen to be of the operator's shapes. Refusal where it is not."""
     right = node.meta.get("val")
     if isinstance(found, tuple):
@@ -107,50 +108,42 @@ def _fitting(node: Node, found: Any) -> Any:
 _OTHERWISE = "do it after the net, on what comes out; or write it with operators that it has"
 
 
-def _is_known(given: Any) -> bool:
+def _is_known(given: object) -> bool:
     """Whether every tensor among arguments is a constant."""
     if isinstance(given, list | tuple):
         return all(map(_is_known, given))
     return not isinstance(given, Held) or isinstance(given, Constant)
 
 
-def _folded(node: Node, args: Any, kwargs: Any, draft: Draft) -> Any:
+def _folded(
+    node: Node, args: Sequence[object], kwargs: Mapping[str, object], draft: Draft
+) -> object:
     """The value of an operator over constants, computed now.
 
     What only moves the elements of a parameter is that parameter still.
     """
 
-    def tensor(value: Any) -> Any:
+    def tensor(value: object) -> object:
         return value.tensor if isinstance(value, Constant) else value
 
-    with torch.no_grad():
-        operation: Any = node.target
-        made = operation(*_mapped(args, tensor), **_mapped(kwargs, tensor))
+    made = called(node, args, kwargs, tensor)
     source = args[0] if args else None
     trained = isinstance(source, Constant) and draft.is_trained(source.tensor)
     if trained and isinstance(made, torch.Tensor) and moves_only(node):
         draft.remember(made, is_trained=True)
-    return _mapped(made, lambda each: Constant(each) if isinstance(each, torch.Tensor) else each)
+    return mapped(made, lambda each: Constant(each) if isinstance(each, torch.Tensor) else each)
 
 
-def _mapped(value: Any, change: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return type(value)(_mapped(each, change) for each in value)
-    if isinstance(value, dict):
-        return {key: _mapped(each, change) for key, each in value.items()}
-    return change(value)
-
-
-def _missing(node: Node, refused: Refused, held: dict[Node, Any]) -> Any:
+def _missing(node: Node, refused: Refused, held: dict[Node, Any]) -> object:
     """What stands for all that an operator would give, so that those after it are seen as well."""
     needs = tuple(held.get(each) for each in node.all_input_nodes)
 
-    def one(value: Any) -> Any:
+    def one(value: object) -> object:
         if not isinstance(value, torch.Tensor):
             return value
         return NewBlob(tuple(value.shape), "", refused, needs)
 
-    return _mapped(node.meta.get("val"), one)
+    return mapped(node.meta.get("val"), one)
 
 
 def _needed(draft: Draft) -> list[Refused]:

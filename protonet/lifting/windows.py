@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 
-Fields: TypeAlias = dict[str, Any]
+from protonet.lifting.draft import Fields
+
 Steps: TypeAlias = int | Sequence[int]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.scalars import affine, rectified
 from protonet.lifting.formulas.spreading import broadcast, number_of, spread, uniform
 from protonet.lifting.formulas.sums import added
@@ -31,7 +31,7 @@ def clamped(
     if low == 0 and high is None:
         return rectified(operator, x, part)
     if operator.has("Clip") and (low, high) != (None, None):
-        bounds: dict[str, Any] = {
+        bounds: Fields = {
             "min": -_MOST if low is None else low,
             "max": _MOST if high is None else high,
         }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob
 
@@ -69,6 +68,6 @@ def complement(operator: Operator, x: Held, part: str = "") -> NewBlob:
     return affine(operator, x, -1, 1, part)
 
 
-def _unless(**fields: tuple[float, float]) -> dict[str, Any]:
+def _unless(**fields: tuple[float, float]) -> Fields:
     """The fields whose values are not their defaults."""
     return {name: value for name, (value, default) in fields.items() if value != default}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob
 from protonet.shape import count
@@ -25,7 +24,7 @@ def by_own(operator: Operator, x: Held, eps: float) -> NewBlob:
     """BatchNorm by the statistics of each channel over the batch and all places."""
     rows = x.shape[1]
     blobs = [torch.zeros(rows), torch.zeros(rows), torch.zeros(1)]
-    own: dict[str, Any] = {"use_global_stats": False, **_stated(eps)}
+    own: Fields = {"use_global_stats": False, **_stated(eps)}
     return operator.layer("BatchNorm", x, blobs=blobs, **own)
 
 
@@ -51,7 +50,7 @@ def scaled(
         operator.refuse("its weights are computed by the net", "Caffe's weights are fixed")
     numbers = [each.tensor for each in (weight, bias) if each is not None]
     axes = numbers[0].dim()
-    where: dict[str, Any] = {
+    where: Fields = {
         "axis": None if axis == 1 else axis,
         "num_axes": None if axes == 1 else axes,
     }
@@ -61,5 +60,5 @@ def scaled(
     return operator.layer("Scale", x, part="scale", blobs=numbers, bias_term=biased, **where)
 
 
-def _stated(eps: float) -> dict[str, Any]:
+def _stated(eps: float) -> Fields:
     return {} if eps == _EPS else {"eps": eps}

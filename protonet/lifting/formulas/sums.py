@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.scalars import affine, powered
 from protonet.lifting.formulas.spreading import (
     broadcast,
@@ -134,5 +133,5 @@ def _stated(axis: int) -> int | None:
     return None if axis == 1 else axis
 
 
-def _axes(axis: int, dims: Shape) -> dict[str, Any]:
+def _axes(axis: int, dims: Shape) -> Fields:
     return {"axis": _stated(axis), "num_axes": None if len(dims) == 1 else len(dims)}

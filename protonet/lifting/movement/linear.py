@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.names import worded
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Held, NewBlob
@@ -19,7 +18,7 @@ def along(
     blob, shape = operator.blob(value), value.shape
     after, before = matrix.shape
     assert before == shape[axis]
-    fields: dict[str, Any] = {
+    fields: Fields = {
         "num_output": after,
         "bias_term": False,
         "axis": None if axis == 1 else axis,

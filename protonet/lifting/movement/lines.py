@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.movement.linear import along
 from protonet.lifting.movement.rows import chosen
 from protonet.lifting.names import worded
@@ -73,7 +72,7 @@ def _rejoined(
     if len(cuts) > _MOST_PARTS or len(ranges) > _MOST_PIECES:
         return None
     order = [cut for start, stop in ranges for cut in cuts if start <= cut[0] and cut[1] <= stop]
-    fields: dict[str, Any] = {"axis": axis, "slice_point": edges[1:-1]}
+    fields: Fields = {"axis": axis, "slice_point": edges[1:-1]}
     if len(order) > _MOST_PIECES:
         return None
     if not operator.takes("Slice", len(cuts), **fields) or not operator.has("Concat"):
@@ -99,7 +98,7 @@ def _stepped(
     four = _as_four(blob.shape, axis)
     place = 2 if axis == 2 and four == blob.shape else 3 if four[2] == 1 else 2
     side = "h" if place == 2 else "w"
-    strides: dict[str, Any] = {f"stride_{each}": step if each == side else 1 for each in "hw"}
+    strides: Fields = {f"stride_{each}": step if each == side else 1 for each in "hw"}
     shaped = operator.reshape(blob, four, worded(part, "rows"))
     found = operator.layer("Pooling", shaped, part=part, kernel_size=1, **strides)
     shape = (*blob.shape[:axis], len(line), *blob.shape[axis + 1 :])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
+from torch.fx import Node
 
 from protonet.lifting.trace import name_of
 from protonet.lifting.values import Constant, Held
@@ -45,28 +45,29 @@ ZEROING = frozenset(
 )
 
 
-def is_copy(node: Any, given: list[Any]) -> bool:
+def is_copy(node: Node, given: Sequence[object]) -> bool:
     """Whether an operator that may leave its elements alone does: drops none, rounds none."""
     name = name_of(node)
     if "dropout" in name:
         return not given[2]
     if name in ("_to_copy", "to", "type_as", "copy"):
         source = node.args[1 if name == "copy" else 0]
+        assert isinstance(source, Node)
         right, left = node.meta["val"].dtype, source.meta["val"].dtype
         is_single = right in (torch.float32, torch.float64)
         return is_single or torch.promote_types(left, right) == right
     return True
 
 
-def _always(given: list[Any]) -> bool:  # noqa: ARG001
+def _always(given: Sequence[object]) -> bool:  # noqa: ARG001
     return True
 
 
-def _is_view(given: list[Any]) -> bool:
+def _is_view(given: Sequence[object]) -> bool:
     return not isinstance(given[1], torch.dtype)
 
 
-def _pads(given: list[Any]) -> bool:
+def _pads(given: Sequence[object]) -> bool:
     """A pad of zeros, or of elements."""
     _, _, *how = given
     if how and isinstance(how[0], str) and how[0] != "constant":
@@ -74,21 +75,21 @@ def _pads(given: list[Any]) -> bool:
     return all(value == "constant" or _is_zero(value) for value in how)
 
 
-def _is_zero(value: Any) -> bool:
+def _is_zero(value: object) -> bool:
     if isinstance(value, Constant):
         return not bool(value.tensor.any())
     return not isinstance(value, Held) and not value
 
 
-def _fills(given: list[Any]) -> bool:
+def _fills(given: Sequence[object]) -> bool:
     return _is_zero(given[-1])
 
 
-def _puts(given: list[Any]) -> bool:
+def _puts(given: Sequence[object]) -> bool:
     return len(given) < 4 or not given[3]
 
 
-MOVES: dict[str, Callable[[list[Any]], bool]] = {
+MOVES: dict[str, Callable[[Sequence[object]], bool]] = {
     **dict.fromkeys(f"{_SHAPES} {_PARTS} {_ORDERS} {_JOINS}".split(), _always),
     **dict.fromkeys(SOURCES, _always),
     **dict.fromkeys(("tril", "triu", "diag_embed"), _always),

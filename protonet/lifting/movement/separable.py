@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.movement.linear import along
-from protonet.lifting.movement.windows import Side, field_of, shifted, spread
+from protonet.lifting.movement.windows import Sweep, field_of, shifted, spread
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Held
 
@@ -72,13 +72,13 @@ def _depthwise(
     kind: str,
     value: Held,
     window: torch.Tensor,
-    high: Side,
-    wide: Side,
+    high: Sweep,
+    wide: Sweep,
     part: str = "",
 ) -> Held | None:
     """One window for every channel."""
     channels = value.shape[1]
-    fields: dict[str, Any] = {
+    fields: Fields = {
         "num_output": channels,
         "bias_term": False,
         **_fields(high, wide),
@@ -90,7 +90,7 @@ def _depthwise(
     return operator.layer(kind, value, part=part, blobs=blobs, **fields)
 
 
-def _fields(high: Side, wide: Side) -> dict[str, Any]:
+def _fields(high: Sweep, wide: Sweep) -> Fields:
     return {
         **field_of("kernel", len(high.weights), len(wide.weights)),
         **field_of("stride", high.stride, wide.stride),

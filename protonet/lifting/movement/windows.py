@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+
+from protonet.lifting.draft import Fields
 
 WIDEST = 8  # a window that shifts elements reaches no further
 _DEFAULTS = {"stride": 1, "pad": 0}
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class Sweep:
     """A window along one axis."""
 
     weights: torch.Tensor
@@ -20,7 +21,7 @@ class Side:
     pad: int
 
 
-def field_of(name: str, high: int, wide: int) -> dict[str, Any]:
+def field_of(name: str, high: int, wide: int) -> Fields:
     """The fields of a window's height and width: one where both are equal, none for a default."""
     if high != wide:
         return {f"{name}_h": high, f"{name}_w": wide}
@@ -41,7 +42,7 @@ def fitting(before: int, after: int, step: int, low: int, high: int) -> tuple[in
     return None
 
 
-def shifted(matrix: torch.Tensor) -> Side | None:
+def shifted(matrix: torch.Tensor) -> Sweep | None:
     """The window that gives every row of a matrix at its place; None where rows differ."""
     after, before = matrix.shape
     starts, stops = _reaches(matrix)
@@ -56,7 +57,7 @@ def shifted(matrix: torch.Tensor) -> Side | None:
     weights = torch.zeros(kernel)
     row = matrix[0, first : first + width]
     weights[first + pad : first + pad + len(row)] = row
-    side = Side(weights, stride, pad)
+    side = Sweep(weights, stride, pad)
     return side if torch.allclose(_matrix(side, after, before), matrix, atol=1e-7) else None
 
 
@@ -68,7 +69,7 @@ def _reaches(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return starts, torch.where(there, places, -1).amax(1) + 1
 
 
-def _matrix(side: Side, after: int, before: int) -> torch.Tensor:
+def _matrix(side: Sweep, after: int, before: int) -> torch.Tensor:
     """The matrix of a window that goes over an axis."""
     wide = torch.zeros(after, before + 2 * side.pad)
     for row in range(after):
@@ -77,7 +78,7 @@ def _matrix(side: Side, after: int, before: int) -> torch.Tensor:
     return wide[:, side.pad : side.pad + before]
 
 
-def spread(matrix: torch.Tensor, close: float) -> tuple[Side, torch.Tensor] | None:
+def spread(matrix: torch.Tensor, close: float) -> tuple[Sweep, torch.Tensor] | None:
     """The window that spreads every place over a whole factor of others, and each row's share.
 
     The matrix is of places between which is interpolated: a row is that of the window, as far as
@@ -90,8 +91,8 @@ def spread(matrix: torch.Tensor, close: float) -> tuple[Side, torch.Tensor] | No
     width = 2 * factor - factor % 2
     places = torch.arange(width, dtype=torch.float64)
     weights = 1 - (places - (width - 1) / 2).abs() / factor
-    side = Side(weights.float(), factor, (width - factor) // 2)
-    reached = _matrix(Side(weights, factor, side.pad), before, after).double().T
+    side = Sweep(weights.float(), factor, (width - factor) // 2)
+    reached = _matrix(Sweep(weights, factor, side.pad), before, after).double().T
     shares = 1 / reached.sum(1)
     right = torch.allclose(shares[:, None] * reached, matrix.double(), atol=close)
     return (side, shares.float()) if right else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from protonet.lifting.values import Held
 
 
 @lifts("cat", "concat", "concatenate", "stack")
-def cat(operator: Operator, parts: Any, axis: int = 0) -> Held:
+def cat(operator: Operator, parts: Sequence[Held], axis: int = 0) -> Held:
     """Concat of several blobs, after Reshapes where they get an axis."""
     return join(operator, list(parts), axis % len(operator.shape))
 

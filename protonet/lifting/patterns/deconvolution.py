@@ -36,13 +36,7 @@ def transposed_convolution(
         made = transposed_convolution(operator, batch, weight, bias, *window)
         return seen(operator, made, made.shape[1:])
     if axes == 1 and not operator.has("Deconvolution", "engine"):
-        flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
-        long = Constant(weight.tensor[:, :, None])
-        wide = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
-        made = transposed_convolution(
-            operator, flat, long, bias, *wide, groups, beside(dilation, 1)
-        )
-        return seen(operator, made, (*made.shape[:2], made.shape[3]))
+        return _as_one_row(operator, x, weight, bias, window)
     kernel, dilations = _with_room(
         weight.tensor, per_axis(output_padding, axes), per_axis(dilation, axes)
     )
@@ -56,6 +50,22 @@ def transposed_convolution(
         **window_fields(kernel.shape[2:], strides, pads, dilations),
         group=groups if groups > 1 else None,
     )
+
+
+def _as_one_row(
+    operator: Operator,
+    x: Held,
+    weight: Constant,
+    bias: Constant | None,
+    window: tuple[Steps, Steps, Steps, int, Steps],
+) -> Held:
+    """The same along one axis, which gets another of one place before it."""
+    stride, padding, output_padding, groups, dilation = window
+    flat = seen(operator, x, (*x.shape[:2], 1, x.shape[2]))
+    long = Constant(weight.tensor[:, :, None])
+    wide = (beside(stride, 1), beside(padding, 0), beside(output_padding, 0))
+    made = transposed_convolution(operator, flat, long, bias, *wide, groups, beside(dilation, 1))
+    return seen(operator, made, (*made.shape[:2], made.shape[3]))
 
 
 def _with_room(

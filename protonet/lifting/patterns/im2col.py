@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.movement.windows import field_of
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
@@ -15,7 +16,12 @@ from protonet.lifting.values import Held
 
 @lifts("im2col")
 def im2col(
-    operator: Operator, x: Held, kernel: Any, dilation: Any, padding: Any, stride: Any
+    operator: Operator,
+    x: Held,
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
 ) -> Held:
     """Im2col of (n, c, h, w), then all windows on one axis."""
     fields = {**_window(kernel, padding, stride), **_dilated(dilation)}
@@ -24,7 +30,13 @@ def im2col(
 
 @lifts("col2im")
 def col2im(
-    operator: Operator, x: Held, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
+    operator: Operator,
+    x: Held,
+    size: Sequence[int],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
 ) -> Held:
     """Every window's place back to where it was, those that meet added."""
     places = kernel[0] * kernel[1]
@@ -50,12 +62,12 @@ def col2im(
     return operator.reshape(found, operator.shape)
 
 
-def _window(kernel: Any, padding: Any, stride: Any) -> dict[str, Any]:
+def _window(kernel: Sequence[int], padding: Sequence[int], stride: Sequence[int]) -> Fields:
     pairs = {"kernel": kernel, "stride": stride, "pad": padding}
     return {k: v for name, pair in pairs.items() for k, v in field_of(name, *pair).items()}
 
 
-def _dilated(pair: Any) -> dict[str, Any]:
+def _dilated(pair: Sequence[int]) -> Fields:
     if tuple(pair) == (1, 1):
         return {}
     return {"dilation": [pair[0]] if pair[0] == pair[1] else list(pair)}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.framing import lies_whole, places, seen
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.values import Constant, Held, NewBlob, View
-from protonet.lifting.windows import Fields, window_fields
+from protonet.lifting.windows import window_fields
 from protonet.shape import Shape, count
 
 

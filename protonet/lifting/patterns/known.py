@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -20,7 +18,7 @@ from protonet.lifting.values import Constant, Held
     "sym_constrain_range",
     "sym_constrain_range_for_size",
 )
-def asserted(operator: Operator, *args: Any, **kwargs: Any) -> None:
+def asserted(operator: Operator, *args: object, **kwargs: object) -> None:
     """Nothing: it was true when the module was exported."""
 
 
@@ -36,10 +34,11 @@ def asserted(operator: Operator, *args: Any, **kwargs: Any) -> None:
     "zero",
     "fill",
 )
-def filled(operator: Operator, x: Held, *args: Any, **kwargs: Any) -> Held:
+def filled(operator: Operator, x: Held, *args: object, **kwargs: object) -> Held:
     """A constant, of which only the shape is the net's."""
-    target: Any = operator.node.target
-    source: Any = operator.node.args[0]
+    target, source = operator.node.target, operator.node.args[0]
+    assert callable(target)
+    assert isinstance(source, torch.fx.Node)
     like = torch.zeros(x.shape, dtype=source.meta["val"].dtype)
     given = [each.tensor if isinstance(each, Constant) else each for each in args]
     if any(isinstance(each, Held) for each in given):
@@ -59,7 +58,7 @@ def dropout(operator: Operator, x: Held, p: float, train: bool) -> Held:  # noqa
 
 
 @lifts("native_dropout")
-def native_dropout(operator: Operator, x: Held, p: float, train: bool | None) -> Any:
+def native_dropout(operator: Operator, x: Held, p: float, train: bool | None) -> tuple[Held, None]:
     """The value as it is."""
     return (dropout(operator, x, p, True) if train else x), None
 

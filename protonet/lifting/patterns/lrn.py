@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, fuses
 from protonet.lifting.trace import named
@@ -59,7 +60,7 @@ def _layer(operator: Operator, x: Any, base: Any, beta: Any) -> Held | None:
     source, size, alpha, across = found
     if source is not x or size % 2 != 1 or (k != 1 and not across):
         return None
-    fields: dict[str, Any] = {} if size == 5 else {"local_size": size}
+    fields: Fields = {} if size == 5 else {"local_size": size}
     fields |= {} if alpha == 1 else {"alpha": alpha}
     fields |= {} if beta == 0.75 else {"beta": beta}
     fields |= {} if k == 1 else {"k": k}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.scalars import affine
 from protonet.lifting.formulas.sums import added
 from protonet.lifting.framing import lies_whole, moved_to, places, seen, shaped, turned
@@ -12,7 +13,6 @@ from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.patterns.inner_product import times
 from protonet.lifting.values import Constant, Held, NewBlob, View
-from protonet.lifting.windows import Fields
 from protonet.shape import Shape, count, show
 
 _MOST = 2**24  # elements of a blob of all products, before they are summed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -13,12 +13,12 @@ from protonet.lifting.values import Held
 
 
 @lifts("constant_pad_nd")
-def constant_pad(operator: Operator, x: Held, pads: Any, value: float = 0.0) -> Held:
+def constant_pad(operator: Operator, x: Held, pads: Sequence[int], value: float = 0.0) -> Held:
     """Borders joined to a value axis by axis, what is negative cut off before."""
     return _bordered(operator, x, pads, value)
 
 
-def _bordered(operator: Operator, x: Held, pads: Any, value: float) -> Held:
+def _bordered(operator: Operator, x: Held, pads: Sequence[int], value: float) -> Held:
     found = operator.blob(x)
     if min(pads) < 0:
         operator.refuse("it cuts off and adds a number", "cut with a slice, then pad")
@@ -31,7 +31,13 @@ def _bordered(operator: Operator, x: Held, pads: Any, value: float) -> Held:
 
 
 @lifts("pad")
-def pad(operator: Operator, x: Held, pads: Any, mode: str = "constant", value: Any = 0.0) -> Held:
+def pad(
+    operator: Operator,
+    x: Held,
+    pads: Sequence[int],
+    mode: str = "constant",
+    value: float | None = None,
+) -> Held:
     """The same under another name; other modes move elements and come here of no one blob."""
     if mode != "constant":
         operator.refuse(f"no layer pads by {mode}")

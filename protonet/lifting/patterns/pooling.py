@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.framing import base_of, cropped, moved_to, reads, seen
 from protonet.lifting.movement.padding import padded
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import LiftExample, lifts
 from protonet.lifting.planes import Which, over_planes, pooled_axes, window_of
 from protonet.lifting.values import Held, NewBlob, View
-from protonet.lifting.windows import Fields, PoolWindow, Steps
+from protonet.lifting.windows import PoolWindow, Steps
 from protonet.shape import Shape, count
 
 _NEVER_NEGATIVE = frozenset(("Sigmoid", "AbsVal", "Softmax", "Exp", "BNLL"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.bounds import larger, smaller
 from protonet.lifting.formulas.over import averaged, axes_of, largest, smallest, summed
 from protonet.lifting.formulas.scalars import affine, exponential, powered
@@ -89,7 +89,7 @@ def product(
     size = x.shape[axis]
     if size == 1:
         return operator.reshape(x, operator.shape)
-    points: dict[str, Any] = {
+    points: Fields = {
         "axis": None if axis == 1 else axis,
         "slice_point": list(range(1, size)),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -21,21 +21,18 @@ _OTHERS = ("upsample_bicubic2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d
 def upsample(
     operator: Operator,
     x: Held,
-    size: Any,  # noqa: ARG001
+    size: Sequence[int] | None,  # noqa: ARG001
     align_corners: bool,
-    *scales: Any,
-    **more: Any,
+    *scales: float | Sequence[float] | None,
+    **more: float | Sequence[float] | None,
 ) -> Held:
     """Interp where it does this; else by the matrix of each axis, which torch's operator tells."""
     is_linear = name_of(operator.node) == "upsample_bilinear2d"
     if align_corners and is_linear and operator.has("Interp"):
         height, width = operator.shape[2:]
         return operator.layer("Interp", x, height=height, width=width)
-    given = [*scales, *more.values()]
-    if len(given) == 1 and isinstance(given[0], list | tuple):
-        given = list(given[0])
     axes = range(2, len(x.shape))
-    factors = given if len(given) == len(axes) else [None] * len(axes)
+    factors = _factors([*scales, *more.values()], len(axes))
     return mapped_along(
         operator,
         x,
@@ -43,14 +40,20 @@ def upsample(
     )
 
 
+def _factors(given: Sequence[float | Sequence[float] | None], axes: int) -> list[float | None]:
+    """The factor of each axis, stated one by one or in a list; None where it is not."""
+    stated = [n for each in given for n in (each if isinstance(each, Sequence) else [each])]
+    return stated if len(stated) == axes else [None] * axes
+
+
 def _matrix(
-    operator: Operator, x: Held, axis: int, align_corners: bool, factors: list[Any]
+    operator: Operator, x: Held, axis: int, align_corners: bool, factors: Sequence[float | None]
 ) -> torch.Tensor:
     """The matrix of one axis, (places after, places before): what becomes of each place alone."""
     before, after = x.shape[axis], operator.shape[axis]
     # The other axes have two places: torch takes an axis of one for another order of memory.
     places, sizes = [2] * len(factors), [2] * len(factors)
-    scales: list[Any] = [None] * len(factors)
+    scales: list[float | None] = [None] * len(factors)
     places[axis - 2], sizes[axis - 2], scales[axis - 2] = before, after, factors[axis - 2]
     alone = torch.eye(before).view(
         before, *(before if i == axis - 2 else 1 for i in range(len(places)))

@@ -43,7 +43,7 @@ def select_scatter(operator: Operator, x: Held, part: Held, axis: int, place: in
 
 
 @lifts("copy")
-def copy(operator: Operator, x: Held, part: Held, *_: Any) -> Held:  # noqa: ARG001
+def copy(operator: Operator, x: Held, part: Held, *_: object) -> Held:  # noqa: ARG001
     """A constant as it is, as large as what it is written over."""
     if not isinstance(part, Constant):
         operator.refuse("it changes numbers to another type", "keep all of them float32")
@@ -51,7 +51,7 @@ def copy(operator: Operator, x: Held, part: Held, *_: Any) -> Held:  # noqa: ARG
 
 
 @lifts("index_put", "index_copy", "diagonal_scatter")
-def put(operator: Operator, x: Held, *given: Any) -> Held:
+def put(operator: Operator, x: Held, *given: object) -> Held:
     """Rows of both, looked up."""
     where = [each for each in given[:-1] if isinstance(each, list | tuple)] or [given[1:-1]]
     if any(isinstance(each, NewBlob | View) for each in where[0]):
@@ -92,13 +92,13 @@ def _scattered(operator: Operator, sources: list[Held]) -> Held:
         for each, start in zip(sources, starts, strict=True)
     }
 
-    def of_base(node: Any) -> Any:
+    def of_base(node: torch.fx.Node) -> Any:
         held = operator.held[node]
         return views.get(id(held), held)
 
     args = torch.fx.node.map_arg(operator.node.args, of_base)
     kwargs = torch.fx.node.map_arg(operator.node.kwargs, of_base)
-    index = computed(operator.node, args, kwargs, tuple(views.values()), 0)
+    (index,) = computed(operator.node, args, kwargs, tuple(views.values()), 0)
     return View(base, index, operator.node)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.bounds import clamped
 from protonet.lifting.formulas.sums import added, multiplied
 from protonet.lifting.operator import Operator
@@ -39,7 +38,7 @@ def glu(operator: Operator, x: Held, axis: int = -1) -> Held:
     """One half times Sigmoid of the other."""
     axis %= len(x.shape)
     half = x.shape[axis] // 2
-    cut: dict[str, Any] = {"axis": None if axis == 1 else axis, "slice_point": [half]}
+    cut: Fields = {"axis": None if axis == 1 else axis, "slice_point": [half]}
     left, right = operator.layers("Slice", x, part="halves", tops=2, **cut)
     return multiplied(operator, left, operator.layer("Sigmoid", right, part="sigmoid"))
 
