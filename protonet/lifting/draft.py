@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from torch.fx import Node
 
 from protonet.arrays import Array
@@ -16,6 +17,8 @@ from protonet.lifting.values import NewBlob
 from protonet.schema.pool import Message, is_repeated, message
 from protonet.shape import Shape
 
+# Which part of whose memory a tensor is: its address, the first element, the sizes and the steps.
+State: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 # The fields of a layer's message by their names, of whatever kind each is.
 Fields: TypeAlias = dict[str, Any]
 
@@ -26,7 +29,9 @@ _LARGEST = float(np.finfo(np.float32).max)
 class NewLayer:
     """A layer of the draft: its message without names, its blobs, and the operator it is for.
 
-    ``path`` is what it will be called.
+    ``path`` is what it will be called. ``states`` tells of every parameter of the module's among
+    ``blobs`` which it is, and ``is_trained`` whether training changes one: such numbers stay what
+    they are, however alike they look.
     """
 
     message: Message
@@ -35,6 +40,8 @@ class NewLayer:
     blobs: Sequence[Array]
     path: str
     node: Node
+    states: tuple[State | None, ...] = ()
+    is_trained: bool = False
 
     @property
     def type(self) -> str:
@@ -52,6 +59,22 @@ class Draft:
     outputs: list[NewBlob] = field(default_factory=list)
     values: dict[Node, NewBlob] = field(default_factory=dict)
     results: list[object] = field(default_factory=list)
+    states: dict[int, bool] = field(default_factory=dict)
+
+    def remember(self, tensor: torch.Tensor, is_trained: bool) -> None:
+        """Know a tensor, and all views of it, as the module's own, which training may change."""
+        self.states[tensor.untyped_storage().data_ptr()] = is_trained
+
+    def state_of(self, tensor: torch.Tensor) -> State | None:
+        """Which of the module's own tensors one is a view of; None where it was computed."""
+        memory = tensor.untyped_storage().data_ptr()
+        if memory not in self.states:
+            return None
+        return memory, int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride()
+
+    def is_trained(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is a parameter of the module's, so that training changes it."""
+        return self.states.get(tensor.untyped_storage().data_ptr(), False)
 
     def readers(self, blob: NewBlob) -> list[NewLayer]:
         """The layers that read a blob."""

@@ -101,23 +101,34 @@ def _of_lines(before: NewLayer, layer: NewLayer) -> NewLayer | None:
     if first is None or second is None or {before.type, layer.type} == {"Power"}:
         return None
     places = {_place(each) for each in (before, layer) if each.type != "Power"}
-    if len(places) > 1:
+    if len(places) > 1 or not _keeps_trained(before, layer):
         return None
     (axis, axes), (a, b), (c, d) = places.pop(), first, second
     weight, bias = np.multiply(a, c), np.add(np.multiply(c, b), d)
-    if np.all(weight == weight.flat[0]) and np.all(bias == bias.flat[0]):
+    trained = before.is_trained or layer.is_trained
+    if not trained and np.all(weight == weight.flat[0]) and np.all(bias == bias.flat[0]):
         return _power(layer, before.bottoms, float(weight.flat[0]), float(bias.flat[0]), 1)
     shape = np.broadcast_shapes(weight.shape, bias.shape)
     place = {"axis": None if axis == 1 else axis, "num_axes": None if axes == 1 else axes}
     blobs = [np.broadcast_to(each, shape).astype(np.float32) for each in (weight, bias)]
-    if np.all(weight == 1):
+    if not trained and np.all(weight == 1):
         joined = _made(layer, "Bias", before.bottoms, **place)
         joined.blobs = blobs[1:]
         return joined
-    biased = bool(np.any(bias != 0))
+    biased = trained or bool(np.any(bias != 0))
     joined = _made(layer, "Scale", before.bottoms, bias_term=biased or None, **place)
     joined.blobs = blobs if biased else blobs[:1]
+    joined.states, joined.is_trained = before.states + layer.states, trained
     return joined
+
+
+def _keeps_trained(before: NewLayer, layer: NewLayer) -> bool:
+    """Whether a parameter that is trained would stay, to the bit: Scale and its own bias do."""
+    if not before.is_trained and not layer.is_trained:
+        return True
+    if before.type != "Scale" or layer.type != "Bias":
+        return False
+    return len(before.blobs) == 1 and before.blobs[0].shape == layer.blobs[0].shape
 
 
 def _power(

@@ -97,7 +97,11 @@ class Operator:
             self.refuse(f"{kind} does not take {sizes}: {error.message}", error.hint)
         made = tuple(NewBlob(shape, path) for shape in shapes)
         arrays = [as_array(blob) for blob in blobs]
-        self.draft.layers.append(NewLayer(message, given, list(made), arrays, path, self.node))
+        tensors = [blob if isinstance(blob, torch.Tensor) else None for blob in blobs]
+        states = tuple(None if each is None else self.draft.state_of(each) for each in tensors)
+        trained = any(each is not None and self.draft.is_trained(each) for each in tensors)
+        layer = NewLayer(message, given, list(made), arrays, path, self.node, states, trained)
+        self.draft.layers.append(layer)
         return made
 
     def takes(self, kind: str, tops: int = 1, **fields: Any) -> bool:

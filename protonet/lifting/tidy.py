@@ -53,7 +53,8 @@ def _join_same(draft: Draft) -> bool:
     kept: list[NewLayer] = []
     for layer in draft.layers:
         bottoms = tuple(map(id, layer.bottoms))
-        key = (bottoms, layer.message.SerializeToString(), tuple(b.shape for b in layer.blobs))
+        shapes = tuple(blob.shape for blob in layer.blobs)
+        key = (bottoms, layer.message.SerializeToString(), shapes, layer.states)
         other = first.setdefault(key, layer)
         pairs = zip(layer.blobs, other.blobs, strict=True)
         if other is layer or not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):

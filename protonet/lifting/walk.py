@@ -13,7 +13,7 @@ from protonet.lifting.captured import Captured
 from protonet.lifting.dialects import Dialect
 from protonet.lifting.draft import Draft
 from protonet.lifting.movement.made import made
-from protonet.lifting.movement.moved import called, is_movement, mapped, moved
+from protonet.lifting.movement.moved import called, is_movement, mapped, moved, moves_only
 from protonet.lifting.operator import Operator
 from protonet.lifting.patterns import fusions_of, pattern_of
 from protonet.lifting.refusal import Refusal, Refused, raise_refused
@@ -54,7 +54,10 @@ def _inputs(captured: Captured, draft: Draft) -> dict[Node, Any]:
             else:
                 held[node] = value
         else:
-            held[node] = Constant(captured.tensor(spec))
+            tensor = captured.tensor(spec)
+            held[node] = Constant(tensor)
+            if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+                draft.remember(tensor, spec.kind is InputKind.PARAMETER)
     return held
 
 
@@ -85,7 +88,7 @@ def _value(node: Node, held: dict[Node, Any], draft: Draft) -> object:
     if name_of(node) == "getitem":
         return args[0][args[1]]
     if _is_known(given):
-        return _folded(node, args, kwargs)
+        return _folded(node, args, kwargs, draft)
     if is_movement(node, given):
         return moved(node, args, kwargs)
     pattern = pattern_of(name_of(node))
@@ -114,13 +117,22 @@ def _is_known(given: object) -> bool:
     return not isinstance(given, Held) or isinstance(given, Constant)
 
 
-def _folded(node: Node, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
-    """The value of an operator over constants, computed now."""
+def _folded(
+    node: Node, args: Sequence[object], kwargs: Mapping[str, object], draft: Draft
+) -> object:
+    """The value of an operator over constants, computed now.
+
+    What only moves the elements of a parameter is that parameter still.
+    """
 
     def tensor(value: object) -> object:
         return value.tensor if isinstance(value, Constant) else value
 
     made = called(node, args, kwargs, tensor)
+    source = args[0] if args else None
+    trained = isinstance(source, Constant) and draft.is_trained(source.tensor)
+    if trained and isinstance(made, torch.Tensor) and moves_only(node):
+        draft.remember(made, is_trained=True)
     return mapped(made, lambda each: Constant(each) if isinstance(each, torch.Tensor) else each)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.scalars import affine, rectified
-from protonet.lifting.formulas.spreading import broadcast, spread, uniform
+from protonet.lifting.formulas.spreading import broadcast, number_of, spread, uniform
 from protonet.lifting.formulas.sums import added
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob
@@ -63,7 +63,7 @@ def larger(operator: Operator, x: Held, y: Held, part: str = "") -> NewBlob:
         x, y = y, x
     if isinstance(y, Constant):
         x = spread(operator, x, shape)
-        number = uniform(y.tensor)
+        number = number_of(operator, y.tensor, shape)
         if number is not None:
             return clamped(operator, x, number, None, part)
         lacks = rectified(operator, added(operator, y, x, 1, -1, "below"), "lack")

@@ -52,6 +52,16 @@ def uniform(tensor: torch.Tensor) -> float | None:
     return float(flat[0])
 
 
+def number_of(operator: Operator, tensor: torch.Tensor, shape: Shape) -> float | None:
+    """The number with which a constant works on a larger shape; None where there are several.
+
+    A module's parameter of several numbers, or of one for each of the one channel, is no number
+    though all be the same: those of a module that was never trained are, and it is yet to be.
+    """
+    is_alike = tensor.numel() > 1 or (tensor.dim() > 0 and shape[1:2] == (1,))
+    return None if is_alike and operator.draft.is_trained(tensor) else uniform(tensor)
+
+
 def placed(small: Shape, shape: Shape) -> tuple[int, Shape] | None:
     """The first axis, and the sizes, with which a small shape stands whole in a larger one.
 
@@ -71,7 +81,7 @@ def within_axes(tensor: torch.Tensor, shape: Shape) -> tuple[int, torch.Tensor]:
     """The first axis, and the numbers from there on, of a constant in a larger shape."""
     padded = tensor.detach().reshape((1,) * (len(shape) - tensor.dim()) + tuple(tensor.shape))
     axes = [axis for axis, size in enumerate(padded.shape) if size != 1]
-    start, stop = axes[0], axes[-1] + 1
+    start, stop = (axes[0], axes[-1] + 1) if axes else (1, 2)
     flat = padded.reshape(padded.shape[start:stop])
     return start, flat.expand(shape[start:stop]).contiguous()
 

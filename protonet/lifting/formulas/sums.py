@@ -10,6 +10,7 @@ from protonet.lifting.formulas.spreading import (
     broadcast,
     flat,
     narrowed,
+    number_of,
     placed,
     spread,
     uniform,
@@ -53,13 +54,14 @@ def shifted(
     part: str = "",
 ) -> NewBlob:
     """``a`` times x plus ``b`` times a constant, which is no larger."""
-    number = uniform(tensor)
+    number = number_of(operator, tensor, x.shape)
     if number is not None:
         return affine(operator, x, a, b * number, part)
     axis, numbers = within_axes(tensor, x.shape)
     scaled = affine(operator, x, a, part="scaled")
     fields = _axes(axis, numbers.shape)
-    return operator.layer("Bias", scaled, part=part, blobs=[b * numbers.float()], **fields)
+    blob = numbers if b == 1 else b * numbers.float()
+    return operator.layer("Bias", scaled, part=part, blobs=[blob], **fields)
 
 
 def multiplied(operator: Operator, x: Held, y: Held, part: str = "") -> NewBlob:
@@ -84,7 +86,7 @@ def multiplied(operator: Operator, x: Held, y: Held, part: str = "") -> NewBlob:
 
 def scaled_by(operator: Operator, x: Held, tensor: torch.Tensor, part: str = "") -> NewBlob:
     """X times a constant, which is no larger."""
-    number = uniform(tensor)
+    number = number_of(operator, tensor, x.shape)
     if number is not None:
         return affine(operator, x, number, part=part)
     axis, numbers = within_axes(tensor, x.shape)

@@ -35,6 +35,12 @@ def is_movement(node: Node, given: Arguments) -> bool:
     return not any(map(bool, [*constants, *_numbers(name, given)]))
 
 
+def moves_only(node: Node) -> bool:
+    """Whether an operator gives the elements of what it is given as they are, whatever that is."""
+    name = name_of(node)
+    return name in IDENTITIES or (name in MOVES and name not in ZEROING and name not in SOURCES)
+
+
 def moved(node: Node, args: Arguments, kwargs: NamedArguments) -> object:
     """What such an operator gives: views of the blob, or the value itself where all stays."""
     name = name_of(node)
