@@ -88,6 +88,12 @@ def test_what_is_no_model_is_told(lift, model):
     assert sorted(os.listdir()) == ["models.py"]
 
 
+def test_sizes_that_forward_does_not_take_are_told(lift):
+    said = fault(lift("models.py:make", "--input", "1x3x9x9", "-o", "net.prototxt"))
+    assert "Sequential's forward fails on an input of 1x3x9x9: " in said
+    assert "hint: give the sizes of every argument" in said
+
+
 def test_every_operator_that_has_no_layer_is_told_with_its_line(lift):
     said = fault(lift("models.py:Odd", "--input", "4x4", "-o", "net.prototxt"))
     assert "models.py:11 (y = torch.linalg.svdvals(x)): linalg_svdvals of 4x4 can't" in said

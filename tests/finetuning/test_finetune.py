@@ -85,6 +85,9 @@ def test_it_learns_and_leaves_what_works_alone(lenet):
 @pytest.mark.usefixtures("folder")
 def test_the_folder_trains_again_as_it_is_and_is_not_written_over(lenet, monkeypatch):
     options = ["--weights", lenet, "--data", "digits", "-o", "out/tuned", "--iterations", 6]
+    with pytest.raises(NetError, match="there is no folder 'out'"):
+        finetune(TRAIN_VAL, *options)
+    Path("out").mkdir()
     finetune(TRAIN_VAL, *options)
     weights = Path("out/tuned/solver_iter_6.caffemodel").read_bytes()
     with pytest.raises(NetError, match="out/tuned exists already") as caught:
