@@ -134,8 +134,22 @@ def adaptive(pick):
     return kinds[axes - 1](tops if axes > 1 else tops[0]), torch.randn(2, 3, *sizes(pick, axes, 4))
 
 
-@pytest.mark.parametrize("decomposed", [False, True], ids=["kept", "core"])
-@pytest.mark.parametrize("make", [convolution, deconvolution, pooling, adaptive])
+def kept_and_core(*makes, slow=()):
+    """What makes modules, each with its operators kept and decomposed; some of these are slow."""
+    found = []
+    for make in makes:
+        found.append(pytest.param(make, False, id=f"{make.__name__}-kept"))
+        marks = [pytest.mark.slow] if make in slow else []
+        found.append(pytest.param(make, True, id=f"{make.__name__}-core", marks=marks))
+    return found
+
+
+WINDOWS = kept_and_core(
+    convolution, deconvolution, pooling, adaptive, slow=(deconvolution, adaptive)
+)
+
+
+@pytest.mark.parametrize(("make", "decomposed"), WINDOWS)
 def test_random_windows(make, decomposed, tmp_path):
     pick = random.Random(make.__name__)
     torch.manual_seed(0)
@@ -221,8 +235,7 @@ class Separate(nn.Module):
         return tuple(part(*(next(rest) for _ in range(count))) for part, count in pairs)
 
 
-@pytest.mark.parametrize("decomposed", [False, True], ids=["kept", "core"])
-@pytest.mark.parametrize("make", [product, equation])
+@pytest.mark.parametrize(("make", "decomposed"), kept_and_core(product, equation, slow=(equation,)))
 def test_random_products(make, decomposed, tmp_path):
     products(make, decomposed, tmp_path)
 
