@@ -13,7 +13,15 @@ from torch.fx import Node
 from protonet.arrays import Array
 from protonet.layers import LayerError
 from protonet.lifting.dialects import DIALECTS, Dialect
-from protonet.lifting.draft import Draft, NewLayer, new_message, not_finite, own_message, shapes_of
+from protonet.lifting.draft import (
+    Draft,
+    Fields,
+    NewLayer,
+    new_message,
+    not_finite,
+    own_message,
+    shapes_of,
+)
 from protonet.lifting.names import path_of
 from protonet.lifting.refusal import Refusal
 from protonet.lifting.values import Held, NewBlob, View
@@ -78,10 +86,7 @@ class Operator:
         takes several layers, ``word`` one in place of the operator's own. Refusal where the
         dialect has no such layer, or it takes no such bottom.
         """
-        beyond = not_finite(fields)
-        if beyond:
-            what = f"{kind} would take {fields[beyond]} as {beyond}"
-            self.refuse(what, "choose a number that single precision holds, and no infinity")
+        self._refuse_infinity(kind, fields)
         message = self._message(kind, fields)
         flaw = self.dialect.flaw(kind, own_message(message), tops)
         if flaw:
@@ -103,6 +108,12 @@ class Operator:
         layer = NewLayer(message, given, list(made), arrays, path, self.node, states, trained)
         self.draft.layers.append(layer)
         return made
+
+    def _refuse_infinity(self, kind: str, fields: Fields) -> None:
+        beyond = not_finite(fields)
+        if beyond:
+            what = f"{kind} would take {fields[beyond]} as {beyond}"
+            self.refuse(what, "choose a number that single precision holds, and no infinity")
 
     def takes(self, kind: str, tops: int = 1, **fields: Any) -> bool:
         """Whether the dialect takes a layer of these very fields."""
