@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, NetWarning, did_you_mean, raise_all
+from protonet.diagnostics import IgnoredFields, NetError, NetWarning, proposed, raise_all
 from protonet.graph import Graph, build, verify
 from protonet.graph.files import attach_files
 from protonet.graph.notices import notices, notices_of_outputs
@@ -116,7 +116,7 @@ def lowered(source: Readable, selection: Selection, net: Graph | None = None) ->
     known = [*net.blobs, *([OBJECTIVE] if net.has_objective else [])]
     for blob in selection.outputs or ():
         if blob not in known:
-            hint = did_you_mean(blob, known)
+            hint = proposed(blob, known, "its blobs")
             raise NetError(f"the net has no blob {blob!r} to give out", None, hint)
     warn(notices_of_outputs(net, selection.outputs or ()))
     for transform in () if selection.faithful else DEPLOY:

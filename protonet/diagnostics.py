@@ -14,6 +14,7 @@ from protonet.plain import plain
 
 _WIDEST_LINE = 160
 _LONGEST_WORD = 60
+_SOME = 12  # names that a hint lists, of many
 _FOR_ALL = re.compile("_par?a?ms?$")  # what every name of a layer's message ends in
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -216,6 +217,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     does and more (kernel: kernel_size). HardSwish is no slip for Swish, but another thing.
     """
     return or_none(nearest(word, known))
+
+
+def proposed(word: str, known: Iterable[str], what: str) -> str:
+    """A hint that names the nearest known words; where none is near, some of what there is.
+
+    ``what`` is what the words are called: the blobs.
+    """
+    names = list(known)
+    some = ", ".join(names if len(names) <= _SOME else [*names[: _SOME - 1], "...", names[-1]])
+    return did_you_mean(word, names) or (f"{what} are {some}" if names else f"{what} are none")
 
 
 def or_none(close: Sequence[str]) -> str | None:

@@ -17,6 +17,28 @@ def test_it_brings_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
+def test_the_command_brings_nothing_heavy_either():
+    heavy = tuple(name for name in HEAVY if name != "click")
+    code = f"import sys, protonet.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_ctrl_c_while_the_command_is_imported_is_a_line():
+    code = """
+import sys
+class Interrupted:
+    def find_spec(name, *_):
+        if name == "protonet.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted)
+from protonet.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "protonet: interrupted\n")
+
+
 def test_it_takes_a_fraction_of_numpys_time():
     """In one process each time, so that a busy machine slows both; the best of a few counts."""
     command = [sys.executable, "-X", "importtime", "-c", "import protonet, numpy"]

@@ -9,23 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, plugin_option
+from protonet.cli.outputs import NewFile, refuse_unwritable
 from protonet.cli.preparing import SizeOption
+from protonet.cli.talk import say, step
 from protonet.plain import plain
+from protonet.schema.load import Readable
 
 if TYPE_CHECKING:
     from protonet.finetuning.asked import Asked
     from protonet.finetuning.tune import Tuned
 
 _FOLDER = click.Path(path_type=Path)
+_NEW = NewFile(folder=True, path_type=Path)
 
 
 @click.command()
-@click.argument("net", required=False, type=click.Path())
-@click.option("--weights", help="What the training begins with; several files with commas.")
+@click.argument("net", required=False, type=NET)
+@click.option("--weights", type=WEIGHTS, help="What the training begins with; several with commas.")
 @click.option("--data", type=_FOLDER, help="Images in class folders: cats/1.jpg, dogs/1.jpg.")
 @click.option("--val", type=_FOLDER, help="The same to test on.  [every fifth image of --data]")
-@click.option("-o", "--output", type=_FOLDER, help="Folder to make.  [finetune_DATA]")
+@click.option("-o", "--output", type=_NEW, help="Folder to make.  [finetune_DATA]")
 @click.option("--freeze", metavar="BLOB", help="Learn nothing up to this blob.")
 @click.option("--last", multiple=True, metavar="LAYER", help="Layer to make anew. May be repeated.")
 @click.option("--iterations", type=click.IntRange(1), help="How long.  [10 passes, 100 at least]")
@@ -39,7 +44,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--resume", type=_FOLDER, metavar="DIR", help="Go on with one that was interrupted.")
 @device_option
 @plugin_option
-def command(net: str | None, resume: Path | None, device: str, **options: Any) -> None:
+def command(net: Readable | None, resume: Path | None, device: str, **options: Any) -> None:
     """Train NET, a deploy net or a train_val, to tell the class folders of --data apart.
 
     Its last layer is made anew for the new classes, the others begin with --weights. Every file
@@ -66,15 +71,17 @@ def command(net: str | None, resume: Path | None, device: str, **options: Any) -
 
     asked = _asked(net, device, options)
     command_line = shlex.join(["protonet", *sys.argv[1:]])
-    make(asked, plain(command_line), _say)
+    with step("preparing"):
+        make(asked, plain(command_line), _say)
     _train(asked.folder, device)
 
 
-def _asked(net: str, device: str, options: dict[str, Any]) -> Asked:
+def _asked(net: Readable, device: str, options: dict[str, Any]) -> Asked:
     from protonet.finetuning.asked import RATE, Asked
 
     data: Path = options["data"]
     folder = options.pop("output") or Path(f"finetune_{data.resolve().name}")
+    refuse_unwritable(folder, folder=True)
     size, rate = options.pop("resize"), options.pop("rate") or RATE
     return Asked(net=net, folder=folder, size=size, rate=rate, device=device, **options)
 
@@ -91,7 +98,8 @@ def _train(folder: Path, device: str, snapshot: str | None = None) -> None:
     from protonet.finetuning.tune import tune
 
     try:
-        tuned = tune(folder, device, _say, snapshot)
+        with step("training"):
+            tuned = tune(folder, device, _say, snapshot)
     except KeyboardInterrupt:
         _say("go on", f"protonet finetune --resume {folder}")
         raise
@@ -113,4 +121,4 @@ def _finish(tuned: Tuned) -> None:
 
 
 def _say(what: str, told: str) -> None:
-    click.echo(plain(f"{what:<11} {told}"))
+    say(f"{what:<11} {told}")

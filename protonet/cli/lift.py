@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from protonet.cli.nets import FileOption, choices
+from protonet.cli.outputs import NewFile, refuse_unwritable
+from protonet.cli.talk import detail, say, step
 from protonet.diagnostics import NetError
 from protonet.plain import plain
 from protonet.shape import show
@@ -34,9 +37,15 @@ class InputOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return shape, kind == "int"
 
 
+def _dialects() -> tuple[str, ...]:
+    from protonet.lifting.dialects import DIALECTS
+
+    return tuple(DIALECTS)
+
+
 @click.command()
-@click.argument("model")
-@click.option("-o", "--output", required=True, type=click.Path(), help="The .prototxt to write.")
+@click.argument("model", type=FileOption(".pt2", ".py"))
+@click.option("-o", "--output", required=True, type=NewFile(), help="The .prototxt to write.")
 @click.option(
     "--input",
     "inputs",
@@ -44,9 +53,19 @@ class InputOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     type=InputOption(),
     help="Sizes of an argument of forward, in their order. May be repeated.",
 )
-@click.option("--dialect", default="bvlc", help="What is to read the files. [bvlc]")
 @click.option(
-    "--tolerance", type=float, default=1e-4, show_default=True, help="How far values may differ."
+    "--dialect",
+    default="bvlc",
+    show_default=True,
+    shell_complete=choices(_dialects),
+    help="What is to read the files: bvlc, master, ssd, nnie, tensorrt, armnn.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=1e-4,
+    show_default=True,
+    help="How far values may differ.",
 )
 @click.option("--keep", is_flag=True, help="Keep files that are not equal.")
 def command(
@@ -75,19 +94,21 @@ def command(
 
     _refuse_output(output)
     target = dialect_of(dialect)
-    source, name = _source(model, inputs)
-    made = lifted(source, name, output, target, tolerance, keep)
+    with step("capturing"):
+        source, name = _source(model, inputs)
+    with step("lifting"):
+        made = lifted(source, name, output, target, tolerance, keep)
+    detail("\n".join(plain(f"{layer}  {kind}") for layer, kind in made.layers))
     for line in told(made, target.title):
-        click.echo(plain(line), err=True)
+        say(line)
 
 
 def _refuse_output(output: str) -> None:
     path = Path(output)
     if path.suffix != ".prototxt":
-        hint = "the weights go beside it, as .caffemodel"
+        hint = f"the weights go beside it, as .caffemodel: -o {path.with_suffix('.prototxt')}"
         raise NetError(f"{output} is no .prototxt", None, hint)
-    if not path.absolute().parent.is_dir():
-        raise NetError(f"{output}: there is no folder {path.parent}")
+    refuse_unwritable(path.with_suffix(".caffemodel"))
 
 
 def _source(model: str, inputs: tuple[tuple[tuple[int, ...], bool], ...]) -> tuple[Captured, str]:
@@ -118,9 +139,11 @@ def _source(model: str, inputs: tuple[tuple[tuple[int, ...], bool], ...]) -> tup
 
 def told(made: Lifted, reader: str) -> tuple[str, ...]:
     """What was written, and how it was proven."""
-    count = f"{made.parameters / 1e6:.1f} M" if made.parameters > 1e5 else f"{made.parameters:,}"
-    files = f"wrote {made.prototxt} ({len(made.layers)} layers)"
-    files += f" and {made.caffemodel} ({count} parameters) for {reader}"
+    from protonet.drawing.words import amount
+
+    layers = f"{len(made.layers)} layer{'s' if len(made.layers) != 1 else ''}"
+    files = f"wrote {made.prototxt} ({layers})"
+    files += f" and {made.caffemodel} ({amount(made.parameters)} parameters) for {reader}"
     ends = [
         ", ".join(f"{blob} {show(shape)}" for blob, shape in ends.items())
         for ends in (made.inputs, made.outputs)

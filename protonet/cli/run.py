@@ -13,6 +13,7 @@ from protonet.cli.options import device_option, net_options
 from protonet.cli.outputs import NewFile
 from protonet.cli.preparing import preparation_of, preparation_options
 from protonet.cli.talk import say
+from protonet.cli.weighted import all_there
 from protonet.diagnostics import NetError
 from protonet.schema.load import Readable
 from protonet.selection import Selection
@@ -83,6 +84,8 @@ def command(
     options["weights"] = ",".join(filter(None, [options["weights"], *said])) or None
     if not given:
         raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
+    if options["weights"]:
+        all_there(options["weights"])
     paths = image_paths(given)
     is_many = len(paths) > 1 or Path(given[0]).is_dir()
     taking, weights = _opened(net, selection, options["blob"], options["weights"])

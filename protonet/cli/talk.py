@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import click
 
-from protonet.data.progress import HIDDEN
 from protonet.plain import plain
 
 _KEY = "protonet.talk"
@@ -74,6 +73,8 @@ def tell_times() -> None:
 def _quieten(context: click.Context, _option: click.Parameter, given: bool) -> None:
     told = talk()
     if given and not told.quiet:
+        from protonet.data.progress import HIDDEN  # every reader comes with it: not for --help
+
         told.quiet = True
         token = HIDDEN.set(True)
         context.find_root().call_on_close(lambda: HIDDEN.reset(token))

@@ -15,8 +15,9 @@ import numpy as np
 from protonet.arrays import Array, Floats
 from protonet.data.image_decode import Image, decode
 from protonet.data.image_files import SUFFIXES, Size, brought_to, content, resized
-from protonet.diagnostics import NetError
+from protonet.diagnostics import NetError, or_none
 from protonet.preparation import Preparation
+from protonet.reading import near_files
 
 
 def size_of(preparation: Preparation) -> Size:
@@ -133,12 +134,16 @@ def image_paths(names: Sequence[str]) -> list[Path]:
         path = Path(name)
         if not path.is_dir():
             if not path.exists():
-                raise NetError(f"{path} is no image that can be read: no such file or directory")
+                what = f"{path} is no image that can be read: no such file or directory"
+                raise NetError(what, None, or_none(near_files(path)))
             found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
         if not inside:
             kinds = ", ".join(s[1:] for s in SUFFIXES)
-            raise NetError(f"the folder {name} holds no image ({kinds})")
+            below = sorted({p.parent for p in path.glob("*/*") if p.suffix.lower() in SUFFIXES})
+            hint = f"the folders in it hold some: {', '.join(map(str, below[:3]))}"
+            what = f"the folder {name} holds no image ({kinds})"
+            raise NetError(what, None, hint if below else None)
         found += inside
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from protonet.schema.load import Readable
+
 BATCH = 32
 RATE = 0.001  # of Caffe's finetune_flickr_style: a tenth of what a net begins with
 
@@ -17,7 +19,7 @@ class Asked:
     ``size`` is what images are brought to, (height, width), before a square is cut out of them.
     """
 
-    net: str
+    net: Readable
     weights: str
     data: Path
     folder: Path

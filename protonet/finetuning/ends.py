@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, did_you_mean, proposed
 from protonet.graph import Graph, Node, Value
 
 _WEIGHING = ("InnerProduct", "Convolution")
@@ -101,7 +101,9 @@ def above(values: Iterable[Value]) -> set[Node]:
 def frozen(graph: Graph, blob: str, found: Sequence[End]) -> set[Node]:
     """The layers up to a blob. NetError where the net has none, or nothing were left to learn."""
     if blob not in graph.blobs:
-        raise NetError(f"the net has no blob {blob!r}", None, did_you_mean(blob, graph.blobs))
+        raise NetError(
+            f"the net has no blob {blob!r}", None, proposed(blob, graph.blobs, "its blobs")
+        )
     nodes = above([graph.blobs[blob]])
     for end in found:
         if end.layers[0] in nodes:

@@ -16,7 +16,7 @@ from protonet.data.classification import opened, prepared
 from protonet.data.image_decode import Image
 from protonet.data.progress import tracked
 from protonet.device import device_kind
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, proposed
 from protonet.graph import Graph, Value
 from protonet.inference.kinds import Meaning, chosen_blob, meaning
 from protonet.inference.regions import RegionBlobs, region_blobs, region_rows
@@ -74,7 +74,9 @@ def image_net(
     """
     made = made or graph_of(source, selection)
     if blob and blob not in made.blobs:
-        raise NetError(f"the net has no blob {blob!r}", None, did_you_mean(blob, made.blobs))
+        raise NetError(
+            f"the net has no blob {blob!r}", None, proposed(blob, made.blobs, "its blobs")
+        )
     looked_at = blob or chosen_blob(made)
     regions = None if looked_at else region_blobs(made)
     outputs = [made.blobs[looked_at]] if looked_at else made.outputs

@@ -19,6 +19,7 @@ from protonet.diagnostics import NetError
 from protonet.exporting.traced import without_warnings
 from protonet.lifting.names import mark_names
 from protonet.runtime.failure import first_line
+from protonet.shape import show
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def captured(module: nn.Module, example: Sequence[torch.Tensor] | torch.Tensor) 
         try:
             program = torch.export.export(module, given, strict=False)
         except Exception as error:
+            _try_forward(module, given)
             raise _refused(error) from error
     return of_program(program, given)
 
@@ -115,6 +117,17 @@ def _evaluated(module: nn.Module) -> Iterator[None]:
     finally:
         for each, training in states:
             each.training = training
+
+
+def _try_forward(module: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+    """NetError where the module itself fails on the example: then torch.export is not to blame."""
+    try:
+        module(*given)
+    except Exception as error:
+        sizes = ", ".join(show(tuple(each.shape)) for each in given)
+        what = f"{type(module).__name__}'s forward fails on an input of {sizes}"
+        hint = "give the sizes of every argument that forward takes, in their order"
+        raise NetError(f"{what}: {first_line(error)}", None, hint) from error
 
 
 def _refused(error: Exception) -> NetError:

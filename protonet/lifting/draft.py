@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch.fx import Node
 
@@ -20,6 +21,8 @@ from protonet.shape import Shape
 State: TypeAlias = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 # The fields of a layer's message by their names, of whatever kind each is.
 Fields: TypeAlias = dict[str, Any]
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(eq=False)
@@ -102,6 +105,15 @@ def new_message(kind: str, fields: Fields) -> Message:
         target = getattr(made, own)
         ParseDict({k: _fitting(target, k, v) for k, v in fields.items()}, target)
     return made
+
+
+def not_finite(fields: Fields) -> str:
+    """The first field with a number that single precision has no room for; "" for none."""
+    for name, value in fields.items():
+        numbers = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(each, float) and not abs(each) <= _LARGEST for each in numbers):
+            return name
+    return ""
 
 
 def own_message(layer: Message) -> Message | None:

@@ -26,7 +26,7 @@ def mark_names(graph: Graph) -> None:
     for node in nodes:
         path = module_of(node)
         word = _WORDS.get(name_of(node), name_of(node).strip("_"))
-        if is_of_torch(node) and last["module", path] is node:
+        if path and is_of_torch(node) and last["module", path] is node:
             word = ""
         if not path and last["line", outermost_line(node)] is node:
             word = assigned(node) or word

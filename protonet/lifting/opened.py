@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, did_you_mean, or_none
+from protonet.reading import near_files
 from protonet.runtime.failure import first_line
 
 
@@ -24,7 +25,8 @@ def opened(source: str) -> nn.Module:
         hint = "a program of torch.export.save (.pt2), or my_models.py:make_net"
         raise NetError(f"{source} is nothing to lift", None, hint)
     if not Path(path).is_file():
-        raise NetError(f"{path}: there is no such file")
+        what = f"{path} can't be read: no such file or directory"
+        raise NetError(what, None, or_none(near_files(path)))
     folder = str(Path(path).resolve().parent)
     sys.path.insert(0, folder)
     try:

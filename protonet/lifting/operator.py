@@ -13,7 +13,7 @@ from torch.fx import Node
 from protonet.arrays import Array
 from protonet.layers import LayerError
 from protonet.lifting.dialects import DIALECTS, Dialect
-from protonet.lifting.draft import Draft, NewLayer, new_message, own_message, shapes_of
+from protonet.lifting.draft import Draft, NewLayer, new_message, not_finite, own_message, shapes_of
 from protonet.lifting.names import path_of
 from protonet.lifting.refusal import Refusal
 from protonet.lifting.values import Held, NewBlob, View
@@ -78,6 +78,10 @@ class Operator:
         takes several layers, ``word`` one in place of the operator's own. Refusal where the
         dialect has no such layer, or it takes no such bottom.
         """
+        beyond = not_finite(fields)
+        if beyond:
+            what = f"{kind} would take {fields[beyond]} as {beyond}"
+            self.refuse(what, "choose a number that single precision holds, and no infinity")
         message = self._message(kind, fields)
         flaw = self.dialect.flaw(kind, own_message(message), tops)
         if flaw:
@@ -102,7 +106,7 @@ class Operator:
 
     def takes(self, kind: str, tops: int = 1, **fields: Any) -> bool:
         """Whether the dialect takes a layer of these very fields."""
-        if not self.has(kind):
+        if not self.has(kind) or not_finite(fields):
             return False
         return not self.dialect.flaw(kind, own_message(self._message(kind, fields)), tops)
 

@@ -64,15 +64,17 @@ def proved(
 
 
 def difference(found: torch.Tensor, right: torch.Tensor, blob: str) -> float:
-    """The largest difference, as a part of the largest number of what is right."""
+    """The largest difference, as a part of the largest finite number of what is right."""
     if found.shape != right.shape:
         what = f"blob {plain(blob)!r} is {show(tuple(found.shape))}, not {show(tuple(right.shape))}"
         raise NetError(f"the files are not kept: {what}")
     right = right.float()
     if not right.numel():
         return 0.0
-    gap = torch.where(found == right, 0.0, (found - right).abs()).max()
-    return float(gap) / (float(right.abs().max()) or 1.0)
+    same = (found == right) | (found.isnan() & right.isnan())
+    gap = torch.where(same, 0.0, (found - right).abs()).max()
+    sizes = right.abs()
+    return float(gap) / (float(sizes.where(sizes.isfinite(), 0.0).max()) or 1.0)
 
 
 def _inputs(captured: Captured) -> Iterator[tuple[torch.Tensor, ...]]:

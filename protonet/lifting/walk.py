@@ -67,7 +67,9 @@ def _outputs(captured: Captured, draft: Draft, held: dict[Node, Any]) -> None:
     for node, value in zip(captured.returned, draft.results, strict=True):
         try:
             if isinstance(value, Held):
-                draft.outputs.append(Operator(node, draft, made, held).blob(value))
+                blob = Operator(node, draft, made, held).blob(value)
+                draft.outputs.append(blob)
+                draft.values.setdefault(node, blob)
         except Refusal as refusal:
             errors.append(Refused(node, refusal))
     raise_refused(errors, draft.dialect)

@@ -51,7 +51,7 @@ def test_it_says_what_it_wrote_and_how_equal_it_is(lift):
     result = lift("models.py:make", "--input", "2x3x8x8", "-o", "net.prototxt")
     assert result.exit_code == 0, result.exception
     first, second, third = result.stderr.splitlines()
-    assert first.startswith("wrote net.prototxt (4 layers) and net.caffemodel (837 parameters)")
+    assert first.startswith("wrote net.prototxt (3 layers) and net.caffemodel (837 parameters)")
     assert second == "input 2x3x8x8 -> 3 2x5"
     assert re.match(r"equal in \d blobs on 3 inputs, by \d", third)
     assert sorted(os.listdir()) == ["models.py", "net.caffemodel", "net.prototxt"]
@@ -71,7 +71,7 @@ def test_a_saved_program_needs_no_sizes(lift):
 
 
 FAULTS = {
-    "none.py:make": "none.py: there is no such file",
+    "none.py:make": "none.py can't be read: no such file or directory",
     "models.py:mak": "models.py has no 'mak'",
     "models.py:number": "models.py:number gives int, no nn.Module",
     "models.py:broken": "ZeroDivisionError: division by zero",
@@ -86,6 +86,12 @@ def test_what_is_no_model_is_told(lift, model):
     sizes = () if model.endswith(".pt2") else ("--input", "1x3x8x8")
     assert FAULTS[model] in fault(lift(model, *sizes, "-o", "net.prototxt"))
     assert sorted(os.listdir()) == ["models.py"]
+
+
+def test_sizes_that_forward_does_not_take_are_told(lift):
+    said = fault(lift("models.py:make", "--input", "1x3x9x9", "-o", "net.prototxt"))
+    assert "Sequential's forward fails on an input of 1x3x9x9: " in said
+    assert "hint: give the sizes of every argument" in said
 
 
 def test_every_operator_that_has_no_layer_is_told_with_its_line(lift):

@@ -147,6 +147,24 @@ def test_other_files_are_proposed_as_well(tmp_path):
     assert done.exception.hint == f"did you mean '{tmp_path / 'lenet.caffemodel'}'?"
 
 
+def test_what_is_no_image_proposes_what_is_near(tmp_path):
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "one.png").write_bytes(b"")
+    done = run("run", LENET, "--image", tmp_path / "cats" / "on.png")
+    assert done.exception.hint == f"did you mean '{tmp_path / 'cats' / 'one.png'}'?"
+    done = run("run", LENET, "--image", tmp_path)
+    assert done.exception.hint == f"the folders in it hold some: {tmp_path / 'cats'}"
+
+
+def test_a_blob_that_is_near_no_other_is_answered_with_them_all():
+    done = run("compile", LENET, "--outputs", "qqqq")
+    known = "data, conv1, pool1, conv2, pool2, ip1, ip2, prob"
+    assert done.exception.hint == f"its blobs are {known}"
+    done = run("compile", "resnet50", "--outputs", "qqqq")
+    assert done.exception.hint.startswith("its blobs are data, conv1, ")
+    assert done.exception.hint.endswith(", ..., prob")
+
+
 @pytest.mark.parametrize(
     "word, hint",
     [

@@ -52,7 +52,7 @@ def listed(path):
 @pytest.mark.usefixtures("folder")
 def test_it_learns_and_leaves_what_works_alone(lenet):
     options = ["--weights", lenet, "--data", "digits", "--scale", 1 / 256, "--mean", 0]
-    said = finetune(DEPLOY, *options, "--iterations", 40, "--batch", 20, "--encode").stdout
+    said = finetune(DEPLOY, *options, "--iterations", 40, "--batch", 20, "--encode").stderr
     made = Path("finetune_digits")
     classes = sorted(WORDS[digit] for digit in CHOSEN)
     assert (made / "labels.txt").read_text().splitlines() == classes
@@ -85,6 +85,9 @@ def test_it_learns_and_leaves_what_works_alone(lenet):
 @pytest.mark.usefixtures("folder")
 def test_the_folder_trains_again_as_it_is_and_is_not_written_over(lenet, monkeypatch):
     options = ["--weights", lenet, "--data", "digits", "-o", "out/tuned", "--iterations", 6]
+    with pytest.raises(NetError, match="there is no folder 'out'"):
+        finetune(TRAIN_VAL, *options)
+    Path("out").mkdir()
     finetune(TRAIN_VAL, *options)
     weights = Path("out/tuned/solver_iter_6.caffemodel").read_bytes()
     with pytest.raises(NetError, match="out/tuned exists already") as caught:
@@ -113,10 +116,10 @@ def test_interrupted_it_goes_on_to_the_same_weights(lenet, monkeypatch):
         patch.setattr(CaffeLog, "rated", interrupted)
         stopped = CliRunner().invoke(group, ["finetune", str(TRAIN_VAL), *map(str, options)])
     assert stopped.exit_code == 130
-    assert "stopped     at iteration 5: " in stopped.stdout
-    assert "protonet finetune --resume finetune_digits" in stopped.stdout
+    assert "stopped     at iteration 5: " in stopped.stderr
+    assert "protonet finetune --resume finetune_digits" in stopped.stderr
     assert not Path("finetune_digits/curves.png").exists()
-    assert "iteration 10: accuracy" in finetune("--resume", "finetune_digits").stdout
+    assert "iteration 10: accuracy" in finetune("--resume", "finetune_digits").stderr
     names = [f"{name}/solver_iter_10.caffemodel" for name in ("whole", "finetune_digits")]
     one, other = (protonet.read_blobs(name) for name in names)
     for layer, blobs in one.items():
@@ -144,10 +147,10 @@ def test_a_few_images_and_weights_of_pytorchs(tmp_path, lenet, monkeypatch):
     write_digits(tmp_path / "tests", (1,), 3)
     run("convert", lenet, "--prototxt", DEPLOY, "-o", "lenet.safetensors")
     options = ["--weights", "lenet.safetensors", "--data", "few", "--iterations", 2]
-    said = finetune(DEPLOY, *options, "--val", "tests").stdout
+    said = finetune(DEPLOY, *options, "--val", "tests").stderr
     assert "train_lmdb  4 images of 28x28" in said
     assert "val_lmdb    3 images of 28x28, all of --val" in said
-    held = finetune(DEPLOY, *options, "-o", "other").stdout
+    held = finetune(DEPLOY, *options, "-o", "other").stderr
     assert "val_lmdb    1 image of 28x28, held out" in held
     # The mean was measured, and nothing else is known of a deploy net's images.
     pixels = [cv2.imread(f"few/{name}", 0).mean() for name, _ in listed("finetune_few/train.txt")]

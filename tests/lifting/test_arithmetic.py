@@ -1,5 +1,6 @@
 """Arithmetic, norms and reductions of random forms, lifted and compared with the module itself."""
 
+import math
 import random
 
 import pytest
@@ -30,6 +31,11 @@ REFUSED = [
     (lambda x: x.clamp(2, 1), "above the upper one"),
     (lambda x: torch.sort(x, stable=True)[0], "the last first"),
     (lambda x: (x.argmax(1) & 1).float(), "no numbers"),
+    (lambda x: x + -math.inf, "Power would take -inf as shift"),
+    (lambda x: x * math.nan, "Power would take nan as scale"),
+    (lambda x: x * 1e39, "Power would take 1e.39 as scale"),
+    (lambda x: F.leaky_relu(x, math.inf), "ReLU would take inf as negative_slope"),
+    (lambda x: torch.lerp(x, x * 2, math.inf), "Eltwise would take .* as coeff"),
 ]
 
 
@@ -60,7 +66,38 @@ def test_what_no_layers_do_is_refused(function, words, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("seed", range(24))
+BEYOND = (math.inf, -math.inf, math.nan)
+COMPARISONS = (torch.lt, torch.le, torch.gt, torch.ge, torch.eq, torch.ne)
+
+
+def test_comparisons_with_what_is_no_finite_number(tmp_path):
+    def compared(x):
+        both = [(x, x.new_full((), number)) for number in BEYOND]
+        pairs = [*both, *((y, x) for x, y in both)]
+        return torch.cat([compare(*pair).float() for compare in COMPARISONS for pair in pairs])
+
+    _, found, right = lift(Called(compared), (torch.randn(2, 3),), tmp_path / "net")
+    assert torch.equal(found, right)
+    assert 0 < right.mean() < 1
+
+
+def test_a_mask_of_infinity_is_added_to_scores(tmp_path):
+    mask = torch.full((4, 4), -math.inf).triu(1)
+    module = Called(lambda x: (x + mask).softmax(-1))
+    report, found, right = lift(module, (torch.randn(2, 4, 4),), tmp_path / "net")
+    assert [kind for _, kind in report.layers] == ["Bias", "Softmax"]
+    close(found, right)
+
+
+def test_attention_comes_in_core_operators(tmp_path):
+    attention = Called(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True))
+    check_core(attention, (torch.randn(1, 2, 3, 4),) * 3, None, tmp_path)
+
+
+SEEDS = [seed if seed < 6 else pytest.param(seed, marks=pytest.mark.slow) for seed in range(24)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_shapes_that_broadcast(seed, tmp_path):
     choose = random.Random(seed)
     shape = [choose.randint(1, 4) for _ in range(choose.randint(1, 4))]
@@ -78,7 +115,7 @@ def test_shapes_that_broadcast(seed, tmp_path):
     close(*lift(Called(of_blobs), (torch.randn(shape), torch.randn(small)), tmp_path / "net")[1:])
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_reductions_over_any_axes(seed, tmp_path):
     choose = random.Random(seed)
     shape = [choose.randint(2, 4) for _ in range(choose.randint(2, 5))]
@@ -128,7 +165,11 @@ STEPS = [
 
 @pytest.mark.parametrize(("module", "layers"), STEPS)
 def test_programs_that_come_in_core_operators(module, layers, tmp_path):
-    given = (torch.randn(2, 3, 4, 4) * 50,)
+    check_core(module, (torch.randn(2, 3, 4, 4) * 50,), layers, tmp_path)
+
+
+def check_core(module, given, layers, tmp_path):
+    """A module decomposed to core operators: its layers, and what they compute."""
     with torch.no_grad(), without_warnings():
         program = captured(module, given).program.run_decompositions()
     source = Captured(program, given)

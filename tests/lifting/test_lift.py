@@ -1,5 +1,6 @@
 """to_caffe: names, ends, what is proven, and what is left of files that are not equal."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,40 @@ def test_the_module_is_left_as_it_was(net, tmp_path):
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.parametrize(
+    ("found", "gap"),
+    [
+        ((2.0, math.inf, math.nan), 0.0),
+        ((1.0, math.inf, math.nan), 0.5),
+        ((2.0, 9.0, math.nan), math.inf),
+        ((2.0, -math.inf, math.nan), math.inf),
+    ],
+)
+def test_a_gap_is_measured_by_the_largest_finite_number(found, gap):
+    right = torch.tensor([2.0, math.inf, math.nan])
+    assert proof.difference(torch.tensor(found), right, "blob") == gap
+
+
+def test_a_number_beside_none_is_no_small_gap():
+    gap = proof.difference(torch.tensor([2.0, 1.0]), torch.tensor([2.0, math.nan]), "blob")
+    assert math.isnan(gap)
+
+
+def test_an_output_that_is_known_is_compared_as_well(tmp_path):
+    class Known(nn.Module):
+        def forward(self, x):
+            return x.tanh(), torch.isnan(x).float()
+
+    report = to_caffe(Known(), torch.randn(2, 3), tmp_path / "net")
+    assert [kind for _, kind in report.layers] == ["TanH", "Parameter"]
+    assert report.compared == 3  # the input, and both outputs
+
+
+def test_a_module_of_torch_alone_names_its_layer_after_the_operator(tmp_path):
+    report = to_caffe(nn.Softmax(1), torch.randn(2, 3), tmp_path / "net")
+    assert report.layers == (("softmax", "Softmax"),)
+
+
 def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
     (tmp_path / "net.prototxt").write_text("of before")
     run = proof.run_watched
@@ -136,7 +171,7 @@ def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "given", "said"),
     [
-        (nn.Conv2d(3, 4, 3), torch.zeros(1, 2, 8, 8), "torch.export refuses the module"),
+        (nn.Conv2d(3, 4, 3), torch.zeros(1, 2, 8, 8), "forward fails on an input of 1x2x8x8"),
         (nn.Conv2d(3, 4, 3).double(), torch.zeros(1, 3, 8, 8).double(), "single precision"),
         (nn.Conv2d(3, 4, 3), "1x3x8x8", "tensors"),
         ("net", torch.zeros(1), "nn.Module"),

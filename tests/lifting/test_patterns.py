@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import random
 
 import pytest
 import torch
@@ -16,7 +17,13 @@ def examples():
     for name in FILES:
         file = importlib.import_module(f"{patterns.__name__}.{name}")
         for number, example in enumerate(getattr(file, "examples", ())):
-            yield pytest.param(example, id=f"{name}-{number}")
+            yield pytest.param(example, id=f"{name}-{number}", marks=_marks(name, number))
+
+
+def _marks(name, number):
+    """A file's first two examples always run, of the others a part that is drawn by chance."""
+    drawn = random.Random(f"{name} {number}").random() < 0.4
+    return () if number < 2 or drawn else (pytest.mark.slow,)
 
 
 @pytest.mark.parametrize("name", FILES)

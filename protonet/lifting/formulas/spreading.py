@@ -42,9 +42,12 @@ def _known(value: View, index: torch.Tensor) -> Held:
 
 
 def uniform(tensor: torch.Tensor) -> float | None:
-    """The number that all elements of a tensor are, else None."""
+    """The number, or NaN, that all elements of a tensor are, else None."""
     flat = tensor.detach().flatten()
-    if not len(flat) or not bool((flat == flat[0]).all()):
+    if not len(flat):
+        return None
+    same = flat.isnan() if flat[0].isnan() else flat == flat[0]
+    if not bool(same.all()):
         return None
     return float(flat[0])
 

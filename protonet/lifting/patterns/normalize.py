@@ -126,7 +126,7 @@ examples = (
     LiftExample(
         lambda: Called(F.normalize),
         ((3, 5),),
-        ("Power", "Reduction", "Power", "Reshape", "Scale"),
+        ("Power", "Reduction", "Power", "Scale"),
     ),
     LiftExample(lambda: Called(lambda x: x.norm(dim=(2, 3))), _IMAGE, _LENGTH),
     LiftExample(lambda: Called(lambda x: x.norm(p=1, dim=3)), _IMAGE, ("AbsVal", "Reduction")),
@@ -134,7 +134,7 @@ examples = (
     LiftExample(
         lambda: Called(lambda x: x.norm(p=math.inf, dim=3)), _IMAGE, ("AbsVal", "ArgMax", "Reshape")
     ),
-    LiftExample(lambda: nn.RMSNorm(5), ((2, 3, 5),), (*_LENGTH, "Reshape", "Scale", "Scale")),
+    LiftExample(lambda: nn.RMSNorm(5), ((2, 3, 5),), (*_LENGTH, "Scale", "Scale")),
     LiftExample(
         lambda: Called(F.pairwise_distance),
         ((3, 5),) * 2,

@@ -25,6 +25,8 @@ def greater(operator: Operator, x: Held | float, y: Held | float, part: str = ""
     if number is not None:
         return above(operator, spread(operator, x, broadcast(x, y)), number, part)
     number = uniform(x.tensor) if isinstance(x, Constant) else None
+    if number is not None and not math.isfinite(number):
+        return Constant(torch.full(broadcast(x, y), number > 0))
     if number is not None:
         return below(operator, spread(operator, y, broadcast(x, y)), number, part)
     return above(operator, added(operator, x, y, 1, -1, "difference"), part=part)
@@ -39,20 +41,23 @@ def less(operator: Operator, x: Held | float, y: Held | float) -> Held:
 @lifts("le", "less_equal")
 def at_most(operator: Operator, x: Held | float, y: Held | float) -> Held:
     """One where x is not above y."""
+    if _is_nan(x) or _is_nan(y):
+        return Constant(torch.zeros(operator.shape, dtype=torch.bool))
     return _other(operator, greater(operator, x, y, "above"))
 
 
 @lifts("ge", "greater_equal")
 def at_least(operator: Operator, x: Held | float, y: Held | float) -> Held:
     """One where x is not below y."""
-    return _other(operator, greater(operator, y, x, "below"))
+    return at_most(operator, y, x)
 
 
 @lifts("ne", "not_equal")
 def unequal(operator: Operator, x: Held | float, y: Held | float, part: str = "") -> Held:
     """One where x differs from y; a net's own values are no infinity."""
-    for each in (x, y):
-        if isinstance(each, float) and not math.isfinite(each):
+    for each in (known(x), known(y)):
+        number = uniform(each.tensor) if isinstance(each, Constant) else None
+        if number is not None and not math.isfinite(number):
             return Constant(torch.ones(operator.shape, dtype=torch.bool))
     difference = added(operator, known(x), known(y), 1, -1, "difference")
     return above(operator, operator.layer("AbsVal", difference, part="distance"), part=part)
@@ -117,6 +122,12 @@ def heaviside(operator: Operator, x: Held, value: Held) -> Held:
     zero = complement(operator, unequal(operator, x, 0, "unequal"), "zero")
     at_zero = multiplied(operator, zero, value, "at")
     return added(operator, above(operator, x, part="above"), at_zero)
+
+
+def _is_nan(x: Held | float) -> bool:
+    """Whether a value is known, and no number, to which nothing compares."""
+    x = known(x)
+    return isinstance(x, Constant) and math.isnan(uniform(x.tensor) or 0.0)
 
 
 def _other(operator: Operator, truth: Held) -> Held:
