@@ -106,12 +106,24 @@ class _Shifted(nn.Module):
         return (x - self.mean) / self.deviation
 
 
+class _Untrained(nn.Module):
+    """A gain for each channel, all alike before the first training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * (x * self.gain[:, None, None])
+
+
 _IMAGE, _GATE = (2, 3, 4, 5), (2, 3, 1, 1)
 examples = (
     LiftExample(lambda: Called(lambda x, y: x + y), (_IMAGE, _IMAGE), ("Eltwise",)),
     LiftExample(lambda: Called(lambda x, y: x - 2 * y), (_IMAGE, _IMAGE), ("Power", "Eltwise")),
     LiftExample(lambda: Called(lambda x: 3 - x / 2), (_IMAGE,), ("Power",)),
     LiftExample(_Shifted, (_IMAGE,), ("Scale",)),
+    LiftExample(_Untrained, (_IMAGE,), ("Scale", "Power")),
     LiftExample(lambda: Called(lambda x: x * _constant(4, 5)), (_IMAGE,), ("Scale",)),
     LiftExample(lambda: Called(lambda x: x * _constant(3, 1, 5)), (_IMAGE,), ("Scale",)),
     LiftExample(lambda: Called(lambda x, y: x * y), (_IMAGE, _GATE), ("Flatten", "Scale")),
