@@ -188,7 +188,7 @@ def _listed(root: Path, listing: Path | None, output: Path, shuffled: bool) -> l
     told = f"{len(found.classes)} classes, in {os.path.relpath(labels)}"
     told += f"; left out, no images by their name: {len(found.others)}" if found.others else ""
     told += "" if shuffled else "; they come class by class: --shuffle mixes them to train on"
-    click.echo(plain(told), err=True)
+    say(told)
     return list(found.images)
 
 

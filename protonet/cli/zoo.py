@@ -24,7 +24,9 @@ class _Zoo(click.Group):
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             from protonet.diagnostics import did_you_mean
 
-            hint = did_you_mean(args[0], self.commands) or f"to see a net: zoo show {args[0]}"
+            hint = did_you_mean(args[0], self.commands) or "`protonet zoo` lists the nets"
+            if args[0] in known_names():
+                hint = f"to see a net: zoo show {args[0]}"
             raise click.UsageError(f"there is no command 'zoo {args[0]}'; {hint}")
         return super().resolve_command(ctx, args)
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -67,6 +68,16 @@ def test_quiet_leaves_the_result_and_errors(tmp_path):
     assert done.exit_code == 1
     assert "no field 'nam'" in done.stdout
     assert done.stderr == ""
+
+
+def test_quiet_says_nothing_of_classes_either(tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "photos" / name / "1.png"), np.zeros((8, 8, 3), np.uint8))
+    done = run("data", "images", tmp_path / "photos", "-o", tmp_path / "first", "-q")
+    assert (done.exit_code, done.stderr) == (0, "")
+    done = run("data", "images", tmp_path / "photos", "-o", tmp_path / "second")
+    assert done.stderr.startswith("2 classes, in ")
 
 
 def test_quiet_and_verbose_exclude_each_other():
