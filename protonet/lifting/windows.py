@@ -99,10 +99,16 @@ class PoolWindow:
         return tuple(found)
 
     def covers(self, size: Sequence[int], tops: Sequence[int]) -> bool:
-        """Whether Caffe takes the window and has at least ``tops`` places for it."""
+        """Whether Caffe takes the window and has ``tops`` places for it, none behind all elements.
+
+        A window behind them is one that Caffe divides by 0 for: of one place that steps over many.
+        """
         small = all(p < k for k, p in zip(self.kernel, self.padding, strict=True))
         found = self.tops(size)
-        return small and all(a >= b for a, b in zip(found, tops, strict=True)) and min(found) > 0
+        starts = zip(size, self.stride, self.padding, tops, strict=True)
+        inside = all((o - 1) * s - p < n for n, s, p, o in starts)
+        enough = all(a >= b for a, b in zip(found, tops, strict=True)) and min(found) > 0
+        return small and inside and enough
 
     def spans(self, size: Sequence[int], tops: Sequence[int]) -> list[torch.Tensor]:
         """How many places Caffe counts in each window, padding and all, along each axis."""

@@ -12,7 +12,7 @@ from protonet.lifting.draft import Fields
 from protonet.lifting.framing import base_of, cropped, moved_to, reads, seen
 from protonet.lifting.movement.padding import padded
 from protonet.lifting.operator import Operator
-from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.patterns import Called, LiftExample, lifts
 from protonet.lifting.planes import Which, over_planes, pooled_axes, window_of
 from protonet.lifting.values import Held, NewBlob, View
 from protonet.lifting.windows import PoolWindow, Steps
@@ -193,7 +193,14 @@ def _padded_pool() -> nn.Module:
     return nn.Sequential(nn.ReLU(), nn.ZeroPad2d((0, 1, 0, 1)), nn.MaxPool2d(3, 2))
 
 
+def _stepped_over(x: torch.Tensor) -> torch.Tensor:
+    """Windows of one place, the last of which is in the padding alone."""
+    moved = F.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+    return F.avg_pool2d(moved, 1, 2, count_include_pad=False)
+
+
 examples = (
+    LiftExample(lambda: Called(_stepped_over), ((1, 2, 5, 5),), ("Convolution", "Pooling")),
     LiftExample(lambda: nn.MaxPool2d(3, 2, ceil_mode=True), ((2, 3, 8, 7),), ("Pooling",)),
     LiftExample(lambda: nn.MaxPool2d(3, 2, 1), ((1, 2, 8, 8),), ("Pooling", "Parameter", "Crop")),
     LiftExample(_padded_pool, ((1, 2, 8, 8),), ("ReLU", "Pooling")),
