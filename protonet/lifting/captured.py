@@ -135,4 +135,5 @@ def _refused(error: Exception) -> NetError:
     own = [f"{file}:{line}" for file, line in found if f"{os.sep}torch{os.sep}" not in file]
     where = f" (at {own[-1]})" if own else ""
     hint = "torch.export takes no forward whose way depends on the values of tensors"
-    return NetError(f"torch.export refuses the module: {first_line(error)}{where}", None, hint)
+    what = first_line(error) or type(error).__name__
+    return NetError(f"torch.export refuses the module: {what}{where}", None, hint)

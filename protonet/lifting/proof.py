@@ -78,16 +78,20 @@ def difference(found: torch.Tensor, right: torch.Tensor, blob: str) -> float:
 
 
 def _inputs(captured: Captured) -> Iterator[tuple[torch.Tensor, ...]]:
-    """The example, then random numbers of its shapes, small and of the size of pixels."""
+    """The example, then random numbers around its mean, of its own spread and of twice that."""
     yield captured.example
     random = torch.Generator().manual_seed(1)
-    for spread in (1.0, 60.0)[: _TRIALS - 1]:
-        yield tuple(
-            torch.randn(x.shape, generator=random, dtype=x.dtype) * spread
-            if x.is_floating_point()
-            else x
-            for x in captured.example
-        )
+    for times in range(1, _TRIALS):
+        yield tuple(_like(x, times, random) for x in captured.example)
+
+
+def _like(x: torch.Tensor, times: int, random: torch.Generator) -> torch.Tensor:
+    """Normal numbers about those of a tensor; whole numbers, which may be places, as they are."""
+    if not x.is_floating_point():
+        return x
+    spread = float(x.std()) if x.numel() > 1 else 0.0
+    noise = torch.randn(x.shape, generator=random, dtype=x.dtype)
+    return float(x.mean()) + noise * times * (spread or 1.0) if x.numel() else x
 
 
 def run_watched(

@@ -11,7 +11,7 @@ from torch import nn
 
 import protonet
 from protonet.diagnostics import NetError
-from protonet.lifting import proof
+from protonet.lifting import lift, proof
 from protonet.lifting.lift import to_caffe
 from protonet.schema.pool import message
 
@@ -153,12 +153,14 @@ def test_a_module_of_torch_alone_names_its_layer_after_the_operator(tmp_path):
 
 def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
     (tmp_path / "net.prototxt").write_text("of before")
-    run = proof.run_watched
+    write = lift.write
 
-    def wrong(captured, given, nodes, see):
-        run(captured, given, nodes, lambda n, v: see(n, v * (1.5 if "conv" in n.name else 1)))
+    def wrong(message, draft, text, weights):
+        for layer in draft.layers:
+            layer.blobs = [blob * 1.5 for blob in layer.blobs]
+        write(message, draft, text, weights)
 
-    monkeypatch.setattr(proof, "run_watched", wrong)
+    monkeypatch.setattr(lift, "write", wrong)
     with pytest.raises(NetError, match=r"test_lift\.py:\d+ .*blob 'stem' differs") as caught:
         to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net")
     assert "--keep" in caught.value.hint

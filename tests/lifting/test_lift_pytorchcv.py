@@ -63,6 +63,8 @@ def made(make, size):
     """The net of a function for an image that is not too large, with weights and statistics."""
     factor = max(1, -(-max(size) // LARGEST))
     size = tuple(n // factor for n in size)
+    if factor > 1:
+        size = tuple(-(-n // 32) * 32 for n in size)  # as nets that halve it five times want
     torch.manual_seed(0)
     net = (make(in_size=size) if factor > 1 else make()).eval()
     hooks = [

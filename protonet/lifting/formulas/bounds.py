@@ -10,6 +10,7 @@ from protonet.lifting.draft import Fields
 from protonet.lifting.formulas.scalars import affine, rectified
 from protonet.lifting.formulas.spreading import broadcast, number_of, spread, uniform
 from protonet.lifting.formulas.sums import added
+from protonet.lifting.names import worded
 from protonet.lifting.operator import Operator
 from protonet.lifting.values import Constant, Held, NewBlob
 
@@ -21,8 +22,8 @@ def clamped(
 ) -> NewBlob:
     """X, no less than ``low`` and no more than ``high``, one of which may be None.
 
-    Clip, where the dialect has it. Else by what is beyond a bound, so that whatever is between
-    them stays as it is to the bit.
+    Clip, where the dialect has it. Else by the larger of it and a bound, so that what is between
+    the bounds stays as it is to the bit, and what is far beyond is the bound itself.
     """
     low = None if low is None or low == -math.inf else low
     high = None if high is None or high == math.inf else high
@@ -43,15 +44,21 @@ def clamped(
 
 
 def at_least(operator: Operator, x: Held, low: float, part: str = "") -> NewBlob:
-    """The larger of x and a number: x and what it lacks."""
+    """The larger of x and a number, which a Power that multiplies by zero gives."""
     if low == 0:
         return rectified(operator, x, part)
+    if operator.takes("Eltwise", operation="MAX"):
+        bound = affine(operator, x, 0, low, worded(part, "bound"))
+        return operator.layer("Eltwise", x, bound, part=part, operation="MAX")
     lacks = rectified(operator, affine(operator, x, -1, low, "below"), "lack")
     return added(operator, x, lacks, part=part)
 
 
 def at_most(operator: Operator, x: Held, high: float, part: str = "") -> NewBlob:
-    """The smaller of x and a number: x without what it has beyond."""
+    """The smaller of x and a number: what is larger of their negatives."""
+    if high and operator.takes("Eltwise", operation="MAX"):
+        negative = affine(operator, x, -1, part=worded(part, "negative"))
+        return affine(operator, at_least(operator, negative, -high, "largest"), -1, part=part)
     beyond = rectified(operator, affine(operator, x, 1, -high, "above"), "excess")
     return added(operator, x, beyond, 1, -1, part)
 

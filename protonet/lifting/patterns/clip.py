@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from protonet.lifting.formulas.bounds import clamped, larger, smaller
 from protonet.lifting.formulas.scalars import affine, known
@@ -72,11 +73,13 @@ def _gate(operator: Operator, x: Held, part: str) -> NewBlob:
 
 
 _IMAGE = ((2, 3, 4, 4),)
-_UPPER = ("Power", "ReLU", "Eltwise")
+_LOWER = ("Power", "Eltwise")
+_UPPER = ("Power", *_LOWER, "Power")
 examples = (
     LiftExample(nn.ReLU6, _IMAGE, ("ReLU", *_UPPER)),
-    LiftExample(nn.Hardtanh, _IMAGE, _UPPER + _UPPER),
-    LiftExample(lambda: Called(lambda x: x.clamp(min=0.1)), _IMAGE, _UPPER),
+    LiftExample(lambda: Called(lambda x: F.relu6(x * 1e6)), _IMAGE, ("Power", "ReLU", *_UPPER)),
+    LiftExample(nn.Hardtanh, _IMAGE, _LOWER + _UPPER),
+    LiftExample(lambda: Called(lambda x: x.clamp(min=0.1)), _IMAGE, _LOWER),
     LiftExample(lambda: Called(lambda x: x.clamp(max=0.0)), _IMAGE, ("ReLU", "Eltwise")),
     LiftExample(
         lambda: Called(lambda x, y: torch.clamp(x, max=y)),
