@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def test_torch_compile_takes_the_whole_graph(name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its own parts
-@pytest.mark.skipif(not os.environ.get("PROTONET_SLOW"), reason="a minute; set PROTONET_SLOW=1")
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="inductor needs a C++ compiler")
 @pytest.mark.parametrize("name", ["net_alex", "net_inception", "lrn_within", "lstm_static"])
 def test_inductor_gives_the_same_numbers(name):

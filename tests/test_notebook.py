@@ -33,7 +33,8 @@ class Printed:
 
 
 def test_an_error_shows_its_place():
-    (error,) = protonet.check(WRONG)
+    error, unmade = protonet.check(WRONG)
+    assert "'x'" in unmade.message
     assert repr(error).startswith("<NetError <text>:1:19: layer 'a' has the unknown type 'Conv'")
     assert "did you mean 'Convolution'" in repr(error)
     printer = Printed()

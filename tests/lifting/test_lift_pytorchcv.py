@@ -22,7 +22,7 @@ models = pytest.importorskip("pytorchcv.models", reason="pip install --no-deps p
 
 PAGE = Path(__file__).parents[2] / "docs" / "lift-nets.md"
 LARGEST = 512  # an image's side, so that a street scene of 1024 x 2048 takes no minute
-QUICK = ("nin_cifar", "resnet_cifar", "mobilenetv3")
+QUICK = ("nin_cifar",)
 HEAD = """# Nets that were lifted
 
 Made by `python -m pytest --slow --update-golden tests/lifting/test_lift_pytorchcv.py`: the net of

@@ -21,9 +21,9 @@ def examples():
 
 
 def _marks(name, number):
-    """A file's first two examples always run, of the others a part that is drawn by chance."""
-    drawn = random.Random(f"{name} {number}").random() < 0.4
-    return () if number < 2 or drawn else (pytest.mark.slow,)
+    """A file's first example always runs, of the others a part that is drawn by chance."""
+    drawn = random.Random(f"{name} {number}").random() < 0.25
+    return () if number < 1 or drawn else (pytest.mark.slow,)
 
 
 @pytest.mark.parametrize("name", FILES)

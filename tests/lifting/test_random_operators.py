@@ -145,7 +145,11 @@ def kept_and_core(*makes, slow=()):
 
 
 WINDOWS = kept_and_core(
-    convolution, deconvolution, pooling, adaptive, slow=(deconvolution, adaptive)
+    convolution,
+    deconvolution,
+    pooling,
+    adaptive,
+    slow=(convolution, deconvolution, pooling, adaptive),
 )
 
 
@@ -235,7 +239,9 @@ class Separate(nn.Module):
         return tuple(part(*(next(rest) for _ in range(count))) for part, count in pairs)
 
 
-@pytest.mark.parametrize(("make", "decomposed"), kept_and_core(product, equation, slow=(equation,)))
+@pytest.mark.parametrize(
+    ("make", "decomposed"), kept_and_core(product, equation, slow=(product, equation))
+)
 def test_random_products(make, decomposed, tmp_path):
     products(make, decomposed, tmp_path)
 

@@ -62,7 +62,9 @@ def test_saved_and_loaded_in_another_process(lenet, digits, tmp_path):
     assert (done.returncode, done.stdout) == (0, "LeNet\n"), done.stderr
 
 
-@pytest.mark.parametrize("name", ["lenet", "googlenet", "resnet50"])
+@pytest.mark.parametrize(
+    "name", ["lenet", pytest.param("googlenet", marks=pytest.mark.slow), "resnet50"]
+)
 def test_torch_compile_takes_the_whole_graph(name):
     net = protonet.compile(ZOO / name / "deploy.prototxt")
     size = 28 if name == "lenet" else 224

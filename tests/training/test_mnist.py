@@ -84,7 +84,7 @@ def test_the_reference_run(folder):
         assert heard.means[iteration][blob] == pytest.approx(mean, abs=close)
 
 
-@pytest.mark.skipif(not os.environ.get("PROTONET_SLOW"), reason="a minute; set PROTONET_SLOW=1")
+@pytest.mark.slow
 def test_from_scratch(folder):
     make_database(folder, "train")
     make_database(folder, "t10k")

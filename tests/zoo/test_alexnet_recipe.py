@@ -6,6 +6,7 @@ narrower, whose 230 MB say nothing about the recipe.
 
 from __future__ import annotations
 
+import csv
 import itertools
 import re
 import shlex
@@ -138,7 +139,7 @@ def test_it_trains_and_answers_over_ten_crops(followed, monkeypatch):
     run("train", "solver.prototxt", "--log", "none")
     weights = "alexnet_iter_1.caffemodel"
     printed = run(*[weights if word == "NET.caffemodel" else word for word in commands()[-1]])
-    assert len(printed.splitlines()) == 6 * len(images)
+    assert len(printed.splitlines()) == 1 + 5 * len(images)
     net = protonet.compile("deploy.prototxt", weights=weights, shapes={"data": (10, 3, 227, 227)})
     image = images[0] - np.mean(images, axis=0)
     corners = [(0, 0), (0, 29), (29, 0), (29, 29), (14, 14)]
@@ -147,5 +148,6 @@ def test_it_trains_and_answers_over_ten_crops(followed, monkeypatch):
         views = np.stack([*crops, *(crop[:, :, ::-1] for crop in crops)])
         scores = net(torch.from_numpy(views.astype(np.float32))).mean(0)
     best = scores.argsort(descending=True)[:5].tolist()
-    assert printed.splitlines()[0] == str(Path("photos/0.png"))
-    assert printed.splitlines()[1].split() == [f"{scores[best[0]]:.4f}", "class", str(best[0])]
+    first = next(csv.DictReader(printed.splitlines()))
+    assert (first["image"], first["class"]) == (str(Path("photos/0.png")), str(best[0]))
+    assert float(first["score"]) == pytest.approx(float(scores[best[0]]), rel=1e-4)

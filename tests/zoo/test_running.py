@@ -78,7 +78,13 @@ def a_step(name):
     return first.item(), second.item()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+LONG = ("densenet121", "resnext50_32x4d", "resnet18_padded")  # kin of theirs run without --slow
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in FAMILIES],
+)
 def test_a_step_makes_the_loss_smaller(name):
     first, second = a_step(name)
     assert second < first
