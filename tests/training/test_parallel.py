@@ -41,7 +41,7 @@ def torchrun(folder, *arguments):
     )
 
 
-@pytest.mark.parametrize("layer_wise", [True, False])
+@pytest.mark.parametrize("layer_wise", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, layer_wise):
     solved.write(tmp_path, "max_iter: 12\niter_size: 2\nsnapshot: 6\n", shuffle=False, dropout=0)
     monkeypatch.chdir(tmp_path)
@@ -113,7 +113,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "l
 """
 
 
-@pytest.mark.parametrize("layer_wise", [True, False])
+@pytest.mark.parametrize("layer_wise", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_two_processes_of_which_one_tests_by_a_view_of_a_weight(tmp_path, monkeypatch, layer_wise):
     # The first process lays the weight out for its test net; what they add up must be alike.
     for folder, tested in (("one", "iter_size: 2"), ("two", "test_iter: 1\ntest_interval: 2")):

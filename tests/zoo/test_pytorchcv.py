@@ -150,6 +150,7 @@ def test_mobile_nets(name, path):
     same(deploy(name), averaged(reference(path)), (96, 64), **SINGLE)
 
 
+@pytest.mark.slow
 def test_inception_v3():
     net = averaged(reference("inceptionv3.inceptionv3"))
     same(deploy("inception_v3"), net, (107, 91))

@@ -78,7 +78,13 @@ def a_step(name):
     return first.item(), second.item()
 
 
-LONG = ("densenet121", "resnext50_32x4d", "resnet18_padded")  # kin of theirs run without --slow
+LONG = (
+    "densenet121",
+    "googlenet",
+    "mobilenet_v1",
+    "resnext50_32x4d",
+    "resnet18_padded",
+)  # kin of theirs run without --slow
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_faster_rcnn_finds_regions():
     assert (found["rois"][:, 3:] - found["rois"][:, 1:3] + 1 >= 16).all()
 
 
-@pytest.mark.parametrize("name", sorted(TRAIN))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "ohem" else n for n in sorted(TRAIN)]
+)
 def test_faster_rcnn_learns(name):
     net = protonet.compile(TRAIN[name], phase="TRAIN", shapes={"data": (1, 3, 224, 256)})
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
