@@ -149,4 +149,9 @@ def told(made: Lifted, reader: str) -> tuple[str, ...]:
         for ends in (made.inputs, made.outputs)
     ]
     proof = f"equal in {made.compared} blobs on {made.trials} inputs, by {made.difference:.1e}"
-    return files, " -> ".join(ends), f"{proof} at {made.worst}" if made.difference else proof
+    if made.difference:
+        proof += f" at {made.worst}"
+    if made.rounding:
+        proof += f"; the module's own rounding is up to {made.rounding:.1e}, and there both were"
+        proof += " computed in double precision"
+    return files, " -> ".join(ends), proof

@@ -85,4 +85,5 @@ def _report(draft: Draft, gaps: list[Gap], paths: list[Path]) -> Lifted:
         worst.blob if worst else "",
         len(gaps),
         3,
+        max((gap.rounding for gap in gaps), default=0.0),
     )

@@ -15,7 +15,9 @@ class Lifted:
     ``layers`` are (name, type); ``inputs`` and ``outputs`` are blobs with their shapes, in the
     order in which forward takes and returns them. ``difference`` is the largest of a value, as a
     part of the largest number in its blob, and ``worst`` that blob; ``compared`` is how many blobs
-    there were, ``trials`` on how many inputs.
+    there were, ``trials`` on how many inputs. ``rounding`` is 0; or the
+    module's own numbers are less certain than the tolerance, by so much of the largest in a blob,
+    and there the difference was taken in double precision.
     """
 
     prototxt: str
@@ -28,3 +30,4 @@ class Lifted:
     worst: str
     compared: int
     trials: int
+    rounding: float = 0.0

@@ -170,6 +170,41 @@ def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
     assert report.difference > 0.1
 
 
+class Uncertain(nn.Module):
+    """A sigmoid of what is left of large numbers: rounding, and little else."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)
+        nn.init.constant_(self.second.weight, 1e3)
+        nn.init.uniform_(self.second.running_mean, -1, 1)
+
+    def forward(self, x):
+        return torch.sigmoid(self.second(self.first(x)))
+
+
+def test_numbers_that_are_rounding_in_the_module_are_compared_in_double_precision(tmp_path):
+    torch.manual_seed(0)
+    module, given = Uncertain().eval(), torch.randn(1, 8, 32, 32)
+    report = to_caffe(module, given, tmp_path / "net", tolerance=1e-7)
+    assert report.difference <= 1e-7
+    with torch.no_grad():
+        exact = Uncertain.forward(module.double(), given.double())
+        assert 1e-6 < (module.float()(given) - exact).abs().max() <= 1.01 * report.rounding
+
+
+def test_rounding_excuses_no_other_number(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    run = proof.run_watched
+
+    def wrong(captured, given, nodes, see, *precision):
+        run(captured, given, nodes, lambda n, v: see(n, 0.999 * v), *precision)
+
+    monkeypatch.setattr(proof, "run_watched", wrong)
+    with pytest.raises(NetError, match="differs"):
+        to_caffe(Uncertain().eval(), torch.randn(1, 8, 32, 32), tmp_path / "net")
+
+
 @pytest.mark.parametrize(
     ("module", "given", "said"),
     [
