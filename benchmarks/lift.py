@@ -48,7 +48,8 @@ def one(name, threads):
     from protonet.text.format import format_text
     from protonet.text.parse import parse
 
-    own = len(format_text(parse(Source(name, text))).splitlines())
+    written = Path(text).read_text(encoding="utf-8")
+    own = len(format_text(parse(Source(name, written))).splitlines())
     print(
         f"| {name} | {len(report.layers)} | {lines / own:.2f} × | {took[0]:.1f} ({took[1]:.1f}) "
         f"| {(peak() - before) / weights:.1f} × | {report.difference:.1e} |",
