@@ -163,6 +163,6 @@ def reshaped(old: Shape, new: Shape) -> list[int]:
 
 
 def as_array(blob: torch.Tensor | Array) -> Array:
-    """A parameter as Caffe holds it: single precision, in the order of its axes."""
+    """A parameter in single precision, as Caffe holds it: the memory of the module's where it may."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
-    return np.array(array, dtype=np.float32, order="C")
+    return np.asarray(array, dtype=np.float32, order="C")
