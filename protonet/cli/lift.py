@@ -148,7 +148,11 @@ def told(made: Lifted, reader: str) -> tuple[str, ...]:
         ", ".join(f"{blob} {show(shape)}" for blob, shape in ends.items())
         for ends in (made.inputs, made.outputs)
     ]
-    proof = f"equal in {made.compared} blobs on {made.trials} inputs, by {made.difference:.1e}"
+    blobs = f"in {made.compared} blobs"
+    if made.unequal:
+        blobs = f"in {made.unequal} of {made.compared} blobs"
+    word = "warning: NOT equal" if made.unequal else "equal"
+    proof = f"{word} {blobs} on {made.trials} inputs, by {made.difference:.1e}"
     if made.difference:
         proof += f" at {made.worst}"
     if made.rounding:

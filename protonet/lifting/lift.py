@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from protonet.lifting.captured import Captured, captured
 from protonet.lifting.dialects import Dialect, dialect_of
 from protonet.lifting.draft import Draft
 from protonet.lifting.names import give_names
-from protonet.lifting.proof import Gap, proved
+from protonet.lifting.proof import TRIALS, Gap, proved
 from protonet.lifting.report import Lifted
 from protonet.lifting.tidy import tidied
 from protonet.lifting.walk import walked
@@ -62,18 +63,12 @@ def lifted(
     net = net_of(draft, name)
     with replacing_together(paths) as (weights, text):
         write(net, draft, text, weights)
-        gaps = _proved(draft, source, text, weights, tolerance, keep)
-    return _report(draft, gaps, paths)
+        gaps = proved(draft, source, text, weights, tolerance, keep)
+    return _report(draft, gaps, paths, tolerance)
 
 
-def _proved(
-    draft: Draft, source: Captured, text: Path, weights: Path, tolerance: float, keep: bool
-) -> list[Gap]:
-    return proved(draft, source, text, weights, float("inf") if keep else tolerance)
-
-
-def _report(draft: Draft, gaps: list[Gap], paths: list[Path]) -> Lifted:
-    worst = max(gaps, key=lambda gap: gap.size, default=None)
+def _report(draft: Draft, gaps: list[Gap], paths: list[Path], tolerance: float) -> Lifted:
+    worst = max(gaps, key=lambda gap: (math.isnan(gap.size), gap.size), default=None)
     return Lifted(
         os.fspath(paths[1]),
         os.fspath(paths[0]),
@@ -84,6 +79,7 @@ def _report(draft: Draft, gaps: list[Gap], paths: list[Path]) -> Lifted:
         worst.size if worst else 0.0,
         worst.blob if worst else "",
         len(gaps),
-        3,
+        TRIALS,
         max((gap.rounding for gap in gaps), default=0.0),
+        sum(not gap.size <= tolerance for gap in gaps),
     )

@@ -17,7 +17,8 @@ class Lifted:
     part of the largest number in its blob, and ``worst`` that blob; ``compared`` is how many blobs
     there were, ``trials`` on how many inputs. ``rounding`` is 0; or the
     module's own numbers are less certain than the tolerance, by so much of the largest in a blob,
-    and there the difference was taken in double precision.
+    and there the difference was taken in double precision. ``unequal`` is how many blobs are
+    beyond the tolerance, in files that were to be kept all the same.
     """
 
     prototxt: str
@@ -31,3 +32,4 @@ class Lifted:
     compared: int
     trials: int
     rounding: float = 0.0
+    unequal: int = 0

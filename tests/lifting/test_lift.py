@@ -10,6 +10,7 @@ from google.protobuf import text_format
 from torch import nn
 
 import protonet
+from protonet.cli.lift import told
 from protonet.diagnostics import NetError
 from protonet.lifting import lift, proof
 from protonet.lifting.lift import to_caffe
@@ -168,6 +169,17 @@ def test_unequal_files_are_not_kept(net, tmp_path, monkeypatch):
     assert (tmp_path / "net.prototxt").read_text() == "of before"
     report = to_caffe(net, torch.randn(1, 3, 8, 8), tmp_path / "net", keep=True)
     assert report.difference > 0.1
+    assert 0 < report.unequal <= report.compared
+    assert "NOT equal in" in told(report, "Caffe 1.0")[2]
+
+
+def test_numbers_that_are_none_are_unequal_and_kept_where_that_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(proof, "difference", lambda *_: math.nan)
+    with pytest.raises(NetError, match="differs from the module's value by nan"):
+        to_caffe(nn.ReLU(), torch.randn(1, 3), tmp_path / "net")
+    report = to_caffe(nn.ReLU(), torch.randn(1, 3), tmp_path / "net", keep=True)
+    assert math.isnan(report.difference)
+    assert report.unequal == report.compared
 
 
 class Uncertain(nn.Module):
