@@ -163,6 +163,6 @@ def reshaped(old: Shape, new: Shape) -> list[int]:
 
 
 def as_array(blob: torch.Tensor | Array) -> Array:
-    """A parameter in single precision, as Caffe holds it: the memory of the module's where it may."""
+    """A parameter in single precision; the memory of the module's own where it may be."""
     array = blob.detach().cpu().numpy() if isinstance(blob, torch.Tensor) else blob
     return np.asarray(array, dtype=np.float32, order="C")
