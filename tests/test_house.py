@@ -180,7 +180,7 @@ UNTYPED = {
         "cli/data.py": 1,
         "cli/finetune.py": 1,
         "cli/options.py": 1,
-        "cli/preparing.py": 3,
+        "cli/preparing.py": 2,
         "cli/verifying.py": 1,
         "cli/run.py": 1,
         "cli/test.py": 1,

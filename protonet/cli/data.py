@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from protonet.cli.options import SizeOption
 from protonet.cli.outputs import NewFile, refuse_other_kinds
 from protonet.cli.talk import say
 from protonet.diagnostics import NetError
@@ -117,23 +118,11 @@ def _batches(file: Path) -> list[Path]:
     return found
 
 
-class _SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """``256x200`` as (256, 200), height first, and ``256`` as a square."""
-
-    name = "HEIGHTxWIDTH"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        parts = str(value).lower().split("x")
-        if len(parts) > 2 or not all(part.isdigit() and int(part) for part in parts):
-            self.fail(f"{value!r} is no size; write it as 256x256, height first", param, ctx)
-        return int(parts[0]), int(parts[-1])
-
-
 @command.command()
 @click.argument("root", type=_FILE)
 @click.argument("listing", metavar="[LIST]", required=False, type=_FILE)
 @_output_options
-@click.option("--resize", type=_SizeOption(), help="Bring every image to this size.")
+@click.option("--resize", type=SizeOption(), help="Bring every image to this size.")
 @click.option("--short-side", type=click.IntRange(1), help="Bring the shorter side to this length.")
 @click.option("--center-crop", type=click.IntRange(1), help="Keep this square of the centre.")
 @click.option("--gray", is_flag=True, help="Read images as gray ones.")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from protonet.cli.nets import NET, WEIGHTS
-from protonet.cli.options import device_option, plugin_option
+from protonet.cli.options import SizeOption, device_option, plugin_option
 from protonet.cli.outputs import NewFile, refuse_unwritable
-from protonet.cli.preparing import SizeOption
 from protonet.cli.talk import say, step
 from protonet.plain import plain
 from protonet.schema.load import Readable

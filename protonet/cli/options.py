@@ -37,6 +37,21 @@ class ShapeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return blob, shape
 
 
+class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """``256x340`` as (256, 340), height first, and ``256`` as a square."""
+
+    name = "N|HxW"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        parts = str(value).lower().split("x")
+        if len(parts) > 2 or not all(part.isdecimal() and int(part) for part in parts):
+            what = f"{value!r} is no size; write it as 256 or 256x340, height first"
+            self.fail(what, param, ctx)
+        return int(parts[0]), int(parts[-1])
+
+
 def _load_plugins(context: click.Context, _option: Any, files: tuple[str, ...]) -> None:
     if context.resilient_parsing:  # a shell asks what may follow: no reason to run anything
         return

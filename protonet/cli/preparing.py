@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from protonet.cli.options import SizeOption
 from protonet.cli.talk import say
 from protonet.diagnostics import NetError
 from protonet.plain import plain
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
     from protonet.preparation import Preparation
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-
-class SizeOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """``256`` or ``256x340`` as (height, width)."""
-
-    name = "N|HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        parts = str(value).split("x")
-        if len(parts) > 2 or not all(p.isdecimal() and int(p) for p in parts):
-            self.fail(f"{value!r} is no size; write it as 256 or 256x340", param, ctx)
-        return int(parts[0]), int(parts[-1])
 
 
 _MEAN = "Values such as 104,117,123 (BGR), or a .binaryproto or .npy file; 0 for none."
