@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ def blocks(language):
 def test_every_block_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "net", None)  # so that the page's own is gone after it
+    del sys.modules["net"]
     classes = {"net": NET, "ssd": DETECTOR.replace("output: 3", "output: 21")
                .replace("classes: 3", "classes: 21").replace("dim: 3 }", "dim: 21 }"),
                "fcn": SEGMENTER.replace("output: 3", "output: 21")}  # fmt: skip
