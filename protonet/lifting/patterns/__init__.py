@@ -45,6 +45,19 @@ class Called(nn.Module):
         return self.function(*given)
 
 
+class Part(nn.Module):
+    """One of the values that a module gives."""
+
+    def __init__(self, inner: nn.Module, number: int) -> None:
+        super().__init__()
+        self.inner, self.number = inner, number
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """That value."""
+        found: torch.Tensor = self.inner(x)[self.number]
+        return found
+
+
 def lifts(*operators: str) -> Callable[[_Own], _Own]:
     """Make a function the pattern of torch's operators of these names, written without "aten".
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from protonet.lifting.framing import reads
 from protonet.lifting.operator import Operator
-from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.patterns import LiftExample, Part, lifts
 from protonet.lifting.recurrence import (
     Direction,
     Recurrence,
@@ -88,27 +88,15 @@ def _run(
     return tops[0], last, last  # nothing reads the cell state
 
 
-class _Outputs(nn.Module):
-    """The outputs alone of a recurrent module."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.inner(x)[0]
-        return found
-
-
 examples = (
-    LiftExample(lambda: _Outputs(nn.LSTM(3, 4)), ((5, 2, 3),), ("Parameter", "LSTM")),
+    LiftExample(lambda: Part(nn.LSTM(3, 4), 0), ((5, 2, 3),), ("Parameter", "LSTM")),
     LiftExample(
         lambda: nn.LSTM(3, 4, bias=False),
         ((3, 2, 3),),
         ("Parameter", "Parameter", "LSTM"),
     ),
     LiftExample(
-        lambda: _Outputs(nn.LSTM(3, 4, bidirectional=True)),
+        lambda: Part(nn.LSTM(3, 4, bidirectional=True), 0),
         ((4, 1, 3),),
         (
             "Parameter",

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from protonet.lifting.operator import Operator
-from protonet.lifting.patterns import LiftExample, lifts
+from protonet.lifting.patterns import LiftExample, Part, lifts
 from protonet.lifting.patterns.inner_product import times
 from protonet.lifting.recurrence import Direction, Recurrence, is_zero, recurrence, refuse_packed
 from protonet.lifting.trace import name_of
@@ -144,19 +144,9 @@ def _word(direction: Direction, word: str) -> str:
     return f"{direction.part}.{word}" if direction.part else word
 
 
-class _LastState(nn.Module):
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.inner(x)[1]
-        return found
-
-
 examples = (
     LiftExample(
-        lambda: _LastState(nn.RNN(3, 4)),
+        lambda: Part(nn.RNN(3, 4), 1),
         ((2, 1, 3),),
         ("InnerProduct", "Slice", "TanH", "InnerProduct", "Eltwise", "TanH"),
     ),
