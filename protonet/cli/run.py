@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from protonet.cli.engines import engine_option, image_engine, refuse_gpu
 from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import device_option, net_options
 from protonet.cli.outputs import NewFile
@@ -50,6 +51,7 @@ _OUT = "A .png with what was found, a folder of them, a .csv, or an .npy with th
     "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
 )
 @device_option
+@engine_option
 @net_options
 def command(
     net: Readable,
@@ -84,6 +86,7 @@ def command(
     options["weights"] = ",".join(filter(None, [options["weights"], *said])) or None
     if not given:
         raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
+    refuse_gpu(options["engine"], options["device"])
     if options["weights"]:
         all_there(options["weights"])
     paths = image_paths(given)
@@ -140,6 +143,7 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     if listed is None and (such := set_of(meaning.classes, meaning.background)):
         say(f"labels: none; --labels {such} has {meaning.classes} names")
     chosen = {key: options[key] for key in ("weights", "ten_crop", "batch", "device")}
+    chosen["engine"] = image_engine(options["engine"], options["device"])
     bar = is_many and answer.keeps_quiet
     seen = seen_images(net, paths, facts, **chosen, lenient=is_many, has_bar=bar)
     answer.write(paths, seen)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from protonet.cli.engines import engine_option, refuse_gpu, test_engine
 from protonet.cli.nets import NET, WEIGHTS
 from protonet.cli.options import allow_python_option, device_option, plugin_option
 from protonet.cli.weighted import all_there, tell
@@ -24,6 +25,7 @@ from protonet.schema.load import Readable
 @click.option("-level", "--level", type=int, default=0)
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
+@engine_option
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
 @allow_python_option
@@ -43,6 +45,10 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
     from protonet.training.plan import net_plan
     from protonet.weights.mapping import load_weights
 
+    engine = options["engine"]
+    refuse_gpu(engine, options["device"], options["gpu"])
+    if engine != "torch" and options["precision"] != "fp32":
+        raise click.UsageError(f"--precision bf16 is PyTorch's: leave --engine {engine} out")
     all_there(options["weights"])
     stages = options["stages"].split(",") if options["stages"] else ()
     plan = net_plan(net or model or "", "TEST", stages, options["level"])
@@ -52,6 +58,7 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
     )
     try:
         tell(load_weights(made.module, options["weights"]))
+        made.compiled = test_engine(engine, made)
         with gpu_told(), bar(plan.title, options["iterations"]) as advance:
             _run(made, options["iterations"], options["batches"], advance)
     except BaseException:

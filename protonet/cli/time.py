@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from protonet.cli.engines import engine_of, engine_option, refuse_gpu
 from protonet.cli.nets import NET
 from protonet.cli.options import device_option, net_options
 from protonet.cli.table import LONGEST
@@ -21,17 +23,20 @@ from protonet.selection import Selection
 @click.option("--compare", type=NET, metavar="OTHER", help="Another net, side by side.")
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
+@engine_option
 @net_options
 def command(
     net: Readable | None, model: Readable | None, selection: Selection, **options: Any
 ) -> None:
     """Time NET forward and backward, each layer alone and the whole compiled net.
 
-    The batch is the net's own data where that is there, else random numbers.
+    The batch is the net's own data where that is there, else random numbers. With --engine
+    onnxruntime its forward pass stands below, too, and the phase is TEST.
 
     \b
     protonet time train_val.prototxt --iterations 50
     protonet time deploy.prototxt --compare other.prototxt
+    protonet time deploy.prototxt --engine onnxruntime
     protonet time train_val.prototxt --shape data=10x3x227x227
     """
     if (net is None) == (model is None):
@@ -41,10 +46,13 @@ def command(
     from protonet.device import pick
     from protonet.training.timing import rows
 
+    refuse_gpu(options["engine"], options["device"], options["gpu"])
     device = pick(options["device"], options["gpu"])
-    first = _timed(net or model or "", device, selection, options["iterations"])
-    compare = options["compare"]
-    other = _timed(compare, device, selection, options["iterations"]) if compare else None
+    engine, iterations, compare = (options[key] for key in ("engine", "iterations", "compare"))
+    if engine != "torch":
+        selection = _without_training(selection)
+    first = _timed(net or model or "", device, selection, iterations, engine)
+    other = _timed(compare, device, selection, iterations, engine) if compare else None
     heads = ["layer", "type", "forward ms", "backward ms"]
     heads += ["forward ms", "backward ms", "times as long"] if other else []
     _table([heads, *rows(first, other)])
@@ -53,7 +61,17 @@ def command(
     click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
 
 
-def _timed(source: Readable, device: Any, selection: Selection, iterations: int) -> Any:
+def _without_training(selection: Selection) -> Selection:
+    """The TEST phase: other engines don't train."""
+    source = click.get_current_context().get_parameter_source("phase")
+    if selection.phase == "TRAIN" and source == click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--phase TRAIN is PyTorch's: leave --engine out")
+    return replace(selection, phase="TEST")
+
+
+def _timed(
+    source: Readable, device: Any, selection: Selection, iterations: int, engine: str
+) -> Any:
     from protonet.cli.bar import bar
     from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
@@ -61,8 +79,10 @@ def _timed(source: Readable, device: Any, selection: Selection, iterations: int)
 
     plan = net_plan(source, selection.phase, selection.stages, selection.level)
     net, batch = open_timed(plan, device, selection.shapes, selection.allow_python)
+    outputs = [v.blob for v in net.graph.outputs if not v.producer.layer.is_data]
+    other = engine_of(engine, net, outputs)
     with gpu_told(), bar(plan.title, iterations + 2) as advance:
-        return timed(net, batch, iterations, advance)
+        return timed(net, batch, iterations, advance, other)
 
 
 def _table(table: list[list[str]]) -> None:

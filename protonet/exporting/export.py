@@ -53,6 +53,11 @@ def export(
     return export_net(from_definition(net, selection, chosen, load), path, chosen)
 
 
+def loaded_from(source: Readable, selection: Selection, weights: Any) -> Exported:
+    """A definition with its weights, in the shapes of the selection. NetError with its place."""
+    return from_definition(source, selection, ExportOptions(), _loader(source, weights))
+
+
 def _loader(source: Readable, weights: Any) -> Callable[[nn.Module, Selection], object]:
     """What fills a module of the source with weights: files, or {layer: [array, ...]}."""
 

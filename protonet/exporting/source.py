@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from protonet.exporting.options import AXES, DYNAMIC, ExportOptions
 from protonet.graph import Graph
 from protonet.lowering import Lowered
 from protonet.runtime.module import instantiate
+from protonet.runtime.net import RunnableNet
 from protonet.runtime.place import owned, places, places_of
 from protonet.schema.load import Readable
 from protonet.schema.pool import message_class
@@ -84,6 +85,14 @@ def from_definition(
     text = loaded.source.text if loaded.source else str(loaded.message)
     name = os.path.basename(loaded.source.name) if loaded.source else "a message"
     return Exported(loaded, selection, made, net.float(), name, _digest(text))
+
+
+def of_net(net: RunnableNet, outputs: Sequence[str]) -> Exported:
+    """A net that is opened, data layers or not, in the shapes that it has."""
+    graph = net.graph
+    shapes = {value.blob: value.shape for value in graph.inputs}
+    selection = Selection.of(graph.phase, shapes=shapes, outputs=outputs)
+    return Exported(graph.definition, selection, net.lowered, net.module, graph.name, "")
 
 
 def from_module(

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 from torch import nn
 
-from protonet.diagnostics import NetWarning
-from protonet.graph import Graph
+from protonet.diagnostics import NetError, NetWarning
+from protonet.graph import Graph, Node
 from protonet.layers.recurrent import Recurrent
 from protonet.runtime.net import kept_state
 
@@ -43,8 +43,18 @@ def _reset(module: nn.Module) -> Callable[[], None]:
 
 def warn_of_states(graph: Graph) -> None:
     """Say which layers go on from the batch before in Caffe, where a file begins each anew."""
-    layers = [n for n in graph.nodes if isinstance(n.layer, Recurrent) and not n.layer.exposed]
-    if layers:
+    if layers := _going_on(graph):
         named = ", ".join(repr(node.name) for node in layers)
         what = f"in the file every run of {named} begins from a state of zeros"
         warnings.warn(f"{what}; expose_hidden gives states in and out", NetWarning, stacklevel=4)
+
+
+def refuse_states(graph: Graph) -> None:
+    """NetError at a layer that goes on from the batch before, where every run would begin anew."""
+    for node in _going_on(graph):
+        what = f"layer {node.name!r} ({node.type}) goes on from the batch before"
+        raise NetError(f"{what}, and a file begins each anew", node.span, "--engine torch does it")
+
+
+def _going_on(graph: Graph) -> list[Node]:
+    return [n for n in graph.nodes if isinstance(n.layer, Recurrent) and not n.layer.exposed]

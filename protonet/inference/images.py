@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,13 @@ from protonet.preparation import Preparation
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.shape import Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+Runs = Callable[..., "dict[str, Tensor]"]  # takes the inputs in their order
+Maker = Callable[[Readable, Selection, str], Runs | None]  # of a net with weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +139,12 @@ def seen_images(
     device: str = "auto",
     lenient: bool = False,
     has_bar: bool = False,
+    engine: Maker | None = None,
 ) -> Iterator[SeenImage]:
     """Every image with its blobs, over its ten crops their mean.
 
     ``batch`` is how many inputs the net takes at a time; boxes are asked for one image at a time.
+    ``engine`` makes what computes on the CPU, or None: then PyTorch does, on the device.
     NetError at a file that is no image, unless ``lenient``: then it is given without blobs.
     """
     views = 10 if ten_crop else 1
@@ -142,7 +152,7 @@ def seen_images(
     read = partial(_read, preparation=preparation, ten_crop=ten_crop, lenient=lenient)
     first = [read(path) for path in paths[:each]]  # what fails does so before weights are read
     shape = (min(each, len(paths)) * views, *net.shape[1:])
-    run = _runner(net, shape, weights, device)
+    run = _runner(net, shape, weights, device, engine)
 
     def found() -> Iterator[SeenImage]:
         for start in range(0, len(paths), each):
@@ -171,7 +181,7 @@ def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -
 _Run = Callable[[Array, int], list[dict[str, Array]]]
 
 
-def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
+def _runner(net: ImageNet, shape: Shape, weights: str, device: str, engine: Maker | None) -> _Run:
     """A function from a batch, of so many views an image, to the blobs of each image."""
     import torch
 
@@ -182,8 +192,10 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
     for blob in net.blobs:
         if made.blobs[blob].shape[:1] != shape[:1] and not grows:
             raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
-    where = device_kind(device)
-    module = module_of(net.source, replace(selection, outputs=net.blobs), weights).to(where)
+    selection = replace(selection, outputs=net.blobs)
+    found = engine(net.source, selection, weights) if engine else None
+    where = device_kind(device) if found is None else "cpu"
+    call: Runs = found or module_of(net.source, selection, weights).to(where)
     others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
     if net.regions is not None:  # height, width and scale, of an image that is itself the original
         at = [v.blob for v in made.inputs].index(net.regions.sizes)
@@ -194,10 +206,11 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
         lacking = np.zeros((shape[0] - len(inputs), *shape[1:]), np.float32)
         whole = torch.from_numpy(np.concatenate([inputs, lacking])).to(where)
         with torch.no_grad():
-            found = module(*(whole if one is None else one.to(where) for one in others))
-        rows = {blob: found[blob].cpu().numpy() for blob in net.blobs}
+            blobs = call(*(whole if one is None else one.to(where) for one in others))
+        rows: dict[str, Array] = {blob: blobs[blob].cpu().numpy() for blob in net.blobs}
         if net.regions is not None:
-            rows = {"boxes": region_rows(*rows.values(), *shape[2:])}
+            rois, scores, deltas = rows.values()
+            rows = {"boxes": region_rows(rois, scores, deltas, shape[2], shape[3])}
         if grows:
             return [rows]
         return _by_image(rows, len(inputs), views)

@@ -1,0 +1,86 @@
+"""What computes a net's forward pass: PyTorch, or onnxruntime, which is an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from protonet.cli.talk import say, step
+from protonet.device import device_kind
+from protonet.diagnostics import NetError
+from protonet.selection import Selection
+
+if TYPE_CHECKING:
+    from protonet.exporting.session import Session
+    from protonet.exporting.source import Exported
+    from protonet.inference.images import Maker
+    from protonet.runtime.net import RunnableNet
+    from protonet.schema.load import Readable
+    from protonet.training.nets import Net
+
+ENGINES = ("torch", "onnxruntime", "auto")
+_HELP = "What computes: onnxruntime is faster on a CPU; auto takes it where it can."
+
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINES), default="torch", show_default=True, help=_HELP
+)
+
+
+def is_torch(engine: str, device: str) -> bool:
+    """Whether PyTorch computes anyway: by choice, or since there is a GPU and auto was said."""
+    return engine == "torch" or (engine == "auto" and device_kind(device) != "cpu")
+
+
+def refuse_gpu(engine: str, device: str, gpu: int | None = None) -> None:
+    """Say that onnxruntime computes on the CPU, where a GPU is asked for as well."""
+    if engine == "onnxruntime" and (device == "cuda" or gpu is not None):
+        asked = "--device" if gpu is None else "--gpu"
+        raise click.UsageError(f"--engine onnxruntime computes on the CPU: leave {asked} out")
+
+
+def session_of(engine: str, make: Callable[[], Exported]) -> Session | None:
+    """The session of a net, said on stderr; None where auto goes on with PyTorch, and why."""
+    from protonet.exporting.session import open_session, runtime
+
+    try:
+        with step("engine"):
+            found = open_session(make())
+    except NetError as error:
+        if engine == "onnxruntime":
+            raise
+        say(f"engine: torch; {error.message}")
+        return None
+    say(f"engine: {runtime()}, tried beside the net: equal by {found.difference:.1e}")
+    return found
+
+
+def image_engine(engine: str, device: str) -> Maker | None:
+    """What makes the net of `protonet run`; None for PyTorch's module."""
+    if is_torch(engine, device):
+        return None
+
+    def make(source: Readable, selection: Selection, weights: str) -> Session | None:
+        from protonet.exporting.export import loaded_from
+
+        return session_of(engine, lambda: loaded_from(source, selection, weights))
+
+    return make
+
+
+def test_engine(engine: str, net: Net) -> Session | None:
+    """What gives the outputs of an opened net in its module's place; None for the module."""
+    filed = [name for file in net.files for name in (file.data, file.label)]
+    return engine_of(engine, net, [*(output.blob for output in net.outputs), *filed])
+
+
+def engine_of(engine: str, net: RunnableNet, blobs: Iterable[str]) -> Session | None:
+    """What gives blobs of a net that is open, but its inputs; None for its module."""
+    if is_torch(engine, net.device.type):
+        return None
+    from protonet.exporting.source import of_net
+
+    read = {value.blob for value in net.graph.inputs}
+    outputs = [blob for blob in dict.fromkeys(blobs) if blob not in read]
+    return session_of(engine, lambda: of_net(net, outputs))
