@@ -13,7 +13,7 @@ from protonet.diagnostics import NetError
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
-    from protonet.exporting.session import Session
+    from protonet.exporting.session import OnnxSession
     from protonet.exporting.source import Exported
     from protonet.inference.images import Maker
     from protonet.runtime.net import RunnableNet
@@ -40,7 +40,7 @@ def refuse_gpu(engine: str, device: str, gpu: int | None = None) -> None:
         raise click.UsageError(f"--engine onnxruntime computes on the CPU: leave {asked} out")
 
 
-def session_of(engine: str, make: Callable[[], Exported]) -> Session | None:
+def session_of(engine: str, make: Callable[[], Exported]) -> OnnxSession | None:
     """The session of a net, said on stderr; None where auto goes on with PyTorch, and why."""
     from protonet.exporting.session import open_session, runtime
 
@@ -61,7 +61,7 @@ def image_engine(engine: str, device: str) -> Maker | None:
     if is_torch(engine, device):
         return None
 
-    def make(source: Readable, selection: Selection, weights: str) -> Session | None:
+    def make(source: Readable, selection: Selection, weights: str) -> OnnxSession | None:
         from protonet.exporting.export import loaded_from
 
         return session_of(engine, lambda: loaded_from(source, selection, weights))
@@ -69,13 +69,13 @@ def image_engine(engine: str, device: str) -> Maker | None:
     return make
 
 
-def test_engine(engine: str, net: Net) -> Session | None:
+def test_engine(engine: str, net: Net) -> OnnxSession | None:
     """What gives the outputs of an opened net in its module's place; None for the module."""
     filed = [name for file in net.files for name in (file.data, file.label)]
     return engine_of(engine, net, [*(output.blob for output in net.outputs), *filed])
 
 
-def engine_of(engine: str, net: RunnableNet, blobs: Iterable[str]) -> Session | None:
+def engine_of(engine: str, net: RunnableNet, blobs: Iterable[str]) -> OnnxSession | None:
     """What gives blobs of a net that is open, but its inputs; None for its module."""
     if is_torch(engine, net.device.type):
         return None

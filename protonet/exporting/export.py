@@ -53,7 +53,7 @@ def export(
     return export_net(from_definition(net, selection, chosen, load), path, chosen)
 
 
-def loaded_from(source: Readable, selection: Selection, weights: Any) -> Exported:
+def loaded_from(source: Readable, selection: Selection, weights: str) -> Exported:
     """A definition with its weights, in the shapes of the selection. NetError with its place."""
     return from_definition(source, selection, ExportOptions(), _loader(source, weights))
 

@@ -33,7 +33,7 @@ _HINT = "--engine torch runs it all the same"
 _NO_CHECK = "--no-check writes the file all the same"
 
 
-class Session:
+class OnnxSession:
     """A net's forward pass in onnxruntime, on the CPU.
 
     It is called as the net's module is: with the inputs in their order, of the net's own shapes,
@@ -59,7 +59,7 @@ class Session:
         return {b: torch.from_numpy(x) for b, x in zip(self.blobs, found, strict=True)}
 
 
-def open_session(exported: Exported) -> Session:
+def open_session(exported: Exported) -> OnnxSession:
     """A net, with its weights as they are now, in onnxruntime.
 
     It is tried beside the module. NetError where onnxruntime is not installed, can't say a layer,
@@ -73,7 +73,7 @@ def open_session(exported: Exported) -> Session:
         raise NetError(error.message, error.span, _HINT) from error
 
 
-def _opened(exported: Exported, options: ExportOptions) -> Session:
+def _opened(exported: Exported, options: ExportOptions) -> OnnxSession:
     blobs = exported.outputs()
     with tempfile.TemporaryDirectory() as folder, from_zeros(exported.module):
         path = Path(folder) / "net.onnx"
@@ -81,7 +81,7 @@ def _opened(exported: Exported, options: ExportOptions) -> Session:
         write_onnx(model, path)
         made = in_onnxruntime(path)
         tried = trial(path, exported, options, made)
-    return Session(made, exported, blobs, tried.difference)
+    return OnnxSession(made, exported, blobs, tried.difference)
 
 
 def in_onnxruntime(model: str | os.PathLike[str] | bytes) -> InferenceSession:

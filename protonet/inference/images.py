@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Runs = Callable[..., "dict[str, Tensor]"]  # takes the inputs in their order
-Maker = Callable[[Readable, Selection, str], Runs | None]  # of a net with weights
+ForwardPass = Callable[..., "dict[str, Tensor]"]  # takes the inputs in their order
+Maker = Callable[[Readable, Selection, str], ForwardPass | None]  # of a net with weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +195,7 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str, engine: Make
     selection = replace(selection, outputs=net.blobs)
     found = engine(net.source, selection, weights) if engine else None
     where = device_kind(device) if found is None else "cpu"
-    call: Runs = found or module_of(net.source, selection, weights).to(where)
+    call: ForwardPass = found or module_of(net.source, selection, weights).to(where)
     others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
     if net.regions is not None:  # height, width and scale, of an image that is itself the original
         at = [v.blob for v in made.inputs].index(net.regions.sizes)

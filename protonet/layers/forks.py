@@ -6,6 +6,10 @@ What they add to a message of one type stands in the type's own class, unless it
 from __future__ import annotations
 
 FUSED = "a layer fused into another is not supported; compile the net that it was made from"
+INNER_PRODUCT = {
+    **dict.fromkeys(("relu", "negative_slope"), FUSED),
+    "normalize": "normalised weights are not supported",
+}
 _DEEP = "the third axis is for Convolution3D and Pooling3D"
 _DEPTH = dict.fromkeys(("kernel_depth", "temporal_stride"), _DEEP)
 CONVOLUTION = {

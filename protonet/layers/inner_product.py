@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protonet.layers.base import (
     ALL,
     Example,
@@ -15,7 +13,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, BlobLayout, weight_and_bias
-from protonet.layers.forks import FUSED, QUANTISED
+from protonet.layers.forks import INNER_PRODUCT, QUANTISED
 from protonet.program import Builder, Expr, nn
 
 
@@ -29,11 +27,7 @@ class InnerProduct(Layer):
     param = "inner_product_param"
     backward_reads = ("bottoms",)
     kind = "dense"
-    refuses: ClassVar[dict[str, str]] = {
-        "relu": FUSED,
-        "negative_slope": FUSED,
-        "normalize": "normalised weights are not supported",
-    }
+    refuses = INNER_PRODUCT
     ignores = QUANTISED
     examples = (
         Example(
