@@ -61,9 +61,7 @@ class Exported:
 
         NetError where the definition can't take them.
         """
-        selection = replace(self.selection, shapes={**self.selection.shapes, **shapes})
-        other = lowered(self.source, replace(selection, outputs=self.outputs()))
-        return _sharing(other, self)
+        return refitted(self, shapes).module
 
 
 def from_definition(
@@ -85,6 +83,15 @@ def from_definition(
     text = loaded.source.text if loaded.source else str(loaded.message)
     name = os.path.basename(loaded.source.name) if loaded.source else "a message"
     return Exported(loaded, selection, made, net.float(), name, _digest(text))
+
+
+def refitted(exported: Exported, shapes: Mapping[str, tuple[int, ...]]) -> Exported:
+    """The net for inputs of other shapes, with the same weights. NetError where it takes none."""
+    own = exported.selection
+    shapes = {**own.shapes, **shapes}
+    selection = replace(own, shapes=shapes, outputs=exported.outputs())
+    made = lowered(exported.source, selection)
+    return replace(exported, selection=selection, lowered=made, module=_sharing(made, exported))
 
 
 def of_net(net: RunnableNet, outputs: Sequence[str]) -> Exported:

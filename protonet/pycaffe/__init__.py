@@ -18,7 +18,15 @@ _SOLVERS = (
     *("AdamSolver", "get_solver"),
 )
 _CONTROL = (
-    *("set_mode_cpu", "set_mode_gpu", "set_device", "set_random_seed", "init_log", "log"),
+    *(
+        "set_mode_cpu",
+        "set_mode_gpu",
+        "set_device",
+        "set_engine",
+        "set_random_seed",
+        "init_log",
+        "log",
+    ),
     *("solver_count", "set_solver_count", "solver_rank", "set_solver_rank", "set_multiprocess"),
 )
 _HOMES = {

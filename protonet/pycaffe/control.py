@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from protonet.diagnostics import NetError
 
 _MOST = 2**32
+_ENGINES = ("torch", "onnxruntime", "auto")
 _QUIET = "GLOG_minloglevel"
 
 
@@ -21,6 +22,7 @@ class _State:
     seed: int | None = None
     level: int = 0
     told_of_gpu: bool = False
+    engine: str = "torch"
     solvers: int = 1
     rank: int = 0
 
@@ -43,6 +45,23 @@ def set_device(device: int) -> None:
     """Choose a GPU for set_mode_gpu; NetError where it is no number of one."""
     if not 0 <= _number(device) < _MOST:
         raise NetError(f"a device is a number from 0 on, not {device!r}", None, "set_device(0)")
+
+
+def set_engine(name: str) -> None:
+    """Have nets that only answer computed by "onnxruntime", by "torch", or by what can ("auto").
+
+    NetError at another name. "auto" goes on with PyTorch where onnxruntime is not installed or
+    can't say a layer.
+    """
+    if name not in _ENGINES:
+        what = f"an engine is {', '.join(_ENGINES)}, not {name!r}"
+        raise NetError(what, None, 'caffe.set_engine("auto")')
+    _STATE.engine = name
+
+
+def engine() -> str:
+    """What nets that only answer are computed by."""
+    return _STATE.engine
 
 
 def set_random_seed(seed: int) -> None:

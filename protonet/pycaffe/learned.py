@@ -34,8 +34,9 @@ class Learned:
 
     def look(self) -> None:
         """Look at the tensor that the module holds now."""
-        plain = Place("", self.place.shape)
+        plain, again = Place("", self.place.shape), hasattr(self, "data")
         self.data = ParameterMemory(self.place.lend(self.tensor, plain, self.place.shape))
+        self.data.is_given = again  # other numbers than an engine may have taken
 
     def take(self, blob: Blob) -> None:
         """Have the numbers and the diff of another blob of as many elements, as its memory."""

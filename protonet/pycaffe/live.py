@@ -13,6 +13,7 @@ from protonet.data.memory_feed import MemoryFeed
 from protonet.graph import Node, Value
 from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.computed import ComputedRunner
+from protonet.pycaffe.engine import Engine
 from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.learned import Parameters, fill_python_blobs
 from protonet.pycaffe.memory import LiveMemory
@@ -44,6 +45,7 @@ class LiveNet:
         self.files = list(self.net.files)
         self.runners = [self._runner(step) for step in self.wiring.steps]
         _mark_stable(self.runners)
+        self.engine = Engine(self)
         self.before_forward: list[Callback] = []
         self.after_forward: list[Callback] = []
         self.before_backward: list[Callback] = []
@@ -68,6 +70,8 @@ class LiveNet:
 
     def forward(self, start: int, end: int) -> float:
         """Run the layers from one to another, and return their loss. Net::ForwardFromTo."""
+        if self.engine.takes(start, end) and self.engine.forward():
+            return sum(runner.loss() for runner in self.runners)
         flow, loss = Flow(), 0.0
         with torch.inference_mode(False):  # its tensors could have no gradient
             for index in range(start, end + 1):

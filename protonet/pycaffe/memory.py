@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import cast
 
 import torch
@@ -19,9 +19,11 @@ class LiveMemory:
     """Single-precision numbers in Caffe's order, of which blobs have views in their shapes.
 
     Arrays over it stay live: what a pass computes is copied to where they look. Where a script
-    holds none, a result takes the memory's place as it is. It never shrinks. Source: SyncedMemory,
-    Blob::Reshape.
+    holds none, a result takes the memory's place as it is. It never shrinks. ``late`` computes the
+    numbers where they are to be read first. Source: SyncedMemory, Blob::Reshape.
     """
+
+    late: Callable[[LiveMemory], None] | None = None
 
     def __init__(self, size: int, value: float = 0.0) -> None:
         self.value = value
@@ -32,6 +34,9 @@ class LiveMemory:
     @property
     def tensor(self) -> Tensor:
         """All of the numbers, in one row."""
+        if self.late is not None:
+            late, self.late = self.late, None
+            late(self)
         if self._tensor is None:
             self._tensor = torch.full((self.size,), self.value)
         return self._tensor
@@ -44,8 +49,9 @@ class LiveMemory:
 
     def array(self, shape: Shape) -> Array:
         """The first numbers as an array, which stays live."""
+        tensor = self.tensor
         if self._array is None:
-            self._array = self.tensor.numpy()
+            self._array = tensor.numpy()
         size = count(shape)
         whole = self._array if size == self._array.size else self._array[:size]
         return cast("Array", whole.reshape(shape))
@@ -69,6 +75,7 @@ class LiveMemory:
 
         ``foreign`` are the storages, by their addresses, that others go on using.
         """
+        self.late = None
         size = values.numel()
         whole = values.dtype == torch.float32 and values.is_contiguous()
         fresh = whole and values.untyped_storage().data_ptr() not in foreign
@@ -84,9 +91,15 @@ class LiveMemory:
 class ParameterMemory(LiveMemory):
     """LiveMemory that a module's parameter, or its gradient, looks at: nothing takes its place."""
 
+    is_given = False  # whether a script has had an array, through which it may write
+
     def __init__(self, tensor: Tensor) -> None:
         super().__init__(tensor.numel())
         self._tensor = tensor.view(-1)
+
+    def array(self, shape: Shape) -> Array:
+        self.is_given = True
+        return super().array(shape)
 
     def is_held(self) -> bool:
         return True

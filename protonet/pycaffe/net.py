@@ -57,6 +57,7 @@ class Net:
         """The net of a solver's plan, its data with that seed."""
         net = cls.__new__(cls)
         net._set_up(open_net(plan, seed))  # noqa: SLF001 (its own kind)
+        net.live.engine.why_not = "its weights are a solver's"
         return net
 
     @property
@@ -217,10 +218,12 @@ class Net:
 
     def copy_from(self, weights: str | os.PathLike[str]) -> None:
         """Take the weights of a file of any kind, or of several with commas between them."""
+        self._live.engine.forget()
         files.copy_from(self._live.net.module, weights)
 
     def load_hdf5(self, weights: str | os.PathLike[str]) -> None:
         """Take the weights of an HDF5 file."""
+        self._live.engine.forget()
         files.copy_from(self._live.net.module, weights)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -239,6 +242,8 @@ class Net:
         share_weights(self._live.net.module, other.live.net.module)
         self._live.parameters.look()
         self._live.fitter.forget()
+        for live in (self._live, other.live):
+            live.engine.why_not = "it has its weights in common with another net"
 
     def set_input_arrays(self, data: Array, labels: Array) -> None:
         """Have the net's first layer, a MemoryData, give these arrays from now on."""

@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Sequence
 
 from protonet.diagnostics import NetError
-from protonet.pycaffe import compiled, hook, old_numpy, old_python, old_yaml
+from protonet.pycaffe import compiled, control, hook, old_numpy, old_python, old_yaml
 
+_USAGE = "usage: python -m protonet.pycaffe [--engine torch|onnxruntime|auto] script.py [arguments]"
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -47,12 +48,17 @@ def run_script(script: str, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``python -m protonet.pycaffe script.py arguments``; the exit code."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: python -m protonet.pycaffe script.py [arguments]", file=sys.stderr)
-        return 0 if arguments else 2
+    """``python -m protonet.pycaffe [--engine NAME] script.py arguments``; the exit code."""
+    given = list(arguments)
+    engine = given[1:2] if given[:1] == ["--engine"] else []
+    del given[: 2 * len(engine)]
+    if not given or given[0].startswith("-"):
+        print(_USAGE, file=sys.stderr)
+        return 0 if given[:1] in (["-h"], ["--help"]) else 2
     try:
-        return run_script(arguments[0], arguments[1:])
+        for name in engine:
+            control.set_engine(name)
+        return run_script(given[0], given[1:])
     except NetError as error:
         print(error, file=sys.stderr)
         return 1

@@ -176,3 +176,14 @@ def test_several_processes_are_refused_with_what_to_do():
     ):
         with pytest.raises(NetError, match="torchrun"):
             wrong()
+
+
+def test_an_engine_is_chosen_before_the_script(tmp_path):
+    script = tmp_path / "names.py"
+    script.write_text("from protonet.pycaffe import control\nprint(control.engine())\n")
+    call = [sys.executable, "-m", "protonet.pycaffe", "--engine"]
+    made = subprocess.run([*call, "auto", script], capture_output=True, text=True, check=False)
+    assert made.stdout == "auto\n"
+    made = subprocess.run([*call, "tvm", script], capture_output=True, text=True, check=False)
+    assert made.returncode == 1
+    assert "an engine is torch, onnxruntime, auto, not 'tvm'" in made.stderr

@@ -6,6 +6,7 @@ from protonet.layers.base import (
     ALL,
     Example,
     Layer,
+    LayerError,
     Reach,
     Shape,
     canonical_axis,
@@ -23,7 +24,7 @@ class BinaryInnerProductLayer(Layer):
 
     (n, ...) to (n, num_output), by inner_product_param; the matrix has the gradient of its signs.
     With use_alpha the signs of a row are times the mean of its absolute values, without
-    use_binarization it is an InnerProduct; transpose is passed over, as by the fork.
+    use_binarization it is an InnerProduct.
     Source: BinaryInnerProductLayer of zhaoweicai's hwgq.
     """
 
@@ -31,7 +32,7 @@ class BinaryInnerProductLayer(Layer):
     backward_reads = ("bottoms",)
     kind = "dense"
     refuses = INNER_PRODUCT
-    ignores = ("transpose", *QUANTISED)
+    ignores = QUANTISED
     examples = (
         Example(
             'layer { name: "fc7" type: "BinaryInnerProduct" bottom: "x" top: "y" '
@@ -45,6 +46,8 @@ class BinaryInnerProductLayer(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         self.check_positive("num_output")
+        if self.p.transpose:
+            raise LayerError("transpose is not done by this type", "transpose")
         return ((*x[: canonical_axis(self.p.axis, x)], self.p.num_output),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
