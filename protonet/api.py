@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from protonet.diagnostics import IgnoredFields, NetError, NetWarning, proposed, 
 from protonet.graph import Graph, build, verify
 from protonet.graph.files import attach_files
 from protonet.graph.notices import notices, notices_of_outputs
-from protonet.layers import REGISTRY, Layer, ignored_fields
+from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
+from protonet.layers.python import layer_class
 from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, Readable, load
+from protonet.schema.pool import Message
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import Selection, Shapes
@@ -49,13 +51,19 @@ def read(source: Readable) -> Loaded:
 
 def warn_of_ignored(loaded: Loaded) -> None:
     """Name, in one IgnoredFields warning, the fields that change nothing that is computed."""
-    found = ignored(loaded.message, ignored_fields())
+    found = ignored(loaded.message, _passed_over)
     if not found:
         return
     named = (f"{name} ({n} times)" if n > 1 else name for name, n in sorted(found.items()))
     where = f"{loaded.source.name}: " if loaded.source else ""
     what = f"{where}ignored, since they change nothing that is computed: {', '.join(named)}"
     warnings.warn(what, IgnoredFields, stacklevel=3)
+
+
+def _passed_over(layer: Message) -> Collection[str]:
+    """The fields of its own message that a layer takes no notice of."""
+    cls = layer_class(layer)
+    return cls.ignores if cls else ()
 
 
 def graph(

@@ -61,6 +61,7 @@ SHARED_BY_LAYERS = {
     "loss",
     "many_axes",
     "recurrent",
+    "registry",
 }
 
 
@@ -143,7 +144,7 @@ BY_NAME = {
     "data/opening.py": "the feeds, which enter themselves",
     "data/extras.py": "optional packages",
     "exporting/layers/__init__.py": "what ONNX says of layers, which enters itself",
-    "layers/__init__.py": "the layers, which register themselves",
+    "layers/registry.py": "the layers, each when its type is met",
     "lifting/patterns/__init__.py": "what operators become, which enters itself",
     "layers/python.py": "classes of the user's own",
     "pycaffe/__init__.py": "the names of Caffe's interface, which are imported when first used",
