@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, proposed, raise_all
+from protonet.garbage import uncollected
 from protonet.graph import Graph, build, verify
 from protonet.graph.files import attach_files
 from protonet.graph.notices import notices, notices_of_outputs
@@ -81,6 +82,7 @@ def graph(
     return graph_of(source, Selection.of(phase, stages, level, shapes, allow_python))
 
 
+@uncollected()
 def graph_of(source: Readable, selection: Selection) -> Graph:
     """The graph of a selection of a net, as ``graph``."""
     loaded = read(source)
@@ -114,6 +116,7 @@ def shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple
     return data_shapes(loaded, phase, index)
 
 
+@uncollected()
 def lowered(source: Readable, selection: Selection, net: Graph | None = None) -> Lowered:
     """A net as a graph and as a PyTorch program; ``net`` is its graph, where there is one."""
     from protonet.lowering import OBJECTIVE
@@ -151,6 +154,7 @@ def _title(source: Readable, net: Graph) -> str:
     return f"{name}, compiled from {os.path.basename(path)} by protonet."
 
 
+@uncollected()
 def emit(
     source: Readable,
     phase: str = "TEST",

@@ -25,6 +25,7 @@ ORDER = {
     "given": 1,
     "selection": 2,
     "files": 0,
+    "garbage": 0,
     "notebook": 0,
     "reading": 1,
     "text": 1,

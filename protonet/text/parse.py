@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from protonet.diagnostics import Source
+from protonet.garbage import uncollected
 from protonet.text.explain import DEEPEST, ended, nesting, odd_character, refuse_binary, unexpected
 from protonet.text.tokens import OVER, OddCharacter, Tokens
 from protonet.text.tree import Block, Field, Scalar, Tree
@@ -23,7 +22,7 @@ _PAIRS = ("{}", "<>")
 def parse(source: Source) -> Tree:
     """Parse a text in protobuf's text format. NetError at the first place that is no such text."""
     refuse_binary(source)
-    with _no_collection():
+    with uncollected():
         try:
             reader = _Reader(Tokens(source))
             reader.read()
@@ -38,18 +37,6 @@ def parse(source: Source) -> Tree:
     if reader.deepest > DEEPEST:
         raise nesting(source)
     return Tree(source, reader.items, reader.at.comments)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector: a tree has no cycles, and many nodes to look at."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Unmatched(ValueError):
