@@ -212,14 +212,14 @@ def compile(  # noqa: A001 (the verb of what this package does)
 def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:
     """The module of a selection of a net, as ``compile``."""
     from protonet.runtime.module import instantiate
-    from protonet.weights.mapping import load_weights
+    from protonet.weights.mapping import loaded
 
-    net = instantiate(lowered(source, selection))
-    if weights is not None:
-        other = variants(source, selection)
-        matched = load_weights(net, weights, variants=other)
-        if matched.missing:
-            _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
+    program = lowered(source, selection)
+    if weights is None:
+        return instantiate(program)
+    net, matched = loaded(partial(instantiate, program), weights, variants(source, selection))
+    if matched.missing:
+        _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net
 
 
