@@ -19,7 +19,6 @@ import corpus  # noqa: E402
 import drawing  # noqa: E402
 import google.protobuf  # noqa: E402
 import handwritten  # noqa: E402
-import lark  # noqa: E402
 import layers  # noqa: E402
 import reading  # noqa: E402
 import torch  # noqa: E402
@@ -140,7 +139,7 @@ def machine() -> str:
             model = line.partition(":")[2].strip()
             break
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    versions += f", protobuf {google.protobuf.__version__}, lark {lark.__version__}"
+    versions += f", protobuf {google.protobuf.__version__}"
     return f"{model}, {torch.get_num_threads()} threads, no GPU. {versions}."
 
 

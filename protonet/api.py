@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from protonet.diagnostics import IgnoredFields, NetError, NetWarning, proposed, raise_all
+from protonet.garbage import uncollected
 from protonet.graph import Graph, build, verify
 from protonet.graph.files import attach_files
 from protonet.graph.notices import notices, notices_of_outputs
-from protonet.layers import REGISTRY, Layer, ignored_fields
+from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
+from protonet.layers.python import layer_class
 from protonet.schema.forks import ignored
 from protonet.schema.load import Loaded, Readable, load
+from protonet.schema.pool import Message
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import Selection, Shapes
@@ -49,13 +52,19 @@ def read(source: Readable) -> Loaded:
 
 def warn_of_ignored(loaded: Loaded) -> None:
     """Name, in one IgnoredFields warning, the fields that change nothing that is computed."""
-    found = ignored(loaded.message, ignored_fields())
+    found = ignored(loaded.message, _passed_over)
     if not found:
         return
     named = (f"{name} ({n} times)" if n > 1 else name for name, n in sorted(found.items()))
     where = f"{loaded.source.name}: " if loaded.source else ""
     what = f"{where}ignored, since they change nothing that is computed: {', '.join(named)}"
     warnings.warn(what, IgnoredFields, stacklevel=3)
+
+
+def _passed_over(layer: Message) -> Collection[str]:
+    """The fields of its own message that a layer takes no notice of."""
+    cls = layer_class(layer)
+    return cls.ignores if cls else ()
 
 
 def graph(
@@ -73,6 +82,7 @@ def graph(
     return graph_of(source, Selection.of(phase, stages, level, shapes, allow_python))
 
 
+@uncollected()
 def graph_of(source: Readable, selection: Selection) -> Graph:
     """The graph of a selection of a net, as ``graph``."""
     loaded = read(source)
@@ -106,6 +116,7 @@ def shapes_of_data(loaded: Loaded, phase: str, index: int) -> Mapping[str, tuple
     return data_shapes(loaded, phase, index)
 
 
+@uncollected()
 def lowered(source: Readable, selection: Selection, net: Graph | None = None) -> Lowered:
     """A net as a graph and as a PyTorch program; ``net`` is its graph, where there is one."""
     from protonet.lowering import OBJECTIVE
@@ -143,6 +154,7 @@ def _title(source: Readable, net: Graph) -> str:
     return f"{name}, compiled from {os.path.basename(path)} by protonet."
 
 
+@uncollected()
 def emit(
     source: Readable,
     phase: str = "TEST",
@@ -200,14 +212,14 @@ def compile(  # noqa: A001 (the verb of what this package does)
 def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:
     """The module of a selection of a net, as ``compile``."""
     from protonet.runtime.module import instantiate
-    from protonet.weights.mapping import load_weights
+    from protonet.weights.mapping import loaded
 
-    net = instantiate(lowered(source, selection))
-    if weights is not None:
-        other = variants(source, selection)
-        matched = load_weights(net, weights, variants=other)
-        if matched.missing:
-            _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
+    program = lowered(source, selection)
+    if weights is None:
+        return instantiate(program)
+    net, matched = loaded(partial(instantiate, program), weights, variants(source, selection))
+    if matched.missing:
+        _LOG.warning("%s: %s", _NOT_LOADED, ", ".join(matched.missing))
     return net
 
 

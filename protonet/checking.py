@@ -9,6 +9,7 @@ from functools import partial
 
 from protonet.api import shapes_of_data, warn, warn_of_ignored
 from protonet.diagnostics import NetError, Source
+from protonet.garbage import uncollected
 from protonet.graph import build
 from protonet.graph.files import attach_files
 from protonet.graph.meant import meant
@@ -20,6 +21,7 @@ from protonet.schema.upgrade import upgrade
 from protonet.selection import PHASES, Selection
 
 
+@uncollected()
 def check(source: Readable, phase: str | None = None) -> list[NetError]:
     """Every problem of a net, in the order of the file; none means it is right.
 
@@ -34,6 +36,7 @@ def check(source: Readable, phase: str | None = None) -> list[NetError]:
     return check_net(loaded, phase)
 
 
+@uncollected()
 def check_net(
     loaded: Loaded, phase: str | None = None, unchecked: list[str] | None = None
 ) -> list[NetError]:

@@ -6,11 +6,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from protonet.arrays import Array
+if TYPE_CHECKING:
+    from protonet.arrays import Array
 
 MEAN_IMAGE = "image"
 
@@ -70,7 +69,7 @@ def as_json(preparation: Preparation) -> str:
     facts["resize"] = list(preparation.resize) if preparation.resize else None
     facts["mean"] = None
     if preparation.mean is not None:
-        values = [float(str(value)) for value in preparation.mean.astype(np.float32).flat[:4]]
+        values = [float(str(value)) for value in preparation.mean.astype("float32").flat[:4]]
         facts["mean"] = MEAN_IMAGE if preparation.mean.ndim == 3 else values
     return json.dumps(facts, separators=(",", ":"))
 
@@ -107,11 +106,14 @@ def from_json(text: str, image: Array | None = None) -> Preparation:
         raise ValueError("what is cut out is larger than the image")
     if mean is None:
         return made
-    return replace(made, mean=_mean(made, image if mean == MEAN_IMAGE else np.array(mean, "<f4")))
+    return replace(made, mean=_mean(made, image if mean == MEAN_IMAGE else mean))
 
 
-def _mean(preparation: Preparation, values: Array | None) -> Array:
+def _mean(preparation: Preparation, stated: Array | list[float] | None) -> Array:
     """Numbers as a mean of this preparation. ValueError where they are none."""
+    import numpy as np  # most nets have no mean, and are written sooner without it
+
+    values = np.array(stated, "<f4") if isinstance(stated, list) else stated
     sizes = ((), (preparation.height, preparation.width), preparation.frame)
     shapes = [(preparation.channels, *size) for size in sizes]
     found = next((s for s in shapes if values is not None and values.size == math.prod(s)), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ from protonet.cli.nets import NET, shown
 from protonet.cli.options import plugin_option
 from protonet.cli.problems import FORMATS
 from protonet.cli.talk import say, talk
-from protonet.data.progress import tracked
 from protonet.diagnostics import NetError, Source
 from protonet.graph.meant import lacking
 from protonet.plain import plain
@@ -22,6 +21,7 @@ from protonet.schema.load import load_any
 from protonet.schema.mistaken import OtherKind
 from protonet.schema.upgrade import upgrade
 
+_Wanted = tuple[str | Source, str]
 _MANY = 8  # files from which on a bar shows how far it is
 
 
@@ -67,13 +67,19 @@ def command(files: tuple[str | Source, ...], style: str, phase: str | None) -> N
     wanted = [each for file in files for each in _expanded(file)]
     done: list[_Checked] = []
     try:
-        for file, folder in tracked(wanted, "checking") if len(wanted) > _MANY else wanted:
+        for file, folder in _tracked(wanted) if len(wanted) > _MANY else wanted:
             done.append(_checked(file, folder, phase))
     except KeyboardInterrupt:
         say(f"interrupted after {len(done)} of {len(wanted)} files")
         _report(done, style)
         raise click.exceptions.Exit(130) from None
     raise click.exceptions.Exit(1 if _report(done, style) else 0)
+
+
+def _tracked(wanted: Sequence[_Wanted]) -> Iterable[_Wanted]:
+    from protonet.data.progress import tracked  # every reader comes with it
+
+    return tracked(wanted, "checking")
 
 
 def _expanded(file: str | Source) -> list[tuple[str | Source, str]]:

@@ -14,6 +14,7 @@ from protonet.drawing.dot import by_graphviz, dot
 from protonet.drawing.layout import layered
 from protonet.drawing.svg import svg
 from protonet.files import write_whole
+from protonet.garbage import uncollected
 from protonet.given import flag_given, one_given, path_given
 from protonet.graph import Graph
 from protonet.schema.load import Readable
@@ -32,23 +33,26 @@ class Drawing:
     def __init__(self, net: Graph, style: Style, layout: str = "own") -> None:
         self.graph, self.style, self.layout = net, style, layout
 
+    @uncollected()
     def figure(self) -> Figure:
         """Everything in its place, in pixels."""
         return compose(self.graph, self.style, LAYOUTS[self.layout])
 
     @property
+    @uncollected()
     def svg(self) -> str:
         """The picture as SVG."""
         return svg(self.figure())
 
     @property
+    @uncollected()
     def dot(self) -> str:
         """The net in Graphviz's language."""
         return dot(self.graph, self.style)
 
     @property
     def html(self) -> str:
-        """A page of its own to look around in, without the PyTorch, which would need torch."""
+        """A page of its own to look around in, without the PyTorch that it becomes."""
         from protonet.drawing.page import both_views, page
 
         return page(both_views(self.graph, self.style, LAYOUTS[self.layout]))
@@ -104,21 +108,21 @@ def draw(
     return drawn(source, selection, Style(shown, once, direction == "LR"), layout)
 
 
+@uncollected()
 def drawn(source: Readable, selection: Selection, style: Style, layout: str = "own") -> Drawing:
     """The drawing of a selection of a net. Raises NetError with its place."""
     return Drawing(graph_of(source, selection), style, layout)
 
 
 def exported(source: Readable, style: Style, selection: Selection = DEFAULT) -> str:
-    """The page of a net as one file, with its PyTorch where torch is there.
+    """The page of a net as one file, with its PyTorch.
 
     Raises NetError with its place.
     """
-    from protonet.drawing.emitted import emitted, has_torch
+    from protonet.drawing.emitted import emitted
     from protonet.drawing.page import both_views, page
 
     net = graph_of(source, selection)
     found = both_views(net, style)
-    if has_torch():
-        found["torch"] = emitted(source, net, selection)
+    found["torch"] = emitted(source, net, selection)
     return page(found)

@@ -1,18 +1,11 @@
-"""The lines of PyTorch that each layer became; this alone of the drawings needs torch."""
+"""The lines of PyTorch that each layer became."""
 
 from __future__ import annotations
-
-import importlib.util
 
 from protonet.api import lowered
 from protonet.graph import Graph
 from protonet.schema.load import Readable
 from protonet.selection import Selection
-
-
-def has_torch() -> bool:
-    """Whether PyTorch is there, found without importing it."""
-    return importlib.util.find_spec("torch") is not None
 
 
 def emitted(net: Readable, graph: Graph, selection: Selection) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from protonet.api import graph_of
 from protonet.checking import check
 from protonet.diagnostics import NetError, Source
 from protonet.drawing.compose import Style
-from protonet.drawing.emitted import emitted, has_torch
+from protonet.drawing.emitted import emitted
 from protonet.drawing.page import payload
 from protonet.files import write_whole
 from protonet.schema.load import open_source
@@ -40,7 +40,6 @@ class Session:
             **(answer["net"] or empty),
             "torch": None,
             "live": True,
-            "canEmit": has_torch(),
             "errors": answer["errors"],
             "file": self.path,
             "text": text,

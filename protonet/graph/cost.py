@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from protonet.garbage import uncollected
 from protonet.graph.field import ReceptiveField, receptive_fields
 from protonet.graph.graph import Graph, Node, Param
 from protonet.graph.memory import memory
@@ -67,6 +68,7 @@ class NetCost:
         return sum(layer.training for layer in self.layers)
 
 
+@uncollected()
 def costs(graph: Graph) -> NetCost:
     """The costs of every layer of a graph of one phase; needs no torch."""
     spent, fields = memory(graph), receptive_fields(graph)

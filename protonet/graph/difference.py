@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import Match, SequenceMatcher
 from typing import Any
 
+from protonet.garbage import uncollected
 from protonet.graph.cost import NetCost, costs
 from protonet.graph.graph import Graph, Node, Value
 from protonet.layers.base import show
@@ -43,6 +44,7 @@ class Change:
     follows: bool = False
 
 
+@uncollected()
 def differences(before: Graph, after: Graph) -> list[Change]:
     """Every change from one net to the other; none where they are the same net.
 

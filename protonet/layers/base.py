@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from protonet.layers.blob import Blob
 from protonet.layers.forks import LOSS
+from protonet.layers.registry import Registry
 from protonet.program import Builder, Expr
 from protonet.schema.pool import Message, add_parameter, is_repeated
 from protonet.shape import Shape, count, show
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 MOST, MOST_AXES = 2**31 - 1, 32  # Caffe counts in int; kMaxBlobAxes
-REGISTRY: dict[str, type[Layer]] = {}
+REGISTRY = Registry()
 
 
 class LayerError(ValueError):
@@ -235,7 +236,7 @@ def register(*names: str) -> Callable[[L], L]:
     def enter(cls: L) -> L:
         cls.type = names[0]
         for name in names:
-            if name in REGISTRY:
+            if not REGISTRY.is_free(name, cls.__module__):
                 raise ValueError(f"the layer type {name!r} is registered twice")
             REGISTRY[name] = cls
         if cls.fields and cls.param:

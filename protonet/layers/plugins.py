@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from importlib.metadata import entry_points
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from protonet.diagnostics import NetError
@@ -56,9 +56,41 @@ def _failure(shown: str, resolved: str, error: Exception) -> str:
 
 def load_entry_points() -> None:
     """Load the modules that installed packages name under ``protonet.layers``."""
+    if not any(map(_may_name_some, sys.path)) and not any(map(_knows_packages, sys.meta_path)):
+        return
+    from importlib.metadata import entry_points  # which takes as long as all of a small net
+
     for point in entry_points(group=GROUP):
         try:
             point.load()
         except Exception as error:  # noqa: BLE001 (whatever a plugin does wrong is told the same way)
             what = f"the plugin {point.name!r} ({point.value}) fails: {error}"
             raise NetError(what, None, "uninstall or mend its package") from None
+
+
+def _may_name_some(folder: str) -> bool:
+    """Whether a package that is installed in a place of sys.path may name layers.
+
+    What is no folder, such as a .zip, is left to importlib.metadata.
+    """
+    try:
+        names = os.listdir(folder or ".")
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
+    kinds = (".dist-info", ".egg-info", "egg-info")
+    return any(_names_some(folder, name) for name in names if name.lower().endswith(kinds))
+
+
+def _names_some(folder: str, info: str) -> bool:
+    try:
+        with open(os.path.join(folder, info, "entry_points.txt"), "rb") as file:
+            return GROUP.encode() in file.read()
+    except OSError:
+        return False
+
+
+def _knows_packages(finder: object) -> bool:
+    """Whether it is a finder of packages besides that of sys.path."""
+    return finder is not PathFinder and hasattr(finder, "find_distributions")

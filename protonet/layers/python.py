@@ -50,10 +50,12 @@ def layer_class(message: Message) -> type[Layer] | None:
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
     layer of that name, which runs nothing of the user's; map_to_torch comes first.
     """
-    name = f"{message.python_param.module}.{message.python_param.layer}"
-    if message.type == "Python" and name in REGISTRY and name not in MAPPED and name not in _OWN:
-        return REGISTRY[name]
-    return REGISTRY.get(message.type)
+    kind = message.type
+    if kind == "Python":
+        name = f"{message.python_param.module}.{message.python_param.layer}"
+        if name in REGISTRY and name not in MAPPED and name not in _OWN:
+            return REGISTRY[name]
+    return REGISTRY.get(kind)
 
 
 @register("Python")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from protonet.program.constructors import stated
 from protonet.program.expr import Call, Expr, Literal, Name, Ref, wrap
 
 _ROOTS = {"nn": "torch.nn", "F": "torch.nn.functional", "torch": "torch"}
@@ -43,6 +44,9 @@ def defaults_of(path: str, helper: Callable[..., object] | None = None) -> dict[
 
 @cache
 def _parameters(path: str, helper: Callable[..., object] | None) -> list[inspect.Parameter]:
+    known = None if helper else stated(path)
+    if known is not None:
+        return known
     try:
         return list(inspect.signature(helper or _torch(path)).parameters.values())
     except (TypeError, ValueError, AttributeError):  # what a user's own import names

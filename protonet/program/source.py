@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from protonet.garbage import uncollected
 from protonet.preparation import Preparation
 from protonet.program import loading
 from protonet.program.expr import Call, Mapping, Name, Ref, Sequence, wrap
@@ -22,6 +23,7 @@ _USED = {
 }
 
 
+@uncollected()
 def source(program: Program, weights: str = "", preparation: Preparation | None = None) -> str:
     """The file: imports, helpers, the classes, and a trial run under ``python net.py``.
 

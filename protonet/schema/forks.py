@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from protonet.schema.pool import is_repeated
@@ -38,27 +38,24 @@ def plugin_hint(layer_type: str) -> str:
     return f"no Caffe that protonet knows has it; for a fork's layer {write}"
 
 
-def ignored(net: Any, of_layers: Mapping[str, Collection[str]]) -> Counter[str]:
+def ignored(net: Any, of_layer: Callable[[Any], Collection[str]]) -> Counter[str]:
     """The fields of a net that protonet takes no notice of, each with how often it stands there.
 
-    Only what would be no surprise: they change nothing that is computed. ``of_layers`` are those
-    that layer types say of their own messages, by the messages' names.
+    Only what would be no surprise: they change nothing that is computed. ``of_layer`` gives those
+    that a layer's type says of its own message.
     """
     found: Counter[str] = Counter()
-    passed = {**IGNORED, **of_layers}
-    _count(found, net, "", passed)
+    _count(found, net, "", IGNORED["NetParameter"])
     for layer in net.layer:
-        _count(found, layer, "", passed)
+        _count(found, layer, "", IGNORED["LayerParameter"])
+        names = of_layer(layer)
         for field, value in layer.ListFields():
             if field.message_type is not None and not is_repeated(field):
-                _count(found, value, f"{field.name}.", passed)
+                _count(found, value, f"{field.name}.", names)
     return found
 
 
-def _count(
-    found: Counter[str], message: Any, prefix: str, passed: Mapping[str, Collection[str]]
-) -> None:
-    names = passed.get(message.DESCRIPTOR.name, ())
+def _count(found: Counter[str], message: Any, prefix: str, names: Collection[str]) -> None:
     for field, value in message.ListFields():
         if field.name == "engine" and field.enum_type is not None:
             name = field.enum_type.values_by_number[value].name

@@ -1,1 +1,1 @@
-"""Protobuf's text format as text: a grammar, a tree with places and comments; knows no schema."""
+"""Protobuf's text format as text: tokens, a tree with places and comments; knows no schema."""

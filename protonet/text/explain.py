@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lark import Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
-
 from protonet.diagnostics import NetError, Source, Span
+from protonet.text.tokens import Tokens
 
 DEEPEST = 100
 # A string that is not closed goes on to the end of its line, so that nothing is looked at twice.
@@ -68,17 +66,7 @@ def nesting(source: Source) -> NetError:
     raise AssertionError("the brackets are in order")
 
 
-def explained(source: Source, error: UnexpectedInput) -> NetError:
-    """The parser's error with what a person needs to know."""
-    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
-        return _unexpected(source, error.token)
-    if isinstance(error, UnexpectedCharacters):
-        return _odd_character(source, error.pos_in_stream or 0)
-    assert isinstance(error, UnexpectedEOF | UnexpectedToken)
-    return _ended(source)
-
-
-def _ended(source: Source) -> NetError:
+def ended(source: Source) -> NetError:
     """The text ends too early: name the block that was left open."""
     opened: list[re.Match[str]] = []
     for found in _BRACKETS.finditer(source.text):
@@ -120,29 +108,30 @@ def _is_of_a_name(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def _unexpected(source: Source, token: Token) -> NetError:
-    assert token.start_pos is not None
-    assert token.end_pos is not None
-    word = token.splitlines()[0].rstrip()
-    where = Span(source, token.start_pos, token.start_pos + len(word))
+def unexpected(source: Source, at: Tokens) -> NetError:
+    """A token that should not stand where it does, and what should."""
+    kind, start, end = at.kind, at.start, at.end
+    word = at.text.splitlines()[0].rstrip()
+    where = Span(source, start, start + len(word))
     word = word if len(word) <= 40 else f"{word[:40]}..."
-    if token.type == "CLOSE":
-        return NetError(f"{str(word)!r} closes nothing that is open", where, "take it out")
-    begin, name = _word_before(source.text, token.start_pos)
-    if name and token.type in ("BARE", "STRING"):
-        start = Span(source, begin, token.end_pos)
+    if kind == "CLOSE":
+        return NetError(f"{word!r} closes nothing that is open", where, "take it out")
+    begin, name = _word_before(source.text, start)
+    if name and kind in ("BARE", "STRING"):
         hint = f"write {name}: {word}"
-        return NetError(f"a ':' is missing between {name!r} and its value", start, hint)
-    if token.type in ("BARE", "STRING"):
-        after = _AFTER.match(source.text, token.end_pos)
-        if token.type == "BARE" and after and after.group(1) not in "{<}>":
+        what = f"a ':' is missing between {name!r} and its value"
+        return NetError(what, Span(source, begin, end), hint)
+    if kind in ("BARE", "STRING"):
+        after = _AFTER.match(source.text, end)
+        if kind == "BARE" and after and after.group(1) not in "{<}>":
             hint = f"write {word}: and its value"
-            return NetError(f"a ':' is missing after {str(word)!r}", where, hint)
-        return NetError(f"a field should stand here, not {str(word)!r}", where, "name: value")
-    return NetError(f"{str(word)!r} should not stand here", where)
+            return NetError(f"a ':' is missing after {word!r}", where, hint)
+        return NetError(f"a field should stand here, not {word!r}", where, "name: value")
+    return NetError(f"{word!r} should not stand here", where)
 
 
-def _odd_character(source: Source, start: int) -> NetError:
+def odd_character(source: Source, start: int) -> NetError:
+    """A character that no token begins with, and what was meant by it."""
     text = source.text
     character = text[start]
     where = Span(source, start, start + 1)

@@ -1,183 +1,220 @@
-"""From text to tree, by the lark grammar beside this file."""
+"""From text to tree, without recursion: however deep blocks are, they are refused with a place."""
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
-from threading import Lock
-from typing import Any
-
-from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from protonet.diagnostics import Source
-from protonet.text.explain import DEEPEST, explained, nesting, refuse_binary
+from protonet.garbage import uncollected
+from protonet.text.explain import DEEPEST, ended, nesting, odd_character, refuse_binary, unexpected
+from protonet.text.tokens import OVER, OddCharacter, Tokens
 from protonet.text.tree import Block, Field, Scalar, Tree
 
-_ONE_AT_A_TIME = Lock()
 _FIELD = re.compile(
     r"([A-Za-z_]\w*)\s*:\s*(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s;,#}>]+)",
     re.ASCII,
 )
+_PAIRS = ("{}", "<>")
 
 
 def parse(source: Source) -> Tree:
     """Parse a text in protobuf's text format. NetError at the first place that is no such text."""
-    text = source.text
     refuse_binary(source)
-    parser, comments = _parser()
-    with _ONE_AT_A_TIME, _no_collection():
-        comments.clear()
+    with uncollected():
         try:
-            items: Any = parser.parse(text)
+            reader = _Reader(Tokens(source))
+            reader.read()
         except _Unmatched:
             raise nesting(source) from None
-        except UnexpectedInput as error:
-            raise explained(source, error) from None
-        tree = Tree(source, items, list(comments))
-    if _is_deeper(items, DEEPEST):
+        except OddCharacter as error:
+            raise odd_character(source, error.start) from None
+        except _Unexpected as error:
+            at = error.at
+            what = ended(source) if at.kind == OVER else unexpected(source, at)
+            raise what from None
+    if reader.deepest > DEEPEST:
         raise nesting(source)
-    return tree
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector: a tree has no cycles, and many nodes to look at."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _is_deeper(items: list[Any], levels: int) -> bool:
-    """Whether blocks are nested deeper than so many levels."""
-    for item in items:
-        if type(item) is Block:
-            inner = [item]
-        elif item.is_list:
-            inner = [value for value in item.values if type(value) is Block]
-        else:
-            continue
-        if inner and (levels == 0 or any(_is_deeper(b.items, levels - 1) for b in inner)):
-            return True
-    return False
-
-
-@cache
-def _grammar() -> str:
-    return Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-
-
-@cache
-def _parser() -> tuple[Lark, list[tuple[int, int]]]:
-    """The parser, and the list to which it adds the places of comments."""
-    sink: list[tuple[int, int]] = []
-
-    def remember(token: Token) -> Token:
-        assert token.start_pos is not None
-        assert token.end_pos is not None
-        sink.append((token.start_pos, token.end_pos))
-        return token
-
-    parser = Lark(
-        _grammar(),
-        parser="lalr",
-        lexer="basic",
-        maybe_placeholders=False,
-        propagate_positions=False,
-        transformer=_TreeBuilder(),
-        lexer_callbacks={"COMMENT": remember},
-    )
-    return parser, sink
+    return Tree(source, reader.items, reader.at.comments)
 
 
 class _Unmatched(ValueError):
     """A bracket is closed by one of the other kind."""
 
 
-class _TreeBuilder(Transformer[Token, Any]):
-    """Lark's own hooks: a node is made as its rule is reduced; a list stands for several items."""
+class _Unexpected(ValueError):
+    """No text goes on with the token at hand."""
 
-    def start(self, children: list[Any]) -> list[Any]:
-        return _flat(children)
+    def __init__(self, at: Tokens) -> None:
+        super().__init__(at.kind)
+        self.at = at
 
-    def fields(self, children: list[Any]) -> list[Field]:
-        run = children[0]
-        found = _fields(run, run.start_pos)
-        if strings := children[1:]:
+
+@dataclass
+class _List:
+    """The list of a field that is not closed yet, and the items that the field is for."""
+
+    name: str
+    start: int
+    items: list[Field | Block]
+    values: list[Scalar | Block] = field(default_factory=list)
+
+
+class _Reader:
+    """What has been read so far: the ``items`` of the block at hand, and what it stands in.
+
+    ``_opened`` are the blocks that are not closed, outermost first: their names, places, and the
+    items around them. A list's block has the list in their place, which goes on behind it.
+    """
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.at = tokens
+        self.items: list[Field | Block] = []
+        self.deepest = 0
+        self._opened: list[tuple[str, int, int, str, list[Field | Block] | _List]] = []
+
+    def read(self) -> None:
+        """Read to the end. _Unexpected, _Unmatched or OddCharacter at the first mistake."""
+        at, ways = self.at, self._ways()
+        while at.kind != OVER or self._opened:
+            way = ways.get(at.kind)
+            if way is None:
+                raise _Unexpected(at)
+            way()
+
+    def _ways(self) -> dict[str, Callable[[], None]]:
+        return {
+            "FIELDS": self._fields,
+            "LEAF": self._leaf,
+            "OPEN": self._open,
+            "NAME": self._field,
+            "BARE": self._field,
+            "CLOSE": self._close,
+        }
+
+    def _separator(self) -> None:
+        if self.at.kind == "SEPARATOR":
+            self.at.advance()
+
+    def _fields(self) -> None:
+        """A run of fields; strings behind it go on with the last of them."""
+        at = self.at
+        found = _run(at.text, at.start)
+        at.advance()
+        if at.kind == "STRING":
             last = found[-1].values[0]
             assert isinstance(last, Scalar)
-            end = strings[-1].end_pos
-            scalar = Scalar((*last.parts, *strings), last.start, end)
-            found[-1] = Field(found[-1].name, (scalar,), False, found[-1].start, end)
-        return found
+            more = self._strings()
+            scalar = Scalar((*last.parts, *more.parts), last.start, more.end)
+            found[-1] = Field(found[-1].name, (scalar,), False, found[-1].start, more.end)
+        self.items += found
+        self._separator()
 
-    def field(self, children: list[Any]) -> Field:
-        start = children[0].start_pos
-        name = children[0].rstrip().removesuffix(":").rstrip()
-        values = children[1:]
-        if isinstance(values[0], list):
-            return Field(name, values[0][:-1], True, start, values[0][-1])
-        scalar = self.scalar(values)
-        return Field(name, (scalar,), False, start, scalar.end)
-
-    def scalar(self, tokens: list[Any]) -> Scalar:
-        is_string = tokens[0].type == "STRING"
-        parts = tuple(tokens) if is_string else ("".join(tokens),)
-        return Scalar(parts, tokens[0].start_pos, tokens[-1].end_pos)
-
-    def values(self, values: list[Any]) -> list[Any]:
-        return [*values, values[-1].end if values else 0]
-
-    def message(self, children: list[Any]) -> Block:
-        brace, *items, close = children
-        _check_pair(brace, close[0])
-        return Block("", _flat(items), brace.start_pos, brace.end_pos, close.start_pos + 1)
-
-    def leaf(self, children: list[Any]) -> Block:
-        text = children[0]
-        start, brace = text.start_pos, text.index("{") + 1
-        items: list[Any] = _fields(text, start, brace)
+    def _leaf(self) -> None:
+        """A block of nothing but fields."""
+        text, start = self.at.text, self.at.start
+        brace = text.index("{") + 1
+        items: list[Field | Block] = [*_run(text, start, brace)]
         end = start + len(text.rstrip())
-        return Block(_name(text[: brace - 1]), items, start, start + brace, end)
+        self.items.append(Block(_name(text[: brace - 1]), items, start, start + brace, end))
+        self.deepest = max(self.deepest, len(self._opened) + 1)
+        self.at.advance()
+        self._separator()
 
-    def block(self, children: list[Any]) -> Block:
-        opened = children[0]
-        close, head = children[-1], opened.rstrip()
-        _check_pair(head[-1], close[0])
-        items = _flat(children[1:-1])
-        start, end = opened.start_pos, close.start_pos + 1
-        return Block(_name(head[:-1]), items, start, start + len(head), end)
+    def _open(self) -> None:
+        head, start = self.at.text.rstrip(), self.at.start
+        self._go_into(_name(head[:-1]), start, start + len(head), head[-1], self.items)
 
+    def _go_into(
+        self, name: str, start: int, header: int, brace: str, around: list[Field | Block] | _List
+    ) -> None:
+        self._opened.append((name, start, header, brace, around))
+        self.deepest = max(self.deepest, len(self._opened))
+        self.items = []
+        self.at.advance()
 
-def _check_pair(opening: str, closing: str) -> None:
-    if opening + closing not in ("{}", "<>"):
-        raise _Unmatched
+    def _close(self) -> None:
+        """The end of a block, behind which what it stands in goes on."""
+        at = self.at
+        if not self._opened:
+            raise _Unexpected(at)
+        name, start, header, brace, around = self._opened.pop()
+        if brace + at.text[0] not in _PAIRS:
+            raise _Unmatched
+        block = Block(name, self.items, start, header, at.start + 1)
+        at.advance()
+        if isinstance(around, _List):
+            around.values.append(block)
+            self.items = around.items
+            self._list(around, wanted=False)
+            return
+        around.append(block)
+        self.items = around
+        self._separator()
+
+    def _field(self) -> None:
+        """A field whose value the run before it could not take; a bare word has a list alone."""
+        at = self.at
+        name, start, is_bare = _name(at.text), at.start, at.kind == "BARE"
+        at.advance()
+        if at.kind == "BEGIN":
+            at.advance()
+            self._list(_List(name, start, self.items), wanted=at.kind != "END")
+            return
+        if is_bare:
+            raise _Unexpected(at)
+        scalar = self._scalar()
+        self.items.append(Field(name, (scalar,), False, start, scalar.end))
+        self._separator()
+
+    def _list(self, opened: _List, *, wanted: bool) -> None:
+        """The elements of a list, its first or next one ``wanted``, as far as no block begins."""
+        at, values = self.at, opened.values
+        while wanted or at.kind != "END":
+            if not wanted:
+                if at.text != ",":
+                    raise _Unexpected(at)
+                at.advance()
+            if at.kind == "BRACE":
+                self._go_into("", at.start, at.end, at.text, opened)
+                return
+            values.append(self._scalar())
+            wanted = False
+        end = values[-1].end if values else 0
+        at.advance()
+        opened.items.append(Field(opened.name, values, True, opened.start, end))
+        self._separator()
+
+    def _scalar(self) -> Scalar:
+        at = self.at
+        if at.kind == "STRING":
+            return self._strings()
+        start, sign = at.start, at.text if at.kind == "MINUS" else ""
+        if sign:
+            at.advance()
+        if at.kind != "BARE":
+            raise _Unexpected(at)
+        scalar = Scalar((sign + at.text,), start, at.end)
+        at.advance()
+        return scalar
+
+    def _strings(self) -> Scalar:
+        """Strings side by side."""
+        at, start, parts, end = self.at, self.at.start, [], 0
+        while at.kind == "STRING":
+            parts.append(at.text)
+            end = at.end
+            at.advance()
+        return Scalar(tuple(parts), start, end)
 
 
 def _name(head: str) -> str:
     return head.rstrip().removesuffix(":").rstrip()
 
 
-def _flat(children: list[Any]) -> list[Any]:
-    items: list[Any] = []
-    for child in children:
-        if type(child) is list:
-            items += child
-        else:
-            items.append(child)
-    return items
-
-
-def _fields(run: str, offset: int, start: int = 0) -> list[Field]:
-    """The fields of a run of `name: scalar`, which the lexer has found to be one."""
+def _run(run: str, offset: int, start: int = 0) -> list[Field]:
+    """The fields of a run of `name: scalar`, which the tokens have found to be one."""
     fields = []
     for found in _FIELD.finditer(run, start):
         name, value = found.groups()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from protonet.weights.read import Variants, open_weights, split_paths
 from protonet.weights.state import Variant
 from protonet.weights.statistics import divisor
 from protonet.weights.stored import BlobLike, StoredNet, as_blob, as_layers
+from protonet.weights.unfilled import made_for
 
 
 def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
@@ -28,6 +29,11 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
     net. Raises NetError, before anything is copied, where a layer's name, its number of blobs or
     a shape does not fit, or something is no array.
     """
+    load_stored(net, [_stored_arrays(net, blobs)])
+
+
+def _stored_arrays(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> StoredNet:
+    """What a caller gives, as a file's layers."""
     given = _arrays(blobs)
     places = places_of(net)
     for layer in given:
@@ -35,7 +41,7 @@ def load_blobs(net: nn.Module, blobs: Mapping[str, Sequence[Array]]) -> None:
             known = [name for name in places if places[name]]
             hint = did_you_mean(layer, known) or f"it has {', '.join(known) or 'none'}"
             raise NetError(f"the net has no layer {layer!r} with parameters", None, hint)
-    load_stored(net, [StoredNet("", "arrays", as_layers(given))])
+    return StoredNet("", "arrays", as_layers(given))
 
 
 def _arrays(blobs: Any) -> dict[str, list[BlobLike | None]]:
@@ -92,6 +98,27 @@ def load_weights(
     return load_stored(net, open_stored(net, weights, variants), strict)
 
 
+def loaded(
+    make: Callable[[], nn.Module], weights: Any, variants: Variants = tuple
+) -> tuple[nn.Module, Match]:
+    """A net that protonet compiled, made and loaded as ``load_weights`` loads it.
+
+    Where the weights are all that it learns, it is not filled at random before.
+    """
+    stored: list[StoredNet] = []
+
+    def written(net: nn.Module) -> list[torch.Tensor]:
+        is_named = isinstance(weights, Mapping)
+        stored[:] = (
+            [_stored_arrays(net, weights)] if is_named else open_stored(net, weights, variants)
+        )
+        return _written(net, stored)
+
+    net = made_for(make, written)
+    matched = load_stored(net, stored)
+    return net, Match() if isinstance(weights, Mapping) else matched
+
+
 def open_stored(net: nn.Module, weights: Any, variants: Variants = tuple) -> list[StoredNet]:
     """The layers of files, for a net that protonet compiled. See load_weights."""
     own = Variant(places_of(net), _tied(net))
@@ -118,6 +145,17 @@ def load_stored(net: nn.Module, stored: Sequence[StoredNet], strict: bool = Fals
     for layer in matched.layers:
         _copy(net, places[layer.name], layer.blobs)
     return matched
+
+
+def _written(net: nn.Module, stored: Sequence[StoredNet]) -> list[torch.Tensor]:
+    """The tensors of a net that files have numbers for. NetError where they do not fit."""
+    places = places_of(net)
+    pairs = (
+        pair
+        for layer in match(stored, _wanted(net, places)).layers
+        for pair in zip(places[layer.name], layer.blobs, strict=False)
+    )
+    return [place.tensor(net) for place, blob in pairs if blob is not None and place.path]
 
 
 def _wanted(net: nn.Module, places: Places) -> dict[str, list[Wanted]]:

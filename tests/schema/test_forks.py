@@ -10,7 +10,7 @@ import pytest
 
 import protonet
 from protonet.diagnostics import IgnoredFields
-from protonet.layers import REGISTRY, Layer, ignored_fields
+from protonet.layers import REGISTRY, Layer
 from protonet.schema.forks import IGNORED
 from protonet.schema.pool import message, message_class
 
@@ -50,6 +50,16 @@ def refused_fields():
     return found
 
 
+def ignored_fields():
+    """What layer types ignore, by their messages."""
+    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
+    found = {}
+    for cls in REGISTRY.values():
+        if cls.param and cls.ignores and cls.type != "Convolution3D":
+            found.setdefault(fields[cls.param].message_type.name, set()).update(cls.ignores)
+    return found
+
+
 IGNORED_BY_ALL = {**IGNORED, **ignored_fields()}
 
 
@@ -86,6 +96,16 @@ def test_types_of_one_message_refuse_the_same():
             tables.setdefault(fields[cls.param].message_type.name, []).append(cls.refuses)
     for name, found in tables.items():
         assert all(table == found[0] for table in found), name
+
+
+def test_types_of_one_message_ignore_the_same():
+    """A layer's own type says what of its message is ignored; no other type of it says more."""
+    ignored = ignored_fields()
+    fields = message("LayerParameter").DESCRIPTOR.fields_by_name
+    for cls in REGISTRY.values():
+        if cls.param:
+            name = fields[cls.param].message_type.name
+            assert ignored.get(name, set()) <= set(cls.ignores), cls
 
 
 def test_ignored_fields_are_named_in_a_warning():

@@ -261,7 +261,7 @@ function pytorch(layer) {
     const lines = data.torch[layer.key] || [];
     return lines.length ? [make("h4", "PyTorch"), make("pre", lines.join("\n"), { tabindex: "0", class: "pytorch" })] : [];
   }
-  if (!data.live || !data.canEmit) return [];
+  if (!data.live) return [];
   const ask = make("button", "Show its PyTorch", { class: "emit" });
   ask.addEventListener("click", async () => {
     ask.disabled = true;

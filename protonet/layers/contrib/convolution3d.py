@@ -5,7 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved, positive
-from protonet.layers.forks import CONVOLUTION, without
+from protonet.layers.forks import CONVOLUTION, WAYS, without
 from protonet.program import Builder, Expr, nn
 
 
@@ -21,6 +21,7 @@ class Convolution3D(Layer):
     param = "convolution3d_param"
     backward_reads = ("bottoms",)
     refuses = without(CONVOLUTION, "kernel_depth", "temporal_pad", "temporal_stride")
+    ignores = WAYS
     examples = (
         Example(
             'layer { name: "conv1a" type: "Convolution3D" bottom: "x" top: "y" '
