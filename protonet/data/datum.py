@@ -31,6 +31,11 @@ def parse_datum(record: Bytes) -> Datum:
     """The fields of a serialized Datum. ValueError where the record is none."""
     with taking("it is no Datum message, or it is cut off"):
         given = message_class("Datum").FromString(record)
+    return of_message(given)
+
+
+def of_message(given: Message) -> Datum:
+    """The fields of a Datum message."""
     return Datum(
         given.channels,
         given.height,
