@@ -40,8 +40,7 @@ class Expansion:
             raise ValueError(what)
         canvas: Array = np.zeros((self.height, self.width, *image.shape[2:]), np.uint8)
         if means.size:
-            color = np.clip(np.rint(means), 0, 255)
-            canvas[...] = color if image.ndim == 3 else color[0]
+            canvas[...] = np.clip(np.rint(means), 0, 255)[: channels if image.ndim == 3 else 1]
         height, width = image.shape[:2]
         canvas[self.top : self.top + height, self.left : self.left + width] = image
         return canvas

@@ -20,6 +20,7 @@ from protonet.data.detection.record import Annotated
 from protonet.data.detection.resizing import Resize
 from protonet.data.detection.settings import crop_of
 from protonet.data.detection.source import image_of
+from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
 from protonet.data.mean_file import read_mean
 
 
@@ -48,7 +49,9 @@ class Recipe:
         self._crop = crop_of(self.p)
         self._emit = Emit.of(self.p)
         self._means = np.array(self.p.mean_value, np.float32)
-        self._mean = read_mean(definition) if self.p.HasField("mean_file") else None
+        stated = self.p.HasField("mean_file")
+        self._mean = interleaved(read_mean(definition)) if stated else None
+        self._even: Floats | None = None
         self._cropped: Callable[[Array, Floats], Array] = cropped_beyond if beyond else cropped
         self._beyond = beyond
         changing = ("distort_param", "expand_param", "noise_param")
@@ -130,19 +133,30 @@ class Recipe:
         image = planes(prepared.image)
         if image.shape != out.shape:
             raise ValueError(f"it gives {_show(image.shape)}, the batch holds {_show(out.shape)}")
-        out[...] = image[:, :, ::-1] if prepared.mirror else image
-        if self._mean is not None:
-            if self._mean.shape != out.shape:
-                what = f"it is {_show(out.shape)}, but the mean file is {_show(self._mean.shape)}"
-                raise ValueError(what)
-            out -= self._mean
-        elif self._means.size:
-            if self._means.size not in (1, len(out)):
-                what = f"mean_value is given {self._means.size} times for {len(out)} channels"
-                raise ValueError(what)
-            out -= self._means[:, None, None]
+        mean = self._mean_of(out.shape)
+        if is_interleaved(image):
+            subtract_interleaved(image, mean, prepared.mirror, out)
+        else:
+            out[...] = image[:, :, ::-1] if prepared.mirror else image
+            out -= np.float32(0) if mean is None else mean
         if self.p.scale != 1:
             out *= np.float32(self.p.scale)
+
+    def _mean_of(self, shape: tuple[int, ...]) -> Floats | None:
+        """What to subtract from images of a shape. ValueError where it is for others."""
+        if self._mean is not None and self._mean.shape != shape:
+            what = f"it is {_show(shape)}, but the mean file is {_show(self._mean.shape)}"
+            raise ValueError(what)
+        if self._mean is not None or not self._means.size:
+            return self._mean
+        if self._means.size not in (1, shape[0]):
+            what = f"mean_value is given {self._means.size} times for {shape[0]} channels"
+            raise ValueError(what)
+        even = self._even
+        if even is None or even.shape != shape:
+            even = interleaved(np.broadcast_to(self._means[:, None, None], shape))
+            self._even = even
+        return even
 
 
 def _show(shape: tuple[int, ...]) -> str:

@@ -33,7 +33,8 @@ def parse_annotated(record: Bytes) -> Annotated:
     with taking("it is no AnnotatedDatum message, or it is cut off"):
         given = message_class("AnnotatedDatum").FromString(record)
     if not given.HasField("datum"):
-        raise ValueError("it has no datum in it; `convert_imageset` makes those of a Data layer")
+        what = "it has no datum in it; of plain ones, without boxes, a Data layer reads"
+        raise ValueError(what)
     kind = given.type if given.HasField("type") else None
     return Annotated(of_message(given.datum), kind, boxes_of(given), given.datum.seg_label)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 
 from protonet.arrays import Floats
 from protonet.data.detection.boxes import WHOLE, Boxes, covered, overlaps
-from protonet.data.detection.stream import Stream, spread
+from protonet.data.detection.stream import Stream, drawn
 from protonet.schema.pool import Message
 
-_TOGETHER = 64  # attempts that are looked at together
-_NUMBERS = 4  # of each attempt: scale, ratio, left, top
+_TOGETHER = 16  # attempts that are looked at together
+_NUMBERS, _SPARE = 5, 128  # of each attempt; and those that are drawn again
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _KINDS = ("jaccard_overlap", "sample_coverage", "object_coverage")
-Uniform = Callable[[Floats | float, Floats | float], Floats]
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class Sampler(Protocol):
 class BatchSampler:
     """Windows of a random scale and ratio. Source: GenerateSamples, SampleBBox."""
 
-    scale: tuple[float, float]
-    ratio: tuple[float, float]
+    scale: tuple[np.float32, np.float32]
+    ratio: tuple[np.float32, np.float32]
     limits: Limits | None
     most: int | None
     trials: int
@@ -85,7 +86,8 @@ class BatchSampler:
     def of(cls, p: Message) -> BatchSampler:
         """From a BatchSampler message."""
         s = p.sampler
-        scale, ratio = (s.min_scale, s.max_scale), (s.min_aspect_ratio, s.max_aspect_ratio)
+        scale = np.float32(s.min_scale), np.float32(s.max_scale)
+        ratio = np.float32(s.min_aspect_ratio), np.float32(s.max_aspect_ratio)
         most = p.max_sample if p.HasField("max_sample") else None
         trials = p.max_trials if p.use_original_image else 0
         return cls(scale, ratio, Limits.of(p.sample_constraint), most, trials)
@@ -95,53 +97,51 @@ class BatchSampler:
     ) -> list[Floats]:
         """Those of ``trials`` attempts that meet the limits, up to ``most``."""
         found: list[Floats] = []
-        left = self.trials
+        left, together = self.trials, 1
         while left and (self.most is None or len(found) < self.most):
-            tried = self._together(stream, min(left, _TOGETHER))
-            fits = np.ones(len(tried), np.bool_)
-            if self.limits is not None:
-                fits = self.limits.met(tried, boxes)
+            tried, ends = self._ahead(stream, min(left, together))
+            fits = [True] * len(tried) if self.limits is None else self.limits.met(tried, boxes)
             places = np.flatnonzero(fits)
             used = len(tried)
             if self.most is not None and len(places) >= self.most - len(found):
                 places = places[: self.most - len(found)]
                 used = int(places[-1]) + 1
-            if len(tried) > 1:
-                stream.skip(_NUMBERS * used)
+            stream.skip(ends[used - 1])
             found += [tried[place] for place in places]
             left -= used
+            together = min(4 * together, _TOGETHER)
         return found
 
-    def _together(self, stream: Stream, count: int) -> Floats:
-        """Attempts whose numbers all count, still to be skipped; or else the next one, drawn."""
-        numbers = stream.peek(_NUMBERS * count).reshape(count, _NUMBERS)
-        columns, good = iter(numbers.T), np.ones(count, np.bool_)
+    def _ahead(self, stream: Stream, count: int) -> tuple[Floats, list[int]]:
+        """The next attempts (n, 4), and how many numbers each has taken with those before it.
 
-        def ahead(low: Floats | float, high: Floats | float) -> Floats:
-            values, fits = spread(next(columns), low, high)
-            np.logical_and(good, fits, out=good)
-            return values
+        The numbers stay to be drawn: of the attempts behind one that ends the search none was made.
+        """
+        numbers = stream.peek(_SPARE + _NUMBERS * count).tolist()
+        windows: list[list[np.float32]] = []
+        ends: list[int] = []
+        at = 0
 
-        windows = self._window(ahead)
-        usable = count if good.all() else int(good.argmin())
-        if usable > 1:
-            return windows[:usable]
-        return self._window(lambda low, high: np.array([stream.uniform(_one(low), _one(high))]))
+        def draw() -> int:
+            nonlocal at
+            at += 1
+            number: int = numbers[at - 1]
+            return number
 
-    def _window(self, uniform: Uniform) -> Floats:
-        """Windows (n, 4) of n draws each."""
-        scale, ratio = uniform(*self.scale), uniform(*self.ratio)
-        square = scale.astype(np.float64) ** 2
-        ratio = np.maximum(ratio, square.astype(np.float32))
-        root = np.sqrt(np.minimum(ratio, (1 / square).astype(np.float32)).astype(np.float64))
-        width, height = (scale * root).astype(np.float32), (scale / root).astype(np.float32)
-        left = uniform(0.0, np.maximum(1 - width, 0))
-        top = uniform(0.0, np.maximum(1 - height, 0))
-        return np.stack([left, top, left + width, top + height], 1)
+        while len(windows) < count and at + _SPARE <= len(numbers):
+            windows.append(self._window(draw))
+            ends.append(at)
+        return np.array(windows, np.float32), ends
 
-
-def _one(value: Floats | float) -> float:
-    return float(np.asarray(value, np.float32).reshape(-1)[0])
+    def _window(self, draw: Callable[[], int]) -> list[np.float32]:
+        scale, ratio = drawn(draw, *self.scale), drawn(draw, *self.ratio)
+        square = float(scale) ** 2
+        ratio = min(max(ratio, np.float32(square)), np.float32(1 / square))
+        root = math.sqrt(ratio)
+        width, height = np.float32(float(scale) * root), np.float32(float(scale) / root)
+        left = drawn(draw, _ZERO, max(_ONE - width, _ZERO))
+        top = drawn(draw, _ZERO, max(_ONE - height, _ZERO))
+        return [left, top, left + width, top + height]
 
 
 @dataclass(frozen=True)

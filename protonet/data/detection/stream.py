@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from protonet.data.position import Position
 from protonet.data.random import Mark, Random
@@ -65,12 +65,7 @@ class Stream:
 
     def uniform(self, low: float, high: float) -> np.float32:
         """The next number from low to high, both possible; some numbers are drawn again."""
-        while True:
-            values, fits = spread(self.peek(1), low, high)
-            self.skip(1)
-            if fits[0]:
-                value: np.float32 = values[0]
-                return value
+        return drawn(self.draw, np.float32(low), np.float32(high))
 
     def weighted(self, weights: Sequence[float]) -> int:
         """A place among weights, as often as these say."""
@@ -92,14 +87,14 @@ class Stream:
         self._fill(_AT_ONCE)
 
 
-def spread(
-    numbers: NDArray[np.uint32], low: ArrayLike, high: ArrayLike
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Numbers of 32 bits spread from low to high, and which of them count.
+def drawn(draw: Callable[[], int], low: np.float32, high: np.float32) -> np.float32:
+    """A number from low to high, made of numbers of 32 bits.
 
     Source: caffe_rng_uniform, boost's uniform_real in single precision.
     """
-    bottom = np.asarray(low, np.float32)
-    top = np.nextafter(np.asarray(high, np.float32), _MOST)
-    values = numbers.astype(np.float32) / _RANGE * (top - bottom) + bottom
-    return values, values < top
+    top = np.nextafter(high, _MOST)
+    span = top - low
+    while True:
+        value: np.float32 = np.float32(draw()) / _RANGE * span + low
+        if value < top:
+            return value
