@@ -34,7 +34,7 @@ def described_boxes(
     yield from _head(database, backend, found)
     total = sum(found.labels.values())
     told = f"{total:,} boxes, {found.most:,} of one image at most"
-    told += f", {found.without:,} images without" if found.without else ""
+    told += f", {found.without:,} images without any" if found.without else ""
     yield told + (f", {found.difficult:,} difficult" if found.difficult else "")
     most = max(found.labels.values(), default=1)
     shown = [label for label, _ in found.labels.most_common(_MOST_LABELS)]

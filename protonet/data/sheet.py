@@ -18,7 +18,7 @@ from protonet.data.mean_image import all_records
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
-Bytes = NDArray[np.uint8]
+Pixels8 = NDArray[np.uint8]
 _CELL, _GAP, _CAPTION = 96, 6, 16
 _PAPER, _INK = 255, (40, 40, 40)
 
@@ -51,7 +51,7 @@ def write_sheet(path: Path, datums: Sequence[Datum]) -> None:
     write_cells(path, cells, _CELL)
 
 
-def write_cells(path: Path, cells: Sequence[tuple[Bytes, str]], side: int) -> None:
+def write_cells(path: Path, cells: Sequence[tuple[Pixels8, str]], side: int) -> None:
     """Put images no larger than ``side`` into rows, with captions, and write the picture."""
     cv2 = need("cv2", "a contact sheet")
     columns = math.ceil(math.sqrt(len(cells) * 1.4))
@@ -72,7 +72,7 @@ def write_cells(path: Path, cells: Sequence[tuple[Bytes, str]], side: int) -> No
     write_whole(path, data)
 
 
-def thumbnail(image: Image, side: int) -> Bytes:
+def thumbnail(image: Image, side: int) -> Pixels8:
     """An image of any channels as one of 8 bits and colour, as large as fits into a square."""
     cv2 = need("cv2", "a contact sheet")
     if image.dtype != np.uint8:
@@ -83,5 +83,5 @@ def thumbnail(image: Image, side: int) -> Bytes:
     scale = side / max(shown.shape[:2])
     size = tuple(max(1, round(n * scale)) for n in shown.shape[1::-1])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    drawn: Bytes = cv2.resize(shown, size, interpolation=way)
+    drawn: Pixels8 = cv2.resize(shown, size, interpolation=way)
     return drawn

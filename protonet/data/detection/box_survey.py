@@ -16,7 +16,7 @@ from protonet.data.detection.record import Annotated, parse_annotated
 from protonet.data.extras import need
 from protonet.data.mean_image import all_records, broken
 from protonet.data.records import Reader, Record
-from protonet.data.sheet import Bytes, thumbnail, write_cells
+from protonet.data.sheet import Pixels8, thumbnail, write_cells
 from protonet.data.survey import kind_of
 from protonet.diagnostics import NetError
 
@@ -119,7 +119,7 @@ def _caption(item: Annotated) -> str:
     return "1 box" if number == 1 else f"{number} boxes"
 
 
-def marked(item: Annotated, names: Mapping[int, str]) -> Bytes:
+def marked(item: Annotated, names: Mapping[int, str]) -> Pixels8:
     """The image of a record as large as a cell, with its boxes; those difficult are thin."""
     cv2 = need("cv2", "a contact sheet")
     image = np.ascontiguousarray(thumbnail(pixels(item.datum, None), _SIDE))

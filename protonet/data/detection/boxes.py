@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from protonet.arrays import Floats
+from protonet.arrays import Array, Floats
 from protonet.data.detection.resizing import Resize
 from protonet.schema.pool import Message
 
@@ -33,10 +32,15 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def chosen(self, which: NDArray[Any]) -> Boxes:
+    def chosen(self, which: Array) -> Boxes:
         """Those of them that a mask or their places choose."""
-        arrays = (self.labels, self.instances, self.corners, self.difficult, self.sizes)
-        return Boxes(*(array[which] for array in arrays))
+        return Boxes(
+            self.labels[which],
+            self.instances[which],
+            self.corners[which],
+            self.difficult[which],
+            self.sizes[which],
+        )
 
     def rows(self, image: int) -> Floats:
         """(n, 8): image, label, instance, the corners, difficult. Source: AnnotatedDataLayer."""

@@ -16,7 +16,7 @@ _FIRST = ("brightness", "contrast", "saturation", "hue")
 _LAST = ("brightness", "saturation", "hue", "contrast")
 
 
-class Change(NamedTuple):
+class Distortion(NamedTuple):
     """One step: its kind, and by how much, or the channels in their new order."""
 
     kind: str
@@ -24,19 +24,19 @@ class Change(NamedTuple):
     order: tuple[int, ...] = ()
 
 
-def draw_distortion(p: Message, stream: Stream, orders: Random) -> list[Change]:
+def draw_distortion(p: Message, stream: Stream, orders: Random) -> list[Distortion]:
     """The steps for one image, in their order. Source: ApplyDistort.
 
     New orders of the channels come from a generator of their own, as they do in the fork.
     """
     changes = [
-        Change(kind, stream.uniform(*_range(p, kind)))
+        Distortion(kind, stream.uniform(*_range(p, kind)))
         for kind in (_FIRST if stream.uniform(0, 1) > 0.5 else _LAST)
         if stream.uniform(0, 1) < np.float32(getattr(p, f"{kind}_prob"))
     ]
     if stream.uniform(0, 1) < np.float32(p.random_order_prob):
         order = orders.shuffled(np.arange(3)).tolist()
-        changes.append(Change("order", np.float32(0), tuple(order)))
+        changes.append(Distortion("order", np.float32(0), tuple(order)))
     return changes
 
 
@@ -47,7 +47,7 @@ def _range(p: Message, kind: str) -> tuple[float, float]:
     return getattr(p, f"{kind}_lower"), getattr(p, f"{kind}_upper")
 
 
-def distorted(image: Array, changes: list[Change]) -> Array:
+def distorted(image: Array, changes: list[Distortion]) -> Array:
     """An image (height, width, 3) after the steps. ValueError where a gray one has no colour."""
     for change in changes:
         if change.kind == "brightness":
@@ -64,7 +64,7 @@ def distorted(image: Array, changes: list[Change]) -> Array:
     return image
 
 
-def _in_hsv(image: Array, change: Change) -> Array:
+def _in_hsv(image: Array, change: Distortion) -> Array:
     """The saturation scaled, or the hue moved. Source: AdjustSaturation, AdjustHue."""
     cv2 = need("cv2", "an image")
     hsv: Array = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)

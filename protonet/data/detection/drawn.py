@@ -11,7 +11,7 @@ from protonet.arrays import Floats
 from protonet.data.detection.anchor_sampler import AnchorSampler
 from protonet.data.detection.boxes import Boxes, Emit, cut
 from protonet.data.detection.cropping import cropped_size
-from protonet.data.detection.distortion import Change, draw_distortion
+from protonet.data.detection.distortion import Distortion, draw_distortion
 from protonet.data.detection.expansion import Expansion, draw_expansion
 from protonet.data.detection.noise import draw_specks
 from protonet.data.detection.record import Annotated
@@ -34,7 +34,7 @@ class Drawn:
     ``place`` are numbers of 32 bits that say where the crop lies.
     """
 
-    changes: list[Change]
+    changes: list[Distortion]
     expansion: Expansion | None
     window: Floats | None
     way: int
@@ -78,7 +78,7 @@ class Lottery:
     def draw(self, item: Annotated, policy: int, given: Generators) -> Drawn:
         """For one image. ValueError where the record can't be taken."""
         p, stream = self.p, given.stream
-        changes: list[Change] = []
+        changes: list[Distortion] = []
         if p.HasField("distort_param"):
             changes = draw_distortion(p.distort_param, stream, given.orders)
         expansion, boxes = self._expansion(item, stream)
