@@ -10,6 +10,7 @@ import click
 
 from protonet.cli.databases import output_options, write
 from protonet.cli.options import SizeOption
+from protonet.cli.outputs import NewFile
 from protonet.cli.talk import say
 from protonet.diagnostics import NetError
 from protonet.plain import plain
@@ -121,3 +122,25 @@ def _tell(found: MarkedSet, broken: list[str], beyond: list[str]) -> None:
     if beyond:
         number = "a box reaches" if len(beyond) == 1 else f"{len(beyond):,} boxes reach"
         say(plain(f"{number} beyond the image, kept and cut as they are read: {beyond[0]}"))
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=NewFile(folder=True, path_type=Path), required=True, help="The folder."
+)
+@click.option("--force", is_flag=True, help="Replace what is there.")
+@click.option("--train", type=click.IntRange(1, 100_000), default=600, show_default=True)
+@click.option("--test", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--size", type=click.IntRange(32, 1024), default=96, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn.")
+def shapes(output: Path, force: bool, train: int, test: int, size: int, seed: int) -> None:
+    """Draw a small set to detect: circles, squares and triangles, as a Pascal VOC folder.
+
+    \b
+    protonet data shapes -o shapes
+    protonet data annotated shapes --set train -o shapes_train_lmdb
+    """
+    from protonet.data.detection.shapes import write_shapes
+
+    boxes = write_shapes(output, train, test, size, seed, force)
+    click.echo(plain(f"{output}: {train + test:,} images with {boxes:,} boxes"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from protonet.cli.annotated import annotated
+from protonet.cli.annotated import annotated, shapes
 from protonet.cli.databases import output_options, write
 from protonet.cli.options import SizeOption
 from protonet.cli.outputs import NewFile, refuse_other_kinds
@@ -42,6 +42,7 @@ def command() -> None:
 
 
 command.add_command(annotated)
+command.add_command(shapes)
 
 
 @command.command()
