@@ -133,14 +133,27 @@ def _tell(found: MarkedSet, broken: list[str], beyond: list[str]) -> None:
 @click.option("--test", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @click.option("--size", type=click.IntRange(32, 1024), default=96, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn.")
-def shapes(output: Path, force: bool, train: int, test: int, size: int, seed: int) -> None:
+@click.option("--detector", is_flag=True, help="Add a small SSD for them, and its solver.")
+def shapes(output: Path, force: bool, detector: bool, **numbers: int) -> None:
     """Draw a small set to detect: circles, squares and triangles, as a Pascal VOC folder.
 
-    \b
-    protonet data shapes -o shapes
-    protonet data annotated shapes --set train -o shapes_train_lmdb
-    """
-    from protonet.data.detection.shapes import write_shapes
+    With --detector there are a train_val.prototxt and a solver.prototxt in it, for databases beside
+    them, train_lmdb and test_lmdb.
 
-    boxes = write_shapes(output, train, test, size, seed, force)
-    click.echo(plain(f"{output}: {train + test:,} images with {boxes:,} boxes"))
+    \b
+    protonet data shapes -o shapes --detector
+    protonet data annotated shapes --set train -o shapes/train_lmdb --shuffle
+    protonet data annotated shapes --set test -o shapes/test_lmdb
+    protonet train shapes/solver.prototxt
+    """
+    from protonet.data.detection.shapes import CLASSES, write_shapes
+    from protonet.zoo.detector import Detector
+
+    texts = {}
+    if detector:
+        made = Detector(len(CLASSES) + 1, "train_lmdb", "test_lmdb", "labelmap.prototxt")
+        texts["train_val.prototxt"] = made.train_val()
+        texts["solver.prototxt"] = made.solver(-(-numbers["test"] // made.test_batch))
+    boxes = write_shapes(output, **numbers, force=force, texts=texts)
+    count = numbers["train"] + numbers["test"]
+    click.echo(plain(f"{output}: {count:,} images with {boxes:,} boxes"))

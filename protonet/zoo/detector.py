@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protonet.zoo.writer import NetText, Training
@@ -17,20 +16,21 @@ class Detector:
     """What a detector is written for: its databases, its classes with the background, its size."""
 
     classes: int
-    size: int
     train: str
     test: str
     label_map: str
+    size: int = 64
     train_batch: int = 32
     test_batch: int = 25
+    iterations: int = 800
 
     def train_val(self) -> str:
         """The net of both phases, in the form of SSD's own."""
         return _Text(self).finished()
 
-    def solver(self, iterations: int, test_iter: int) -> str:
-        """The solver beside it."""
-        third = iterations * 2 // 3
+    def solver(self, test_iter: int) -> str:
+        """The solver beside it, which tests on so many batches."""
+        iterations = self.iterations
         return "\n".join(
             [
                 "# Trains in minutes on two cores; what is tested is the mean average precision.",
@@ -47,7 +47,7 @@ class Detector:
                 "weight_decay: 0.0001",
                 'lr_policy: "multistep"',
                 "gamma: 0.1",
-                f"stepvalue: {third}",
+                f"stepvalue: {iterations * 2 // 3}",
                 f"max_iter: {iterations}",
                 f"display: {max(iterations // 20, 1)}",
                 'snapshot_prefix: "detector"',
@@ -204,8 +204,9 @@ class _Text(NetText):
 def _transform(size: int, train: bool) -> str:
     """The lines of a transform_param."""
     lines = ["mean_value: 127.5 mean_value: 127.5 mean_value: 127.5", "scale: 0.007843"]
-    ways = "interp_mode: LINEAR interp_mode: AREA interp_mode: NEAREST" if train else ""
-    lines.append(f"resize_param {{ resize_mode: WARP height: {size} width: {size} {ways} }}")
+    fields = f"resize_mode: WARP height: {size} width: {size}"
+    fields += " interp_mode: LINEAR interp_mode: AREA" if train else ""
+    lines.append(f"resize_param {{ {fields} }}")
     if train:
         lines = ["mirror: true", *lines, "emit_constraint { emit_type: CENTER }"]
         lines += [
@@ -217,7 +218,7 @@ def _transform(size: int, train: bool) -> str:
             "}",
             "expand_param { prob: 0.3 max_expand_ratio: 1.5 }",
         ]
-    return "\n".join(lines).replace("  }", " }") if not train else "\n".join(lines)
+    return "\n".join(lines)
 
 
 def _samplers() -> list[str]:
@@ -229,8 +230,3 @@ def _samplers() -> list[str]:
         lines += [f"      sample_constraint {{ min_object_coverage: {least:g} }}"]
         lines += ["      max_sample: 1 max_trials: 50", "    }"]
     return lines
-
-
-def shapes_detector(train: str, test: str, label_map: str, names: Sequence[str]) -> Detector:
-    """The detector of a set drawn by `protonet data shapes`."""
-    return Detector(len(names) + 1, 96, train, test, label_map)

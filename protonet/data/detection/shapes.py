@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +31,20 @@ class Shape2D:
     bottom: int
 
 
-def write_shapes(path: Path, train: int, test: int, size: int, seed: int, force: bool) -> int:
+def write_shapes(
+    path: Path,
+    *,
+    train: int,
+    test: int,
+    size: int,
+    seed: int,
+    force: bool,
+    texts: Mapping[str, str] | None = None,
+) -> int:
     """Write images of ``size`` pixels a side, with their boxes; how many boxes there are.
 
-    ImageSets/Main has the sets train and test. NetError where ``path`` exists and ``force`` is not
-    set.
+    ImageSets/Main has the sets train and test; ``texts`` are other files of the folder, by their
+    names. NetError where ``path`` exists and ``force`` is not set.
     """
     generator, boxes = np.random.RandomState(seed), 0
     names = [f"{number:06d}" for number in range(train + test)]
@@ -46,8 +55,10 @@ def write_shapes(path: Path, train: int, test: int, size: int, seed: int, force:
             image, shapes = drawn_shapes(generator, size)
             boxes += len(shapes)
             (folder / "JPEGImages" / f"{name}.jpg").write_bytes(encode(image, ".jpg"))
-            text = "\n".join(_xml(f"{name}.jpg", size, shapes))
-            (folder / "Annotations" / f"{name}.xml").write_text(text + "\n", encoding="utf-8")
+            lines = "\n".join(_xml(f"{name}.jpg", size, shapes))
+            (folder / "Annotations" / f"{name}.xml").write_text(lines + "\n", encoding="utf-8")
+        for name, text in (texts or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         for part, own in (("train", names[:train]), ("test", names[train:])):
             listing = folder / "ImageSets" / "Main" / f"{part}.txt"
             listing.write_text("".join(f"{name}\n" for name in own), encoding="utf-8")
