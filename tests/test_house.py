@@ -177,6 +177,7 @@ def untyped(path):
 # Functions that take or give Any, outside of schema. These numbers only go down.
 UNTYPED = {
     "click's callbacks and options": {
+        "cli/annotated.py": 1,
         "cli/compile.py": 1,
         "cli/export.py": 2,
         "cli/data.py": 1,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from protonet.cli.annotated import annotated, shapes
+from protonet.cli.databases import output_options, write
 from protonet.cli.options import SizeOption
 from protonet.cli.outputs import NewFile, refuse_other_kinds
 from protonet.cli.talk import say
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from protonet.data.image_list import ListedImage
     from protonet.data.mean_image import Components
 
-C = TypeVar("C", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _WRITTEN = NewFile(path_type=Path)
 
@@ -35,49 +35,20 @@ def command() -> None:
     \b
     protonet data mnist train-images-idx3-ubyte train-labels-idx1-ubyte -o mnist_train_lmdb
     protonet data images photos/ train.txt -o train_lmdb --resize 256x256 --encode --shuffle
+    protonet data annotated VOC2007 --set trainval -o trainval_lmdb --shuffle
     protonet data mean train_lmdb -o mean.binaryproto
     protonet data show train_lmdb --sheet first.png
     """
 
 
-def _output_options(function: C) -> C:
-    for option in (
-        click.option("--force", is_flag=True, help="Replace what is there."),
-        click.option(
-            "--backend",
-            type=click.Choice(["lmdb", "leveldb"]),
-            default="lmdb",
-            show_default=True,
-            help="Kind of database to write.",
-        ),
-        click.option(
-            "-o",
-            "--output",
-            type=NewFile(folder=True, path_type=Path),
-            required=True,
-            help="The database to make, a folder.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
-def _write(
-    output: Path, total: int, records: Iterator[tuple[bytes, bytes]], backend: str, force: bool
-) -> None:
-    from protonet.data.progress import tracked
-    from protonet.data.writing import write_database
-
-    refuse_other_kinds(output, "data", "a database", (), "a folder: -o train_lmdb")
-    shown = tracked(records, output.name, total)
-    count = write_database(output, shown, backend, force)
-    click.echo(plain(f"{output}: {count:,} records"))
+command.add_command(annotated)
+command.add_command(shapes)
 
 
 @command.command()
 @click.argument("images", type=_FILE)
 @click.argument("labels", type=_FILE)
-@_output_options
+@output_options
 def mnist(images: Path, labels: Path, output: Path, backend: str, force: bool) -> None:
     """Make a database of MNIST's files, IMAGES and LABELS, gzipped or not.
 
@@ -86,12 +57,12 @@ def mnist(images: Path, labels: Path, output: Path, backend: str, force: bool) -
     """
     from protonet.data.digits import mnist_records
 
-    _write(output, *mnist_records(images, labels), backend, force)
+    write(output, *mnist_records(images, labels), backend, force)
 
 
 @command.command()
 @click.argument("files", type=_FILE, nargs=-1, required=True)
-@_output_options
+@output_options
 @click.option("--pad", type=click.IntRange(0), default=0, help="Black pixels around every image.")
 def cifar(files: tuple[Path, ...], output: Path, backend: str, force: bool, pad: int) -> None:
     """Make a database of CIFAR-10's binary batches, FILES in their order.
@@ -106,7 +77,7 @@ def cifar(files: tuple[Path, ...], output: Path, backend: str, force: bool, pad:
     from protonet.data.digits import cifar_records
 
     batches = [batch for file in files for batch in _batches(file)]
-    _write(output, *cifar_records(batches, pad), backend, force)
+    write(output, *cifar_records(batches, pad), backend, force)
 
 
 def _batches(file: Path) -> list[Path]:
@@ -121,7 +92,7 @@ def _batches(file: Path) -> list[Path]:
 @command.command()
 @click.argument("root", type=_FILE)
 @click.argument("listing", metavar="[LIST]", required=False, type=_FILE)
-@_output_options
+@output_options
 @click.option("--resize", type=SizeOption(), help="Bring every image to this size.")
 @click.option("--short-side", type=click.IntRange(1), help="Bring the shorter side to this length.")
 @click.option("--center-crop", type=click.IntRange(1), help="Keep this square of the centre.")
@@ -159,7 +130,7 @@ def images(
     )
     if options["shuffle"]:
         chosen.shuffle(options["seed"])
-    _write(output, len(chosen.entries), chosen.records(), backend, force)
+    write(output, len(chosen.entries), chosen.records(), backend, force)
     for message in chosen.broken:
         say(f"left out: {message}")
 
@@ -250,15 +221,20 @@ def _color_noise(components: Components) -> str:
 )
 @click.option("--sheet", type=_WRITTEN, help="Picture of the first images to write, a .png.")
 @click.option("--images", "count", type=click.IntRange(1, 10_000), default=96, show_default=True)
-def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
-    """Print what DATABASE holds: records, shapes, labels, and the first of them.
+@click.option("--label-map", type=_FILE, help="Names of classes. [labelmap.prototxt beside it]")
+def show(
+    database: Path, first: int, sheet: Path | None, count: int, label_map: Path | None
+) -> None:
+    """Print what DATABASE holds: records, shapes, labels or boxes, and the first of them.
 
     \b
     protonet data show train_lmdb
     protonet data show train_lmdb --sheet first.png --images 200
     """
-    from protonet.cli.database_text import described
+    from protonet.cli.database_text import described, described_boxes
     from protonet.data.databases import backend_of, open_reader
+    from protonet.data.detection.box_survey import box_survey, draw_boxes, has_boxes
+    from protonet.data.detection.label_map import names_beside
     from protonet.data.mean_image import all_records
     from protonet.data.progress import tracked
     from protonet.data.sheet import draw_first
@@ -266,13 +242,22 @@ def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
 
     backend = backend_of(database)
     reader = open_reader(database, backend)
+    boxed, names = has_boxes(reader), names_beside(database, label_map)
     try:
         records = tracked(all_records(reader), database.name, reader.count)
-        found = survey(records, database, first)
+        if boxed:
+            boxes = box_survey(records, database, first)
+            lines = described_boxes(database, backend, boxes, names)
+        else:
+            lines = described(database, backend, survey(records, database, first))
     finally:
         reader.close()
-    for line in described(database, backend, found):
+    for line in lines:
         click.echo(plain(line))
-    if sheet:
+    if not sheet:
+        return
+    if boxed:
+        drawn = draw_boxes(database, backend, sheet, count, names)
+    else:
         drawn = draw_first(database, backend, sheet, count)
-        say(f"{sheet}: the first {drawn:,} images")
+    say(f"{sheet}: the first {drawn:,} images")

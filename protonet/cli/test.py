@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from protonet.cli.options import allow_python_option, device_option, plugin_opti
 from protonet.cli.weighted import all_there, tell
 from protonet.plain import plain
 from protonet.schema.load import Readable
+
+if TYPE_CHECKING:
+    from protonet.training.evaluate import Tested
 
 
 @click.command()
@@ -28,13 +31,24 @@ from protonet.schema.load import Readable
 @engine_option
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
+@click.option(
+    "--ap-version",
+    type=click.Choice(["11point", "MaxIntegral", "Integral"]),
+    default="Integral",
+    show_default=True,
+    help="How a detector's precision is averaged.",
+)
+@click.option("--classes", is_flag=True, help="Print a detector's precision of every class.")
 @allow_python_option
 @plugin_option
 def command(net: Readable | None, model: Readable | None, **options: Any) -> None:
     """Run the TEST phase of NET over its data and print the mean of each output.
 
+    Of a detector (DetectionEvaluate) it is the mean average precision.
+
     \b
     protonet test train_val.prototxt --weights lenet_iter_1000.caffemodel --iterations 100
+    protonet test ssd.prototxt --weights ssd.caffemodel --ap-version 11point --classes
     """
     if (net is None) == (model is None):
         raise click.UsageError("give one net, as in: protonet test train_val.prototxt")
@@ -60,23 +74,37 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
         tell(load_weights(made.module, options["weights"]))
         made.compiled = test_engine(engine, made)
         with gpu_told(), bar(plan.title, options["iterations"]) as advance:
-            _run(made, options["iterations"], options["batches"], advance)
+            _run(made, options, advance)
     except BaseException:
         made.close(whole=False)
         raise
     made.close()
 
 
-def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
+def _run(made: Any, options: dict[str, Any], advance: Any) -> None:
+    from protonet.training.detection import evaluate_detection, judged
     from protonet.training.evaluate import Score, evaluate
 
     def each(number: int, found: list[Score]) -> None:
         advance()
-        for score in found if batches else ():
+        for score in found if options["batches"] else ():
             click.echo(f"Batch {number}, {plain(score.blob)} = {score.value:g}")
 
-    tested = evaluate(made, iterations, each=each)
-    assert tested is not None
+    iterations = options["iterations"]
+    if judged(made):
+        tested = evaluate_detection(made, iterations, options["ap_version"], each=each)
+        assert tested is not None
+        for classes in tested.classes.values() if options["classes"] else ():
+            for label, precision in classes.items():
+                click.echo(f"class{label}: {precision:g}")
+        _print(tested)
+        return
+    averaged = evaluate(made, iterations, each=each)
+    assert averaged is not None
+    _print(averaged)
+
+
+def _print(tested: Tested) -> None:
     if any(score.weight for score in tested.scores):
         click.echo(f"Loss: {tested.loss:g}")
     for score in tested.scores:

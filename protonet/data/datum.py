@@ -31,6 +31,22 @@ def parse_datum(record: Bytes) -> Datum:
     """The fields of a serialized Datum. ValueError where the record is none."""
     with taking("it is no Datum message, or it is cut off"):
         given = message_class("Datum").FromString(record)
+    if not given.data and not given.float_data and is_annotated(record):
+        raise ValueError("it is an AnnotatedDatum, of which an AnnotatedData layer reads")
+    return of_message(given)
+
+
+def is_annotated(record: Bytes) -> bool:
+    """Whether a record has a Datum within it, as those with boxes have."""
+    try:
+        with taking("it is another message"):
+            return bool(message_class("AnnotatedDatum").FromString(record).HasField("datum"))
+    except ValueError:
+        return False
+
+
+def of_message(given: Message) -> Datum:
+    """The fields of a Datum message."""
     return Datum(
         given.channels,
         given.height,

@@ -74,7 +74,7 @@ class ImageSet:
         number, entry = numbered
         key = b"%08d_%s" % (number, os.fsencode(entry.name))
         try:
-            _check_key(key)
+            check_key(key)
             record, shape = self._datum(entry)
         except ValueError as error:
             name = os.fspath(self.root / entry.name)
@@ -90,7 +90,7 @@ class ImageSet:
         kind = self.encode_type or suffix(entry.name)
         if self.encode and not kind:
             raise ValueError("its name does not tell its kind; give --encode-type")
-        if self.encode and self.size.keeps and _same(kind, suffix(entry.name)):
+        if self.encode and self.size.keeps and same_kind(kind, suffix(entry.name)):
             image = decode(data, None)
             if image.ndim == (3 if self.color else 2) and image.shape[2:] in ((), (3,)):
                 record = message("Datum")
@@ -104,12 +104,14 @@ class ImageSet:
         return record, planes(image).shape
 
 
-def _check_key(key: bytes) -> None:
+def check_key(key: bytes) -> None:
+    """ValueError where a key is longer than an LMDB takes."""
     if len(key) > _LONGEST_KEY:
         raise ValueError(f"its key would have more than {_LONGEST_KEY} bytes")
 
 
-def _same(kind: str, other: str) -> bool:
+def same_kind(kind: str, other: str) -> bool:
+    """Whether two endings name one kind of image."""
     return _SAME.get(kind, kind) == _SAME.get(other, other)
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from protonet.data.mean_image import all_records
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
+Pixels8 = NDArray[np.uint8]
 _CELL, _GAP, _CAPTION = 96, 6, 16
 _PAPER, _INK = 255, (40, 40, 40)
 
@@ -44,18 +44,25 @@ def write_sheet(path: Path, datums: Sequence[Datum]) -> None:
 
     ValueError where an image can't be decoded; NetError where the kind is unknown.
     """
-    cv2 = need("cv2", "a contact sheet")
-    columns = math.ceil(math.sqrt(len(datums) * 1.4))
-    rows = math.ceil(len(datums) / columns)
-    high, wide = _CELL + _CAPTION + _GAP, _CELL + _GAP
-    paper = np.full((rows * high + _GAP, columns * wide + _GAP, 3), _PAPER, np.uint8)
-    for number, datum in enumerate(datums):
-        top, left = number // columns * high + _GAP, number % columns * wide + _GAP
-        cell = _thumbnail(cv2, pixels(datum, None))
-        y, x = top + (_CELL - cell.shape[0]) // 2, left + (_CELL - cell.shape[1]) // 2
-        paper[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
+    cells = []
+    for datum in datums:
         caption = "" if datum.label is None else str(datum.label)
-        at = (left, top + _CELL + _CAPTION - 4)
+        cells.append((thumbnail(pixels(datum, None), _CELL), caption))
+    write_cells(path, cells, _CELL)
+
+
+def write_cells(path: Path, cells: Sequence[tuple[Pixels8, str]], side: int) -> None:
+    """Put images no larger than ``side`` into rows, with captions, and write the picture."""
+    cv2 = need("cv2", "a contact sheet")
+    columns = math.ceil(math.sqrt(len(cells) * 1.4))
+    rows = math.ceil(len(cells) / columns)
+    high, wide = side + _CAPTION + _GAP, side + _GAP
+    paper = np.full((rows * high + _GAP, columns * wide + _GAP, 3), _PAPER, np.uint8)
+    for number, (cell, caption) in enumerate(cells):
+        top, left = number // columns * high + _GAP, number % columns * wide + _GAP
+        y, x = top + (side - cell.shape[0]) // 2, left + (side - cell.shape[1]) // 2
+        paper[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
+        at = (left, top + side + _CAPTION - 4)
         cv2.putText(paper, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)
     try:
         data = encode(paper, path.suffix)
@@ -65,15 +72,16 @@ def write_sheet(path: Path, datums: Sequence[Datum]) -> None:
     write_whole(path, data)
 
 
-def _thumbnail(cv2: Any, image: Image) -> NDArray[np.uint8]:
-    """An image of any channels as one of 8 bits and colour, no larger than a cell."""
+def thumbnail(image: Image, side: int) -> Pixels8:
+    """An image of any channels as one of 8 bits and colour, as large as fits into a square."""
+    cv2 = need("cv2", "a contact sheet")
     if image.dtype != np.uint8:
         low, high = float(image.min()), float(image.max())
         image = ((image - low) * (255 / ((high - low) or 1))).astype(np.uint8)
     shown = image[:3] if image.shape[0] >= 3 else np.repeat(image[:1], 3, 0)
     shown = np.ascontiguousarray(shown.transpose(1, 2, 0))
-    scale = _CELL / max(shown.shape[:2])
+    scale = side / max(shown.shape[:2])
     size = tuple(max(1, round(n * scale)) for n in shown.shape[1::-1])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    drawn: NDArray[np.uint8] = cv2.resize(shown, size, interpolation=way)
+    drawn: Pixels8 = cv2.resize(shown, size, interpolation=way)
     return drawn

@@ -52,7 +52,7 @@ def survey(records: Iterable[Record], path: Path, first: int) -> Survey:
 
 def _count(found: Survey, record: Record, first: int) -> None:
     datum = parse_datum(record.value)
-    kind = _kind(datum)
+    kind = kind_of(datum)
     states = datum.channels * datum.height * datum.width
     shape = f"{datum.channels}x{datum.height}x{datum.width}" if states else "size not stated"
     looked_at = found.count < first or (not states and found.count < _DECODED)
@@ -66,7 +66,7 @@ def _count(found: Survey, record: Record, first: int) -> None:
     found.labels[datum.label] += 1
 
 
-def _kind(datum: Datum) -> str:
+def kind_of(datum: Datum) -> str:
     """How the record holds its image."""
     if not datum.encoded:
         return "raw" if datum.data else "float"

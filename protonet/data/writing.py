@@ -73,9 +73,10 @@ def new_folder(path: Path, force: bool) -> Iterator[Path]:
 
 def _replace(temporary: Path, target: Path) -> None:
     """Put a finished folder into its place; what stood there goes once the new one stands."""
-    for file in temporary.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+    for file in temporary.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
     if not os.path.lexists(target):
         temporary.rename(target)
         return

@@ -13,6 +13,7 @@ import torch
 from protonet.diagnostics import NetError
 from protonet.runtime.failure import first_bad_layer
 from protonet.training.debug import explained, mean, told, update_lines
+from protonet.training.detection import evaluate_detection, judged
 from protonet.training.evaluate import Score, Tested, evaluate, scores
 from protonet.training.gradients import Gradients
 from protonet.training.log import Log, Speed
@@ -174,9 +175,28 @@ class Run:
             self.log.tested(self.iteration, number, found.scores, loss)
 
     def evaluated(self, net: Net) -> Tested | None:
-        """The means of a test net over its batches; None where a signal came."""
-        through = partial(told, net, self.log) if self.plan.solver.debug_info else None
-        return evaluate(net, net.plan.iterations, self.interrupted, through=through)
+        """The means of a test net over its batches; None where a signal came.
+
+        With eval_type "detection" it is the mean average precision.
+        """
+        solver = self.plan.solver
+        through = partial(told, net, self.log) if solver.debug_info else None
+        count = net.plan.iterations
+        if solver.eval_type != "detection":
+            self.refuse_detector(net)
+            return evaluate(net, count, self.interrupted, through=through)
+        version = solver.ap_version
+        found = evaluate_detection(net, count, version, self.interrupted, through=through)
+        for classes in found.classes.values() if found and solver.show_per_class_result else ():
+            for label, precision in classes.items():
+                self.log.said(f"class{label}: {precision:g}")
+        return found
+
+    def refuse_detector(self, net: Net) -> None:
+        """NetError where a detector's verdicts would be averaged row by row."""
+        if judged(net):
+            what = "the test net judges boxes (DetectionEvaluate), whose rows have no mean"
+            raise self.plan.error(what, hint='write eval_type: "detection"')
 
     def not_written(self, error: OSError) -> NetError:
         """The error of a snapshot that the disk does not take."""

@@ -10,6 +10,7 @@ from protonet.schema.pool import Message
 # A problem: what is wrong, the path of the field, what would be right.
 Problem = tuple[str, tuple[str | int, ...], str | None]
 
+AP_VERSIONS = ("11point", "MaxIntegral", "Integral")
 METHODS = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
 _NEEDED = {
     "fixed": (),
@@ -146,9 +147,12 @@ def _forks(solver: Message) -> Iterator[Problem]:
     for name, hint in _OF_OTHERS.items():
         if solver.HasField(name) and getattr(solver, name):
             yield f"{name} is a fork's, not supported", (name,), hint
-    if solver.eval_type != "classification":
-        what = f"eval_type {solver.eval_type!r} is SSD's own evaluation, not supported"
-        yield what, ("eval_type",), "take it out; the test net's outputs are averaged"
+    if solver.eval_type not in ("classification", "detection"):
+        what = f"the eval_type {solver.eval_type!r} is not supported"
+        yield what, ("eval_type",), "it is classification or detection"
+    if solver.ap_version not in AP_VERSIONS:
+        what = f"the ap_version {solver.ap_version!r} is unknown"
+        yield what, ("ap_version",), f"it is one of {', '.join(AP_VERSIONS)}"
     if solver.larc_policy not in ("scale", "clip"):
         yield f"the larc_policy {solver.larc_policy!r} is unknown", ("larc_policy",), "scale, clip"
     if solver.momentum_policy not in ("fixed", "poly", "opt"):

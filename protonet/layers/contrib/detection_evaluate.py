@@ -68,7 +68,7 @@ def detection_evaluate(
 ) -> torch.Tensor:
     """Rows of image, label, score, right and wrong, behind a count for each class."""
     found, truth = found.detach()[0, 0], truth[0, 0]
-    found = found[found[:, 0] != -1]
+    found = found[(found[:, :2] != -1).all(1)]
     truth = truth[(truth[:, 0] != -1).cumprod(0) == 1]
     labels = [i for i in range(classes) if i != background]
     counted = truth if count_difficult else truth[truth[:, 7] == 0]

@@ -1,0 +1,112 @@
+"""COCO: one JSON with the boxes of many images, or one an image, as SSD's scripts split it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from protonet.data.detection.marked import MarkedBox, MarkedImage, MarkedSet, boxed, number
+from protonet.diagnostics import NetError
+from protonet.reading import reading
+
+Json = object
+_FORM = 'it has "images", "annotations" and "categories"'
+
+
+def coco_images(path: Path, folder: str) -> MarkedSet:
+    """The images that one JSON marks, those without a box, too, in its order.
+
+    ``folder`` is where they lie below the root. NetError where it is no such JSON.
+    """
+    whole = read_json(path)
+    images, marks = _list(whole, "images", path), _list(whole, "annotations", path)
+    names = {}
+    for place, category in enumerate(_list(whole, "categories", path)):
+        where = f"{path}: category {place}"
+        names[_text(category, "id", where)] = _text(category, "name", where)
+    of_image: dict[str, list[tuple[str, MarkedBox]]] = defaultdict(list)
+    wrong: dict[str, list[str]] = defaultdict(list)
+    for place, mark in enumerate(marks):
+        image = _text(mark, "image_id", f"{path}: annotation {place}")
+        called = f"annotation {mark['id'] if isinstance(mark.get('id'), int) else place}"
+        try:
+            of_image[image].append((called, _box(mark, names)))
+        except ValueError as error:
+            wrong[image].append(f"{path}: {called} {error}")
+    made = []
+    for place, entry in enumerate(images):
+        where = f"{path}: image {place}"
+        own = _text(entry, "id", where)
+        name = os.path.join(folder, _text(entry, "file_name", where))
+        one = boxed(name, os.fspath(path), of_image.pop(own, []))
+        made.append(
+            MarkedImage(name, one.boxes, one.source, False, (*wrong.pop(own, []), *one.wrong))
+        )
+    for missing in (*of_image, *wrong):
+        raise NetError(f"{path} has annotations of the image {missing}, which is none of its own")
+    return MarkedSet(tuple(made), tuple(names.values()))
+
+
+def coco_image(name: str, path: Path) -> MarkedImage:
+    """The boxes of a JSON of one image, whose classes are the categories' numbers.
+
+    NetError where it is none. Source: ReadJSONToAnnotatedDatum.
+    """
+    found, wrong = [], []
+    for place, mark in enumerate(_list(read_json(path), "annotation", path)):
+        try:
+            found.append((f"annotation {place}", _box(mark, None)))
+        except ValueError as error:
+            wrong.append(f"{path}: annotation {place} {error}")
+    made = boxed(name, os.fspath(path), found)
+    return MarkedImage(name, made.boxes, made.source, False, (*wrong, *made.wrong))
+
+
+def read_json(path: Path) -> Mapping[str, Json]:
+    """A JSON object. NetError where the file holds none."""
+    with reading(path, "is no JSON", None):
+        found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise NetError(f"{path} holds no JSON object", None, f"of COCO {_FORM}")
+    return found
+
+
+def _box(mark: Mapping[str, Json], names: Mapping[str, str] | None) -> MarkedBox:
+    category = _name_or_number(mark.get("category_id"))
+    if not category:
+        raise ValueError("has no category_id")
+    name = category if names is None else names.get(category, "")
+    if not name:
+        raise ValueError(f"has the category_id {category}, which is no category")
+    box = mark.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        raise ValueError("has no bbox of 4 numbers")
+    left, top, width, height = (number(value, "bbox") for value in box)
+    return MarkedBox(name, (left, top, left + width, top + height), bool(mark.get("iscrowd")))
+
+
+def _list(whole: Mapping[str, Json], key: str, path: Path) -> Sequence[Mapping[str, Json]]:
+    """A list of objects that a JSON has under a key."""
+    found = whole.get(key)
+    if not isinstance(found, list):
+        raise NetError(f"{path} has no list {key!r}", None, f"of COCO {_FORM}")
+    for place, one in enumerate(found):
+        if not isinstance(one, dict):
+            raise NetError(f"{path}: {key}[{place}] is no JSON object")
+    return found
+
+
+def _text(one: Mapping[str, Json], key: str, where: str) -> str:
+    """A name or number that an object has under a key."""
+    found = _name_or_number(one.get(key))
+    if not found:
+        raise NetError(f"{where} has no {key}")
+    return found
+
+
+def _name_or_number(found: Json) -> str:
+    """As text; "" where it is neither."""
+    return str(found) if isinstance(found, int | str) and not isinstance(found, bool) else ""

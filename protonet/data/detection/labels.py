@@ -1,0 +1,59 @@
+"""The boxes of a batch as its second top holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from protonet.arrays import Floats
+from protonet.data.detection.boxes import Boxes
+from protonet.schema.pool import Message
+
+WIDTH, YOLO_WIDTH, YOLO_ROWS = 8, 5, 300
+
+
+@dataclass(frozen=True)
+class Labels:
+    """SSD's rows of all images together, or a table of 300 rows an image for YOLO.
+
+    Source: AnnotatedDataLayer of SSD's fork and of MobileNet-YOLO's.
+    """
+
+    is_table: bool
+    takes_difficult: bool
+
+    @classmethod
+    def of(cls, p: Message) -> Labels:
+        """From an annotated_data_param."""
+        return cls(p.yolo_data_type == 1, p.train_diffcult)
+
+    def shape(self, batch: int, boxes: int) -> tuple[int, ...]:
+        """Of a batch with that many boxes."""
+        if self.is_table:
+            return batch, 1, YOLO_ROWS, YOLO_WIDTH
+        return 1, 1, max(boxes, 1), WIDTH
+
+    def made(self, found: Sequence[Boxes]) -> Floats:
+        """The top's values; a row of -1 where no image of the batch has a box."""
+        if self.is_table:
+            return np.stack([self._table(boxes) for boxes in found])[:, None]
+        rows = np.concatenate([boxes.rows(image) for image, boxes in enumerate(found)])
+        return (rows if len(rows) else np.full((1, WIDTH), -1, np.float32))[None, None]
+
+    def check(self, boxes: Boxes) -> None:
+        """ValueError where an image has more boxes than a table holds."""
+        if self.is_table and len(boxes) > YOLO_ROWS:
+            raise ValueError(f"it has {len(boxes)} boxes, and yolo_data_type 1 holds {YOLO_ROWS}")
+
+    def _table(self, boxes: Boxes) -> Floats:
+        """(300, 5): label from 0, centre, extent; zeros below."""
+        if not self.takes_difficult:
+            boxes = boxes.chosen(~boxes.difficult)
+        table = np.zeros((YOLO_ROWS, YOLO_WIDTH), np.float32)
+        low, high = boxes.corners[:, :2], boxes.corners[:, 2:]
+        table[: len(boxes), 0] = boxes.labels - 1
+        table[: len(boxes), 1:3] = (low + high) / np.float32(2)
+        table[: len(boxes), 3:5] = high - low
+        return table

@@ -1,0 +1,105 @@
+"""Images with marked boxes as their files say it, before a number stands for each class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from protonet.diagnostics import NetError
+
+Corners = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class MarkedBox:
+    """One box: its class by name, its corners in pixels, or in parts of the image."""
+
+    name: str
+    corners: Corners
+    difficult: bool = False
+
+
+@dataclass(frozen=True)
+class MarkedImage:
+    """An image, a path from the root, its boxes, and the file that marks them.
+
+    ``wrong`` are the boxes that can't be taken, each told in a sentence.
+    """
+
+    name: str
+    boxes: tuple[MarkedBox, ...]
+    source: str
+    parts: bool = False
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MarkedSet:
+    """The images of a set; ``names`` are its classes in their order where its files have one."""
+
+    images: tuple[MarkedImage, ...]
+    names: tuple[str, ...] = ()
+
+    def classes(self) -> list[str]:
+        """The classes in the order of the set's files, or of their names, numbers as numbers."""
+        if self.names:
+            return list(self.names)
+        found = {box.name for image in self.images for box in image.boxes}
+        return sorted(
+            found, key=lambda name: (0, int(name), "") if _is_number(name) else (1, 0, name)
+        )
+
+
+def boxed(
+    name: str, source: str, found: Iterable[tuple[str, MarkedBox]], parts: bool = False
+) -> MarkedImage:
+    """An image with those of the boxes that are some; each comes with how it is called."""
+    boxes, wrong = [], []
+    for called, box in found:
+        reason = _reason(box)
+        if reason:
+            wrong.append(f"{source}: {called} {reason}")
+        else:
+            boxes.append(box)
+    return MarkedImage(name, tuple(boxes), source, parts, tuple(wrong))
+
+
+def _reason(box: MarkedBox) -> str:
+    """Why corners are no box; "" where they are one."""
+    if not box.name:
+        return "has no class"
+    if not all(math.isfinite(value) for value in box.corners):
+        return f"has the corners {shown(box.corners)}"
+    left, top, right, bottom = box.corners
+    if left >= right:
+        return f"has no width: xmin {left:g}, xmax {right:g}"
+    if top >= bottom:
+        return f"has no height: ymin {top:g}, ymax {bottom:g}"
+    return ""
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 10
+
+
+def number(text: str | float | None, what: str) -> float:
+    """A finite or infinite number. ValueError, which says ``what``, where it is none."""
+    if text is None or isinstance(text, bool):
+        raise ValueError(f"has no {what}")
+    try:
+        return float(text)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"has the {what} {str(text)[:40]!r}, no number") from None
+
+
+def shown(corners: Sequence[float]) -> str:
+    """Corners as a person reads them."""
+    return ", ".join(f"{value:g}" for value in corners)
+
+
+def refuse_wrong(images: Iterable[MarkedImage]) -> None:
+    """NetError of the first box that can't be taken."""
+    for image in images:
+        for sentence in image.wrong:
+            raise NetError(sentence, None, "mend it, or leave such boxes out by --skip-broken")

@@ -1,0 +1,91 @@
+"""Pascal VOC: a folder of images, and an XML file of boxes for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from protonet.data.detection.marked import MarkedBox, MarkedImage, boxed, number
+from protonet.diagnostics import NetError
+from protonet.reading import near_files, reading
+
+IMAGES, MARKS, SETS = "JPEGImages", "Annotations", Path("ImageSets") / "Main"
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def voc_images(root: Path, part: str | None) -> Iterator[MarkedImage]:
+    """The images of a VOC folder, those of one of its sets, or all, in the order of their names.
+
+    NetError where it is none, or a file of it can't be taken.
+    """
+    for name in _names(root, part):
+        path = root / MARKS / f"{name}.xml"
+        tree = read_xml(path)
+        stated = (tree.findtext("filename") or "").strip()
+        image = root / IMAGES / (stated or f"{name}.jpg")
+        if not stated or not image.is_file():
+            beside = sorted((root / IMAGES).glob(f"{_plain(name)}.*"))
+            image = beside[0] if beside else image
+        yield voc_image(os.fspath(image.relative_to(root)), path, tree)
+
+
+def _plain(name: str) -> str:
+    """A name in which glob finds no marks of its own."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _names(root: Path, part: str | None) -> list[str]:
+    """The names of the images, without their endings."""
+    if part is None:
+        with reading(root / MARKS, "can't be read", None):
+            found = sorted(path.stem for path in (root / MARKS).glob("*.xml"))
+        if not found:
+            raise NetError(f"{root / MARKS} holds no .xml", None, "a VOC folder has them there")
+        return found
+    path = root / SETS / f"{part}.txt"
+    if not path.exists() and (near := near_files(path)):
+        raise NetError(f"there is no set {path}", None, f"did you mean {Path(near[0]).stem!r}?")
+    with reading(path, "can't be read", None):
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    return [line.split()[0] for line in lines if line.strip() and not line.rstrip().endswith(" -1")]
+
+
+def read_xml(path: Path) -> ET.Element:
+    """An XML file's outermost element. NetError where it is not well-formed."""
+    with reading(path, "is no XML", None):
+        data = path.read_bytes()
+        if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+            raise ValueError("it defines entities, which no annotation needs")
+        return ET.fromstring(data)  # noqa: S314 (entities are refused above)
+
+
+def voc_image(name: str, path: Path, tree: ET.Element) -> MarkedImage:
+    """The boxes of one XML. NetError where it is no annotation.
+
+    Corners may have parts of pixels, and <difficult> may follow the box; the fork's tool takes such
+    a corner as 0, and passes over such a mark. Source: ReadXMLToAnnotatedDatum.
+    """
+    if tree.tag != "annotation":
+        hint = "a VOC annotation begins with <annotation>"
+        raise NetError(f"{path} begins with <{tree.tag[:40]}>, no annotation", None, hint)
+    found, wrong = [], []
+    for index, element in enumerate(tree.findall("object"), 1):
+        label = (element.findtext("name") or "").strip()
+        called = f"object {index} ({label})" if label else f"object {index}"
+        try:
+            found.append((called, _box(element, label)))
+        except ValueError as error:
+            wrong.append(f"{path}: {called} {error}")
+    made = boxed(name, os.fspath(path), found)
+    return MarkedImage(name, made.boxes, made.source, False, (*wrong, *made.wrong))
+
+
+def _box(element: ET.Element, label: str) -> MarkedBox:
+    box = element.find("bndbox")
+    if box is None:
+        raise ValueError("has no bndbox")
+    left, top, right, bottom = (number(box.findtext(side), side) for side in _SIDES)
+    difficult = (element.findtext("difficult") or "").strip() == "1"
+    return MarkedBox(label, (left, top, right, bottom), difficult)
