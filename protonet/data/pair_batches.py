@@ -13,6 +13,7 @@ from protonet.data.buffers import new_array
 from protonet.data.datum import planes
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed
+from protonet.data.fitting import fit
 from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
 from protonet.data.label_map import read_label_map
@@ -123,8 +124,8 @@ class PairFeed(Feed):
                 if images is None or labels is None:
                     images = new((len(planned.pairs), *shape))
                     labels = new((len(planned.pairs), 1, *its.shape))
-                _fit(shape, images.shape[1:], "it")
-                _fit(its.shape, labels.shape[2:], "its map of labels")
+                fit(shape, images.shape[1:])
+                fit(its.shape, labels.shape[2:], "its map of labels")
                 self.write(planes(image), images[row])
                 labels[row, 0] = its
         assert images is not None
@@ -159,9 +160,3 @@ class _Placing:
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, ValueError):
             raise self._feed.broken(self._pair, error) from None
-
-
-def _fit(shape: tuple[int, ...], wanted: tuple[int, ...], what: str) -> None:
-    if shape != wanted:
-        shown, held = ("x".join(str(n) for n in size) for size in (shape, wanted))
-        raise ValueError(f"{what} gives {shown}, and the batch holds {held}")
