@@ -35,6 +35,11 @@ class Feed:
         self.definition = definition
         self.shapes: dict[str, Shape] = {}
 
+    @classmethod
+    def of(cls, definition: Definition) -> Feed:
+        """The feed of a layer of this type, which may have several forms."""
+        return cls(definition)
+
     def __iter__(self) -> Iterator[Batch]:
         return self
 

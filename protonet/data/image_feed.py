@@ -14,10 +14,11 @@ from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
 from protonet.data.image_list import ListedImage, missing_hint, read_list
-from protonet.data.order import Order, OrderMark
 from protonet.data.position import Position
 from protonet.data.random import Mark
+from protonet.data.rounds import Rounds, RoundsMark
 from protonet.data.transform import Draws, Transform
+from protonet.data.wanted_size import wanted_size
 from protonet.diagnostics import NetError
 
 _KNOWN = {
@@ -29,8 +30,7 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class _Mark:
-    order: OrderMark
-    offset: int
+    rounds: RoundsMark
     random: Mark
 
 
@@ -51,41 +51,19 @@ class ImageFeed(Feed):
         seeds = Seeds(definition)
         self._batch = definition.batch_size(self._p, "image_data_param")
         self._transform = Transform(definition, seeds)
-        self._size = self._wanted_size()
-        self._entries = self._listed()
-        self._order = Order(len(self._entries), seeds.common() if self._p.shuffle else None)
-        self._offset = 0
-        self._skip_at_random(seeds)
+        self._size = Size(*wanted_size(definition, "image_data_param"))
+        self._rounds = Rounds(definition, seeds, self._listed(), "image_data_param")
         self._infer()
         self._transform.seed(seeds)
-
-    def _wanted_size(self) -> Size:
-        size = Size(self._p.new_height, self._p.new_width)
-        if bool(size.height) != bool(size.width):
-            missing = "new_width" if size.height else "new_height"
-            given = "new_height" if size.height else "new_width"
-            what = f"{given} is given without {missing}"
-            raise self.definition.error(what, "image_data_param", given, hint="give both")
-        return size
 
     def _listed(self) -> list[ListedImage]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")
         with self.definition.placing("image_data_param", "source"):
             return read_list(path)
 
-    def _skip_at_random(self, seeds: Seeds) -> None:
-        if not self._p.rand_skip:
-            return
-        skip = seeds.common() % self._p.rand_skip
-        if skip >= len(self._entries):
-            what = f"rand_skip would skip {skip} images of {len(self._entries)}"
-            raise self.definition.error(what, "image_data_param", "rand_skip")
-        for _ in range(skip):
-            self._order.advance()
-
     def _infer(self) -> None:
         """Shapes from the first image, as DataTransformer::InferBlobShape."""
-        first = self._entries[self._order.current]
+        first = self._rounds.current
         image = self._read(first)
         try:
             size = self._transform.size(*image.shape)
@@ -112,21 +90,7 @@ class ImageFeed(Feed):
         )
 
     def plan(self) -> tuple[list[ListedImage], Draws]:
-        entries = []
-        for _ in range(self._batch):
-            while self._is_anothers():
-                self._advance()
-            entries.append(self._entries[self._order.current])
-            self._advance()
-        return entries, self._transform.draw(self._batch)
-
-    def _is_anothers(self) -> bool:
-        definition = self.definition
-        return definition.training and self._offset % definition.world != definition.rank
-
-    def _advance(self) -> None:
-        self._offset += 1
-        self._order.advance()
+        return self._rounds.take(self._batch), self._transform.draw(self._batch)
 
     def make(self, planned: tuple[list[ListedImage], Draws], new: Allocate = new_array) -> Batch:
         entries, draws = planned
@@ -144,16 +108,11 @@ class ImageFeed(Feed):
         return dict(zip(self.definition.tops, (images, labels), strict=False))
 
     def mark(self) -> _Mark:
-        return _Mark(self._order.mark(), self._offset, self._transform.random.mark())
+        return _Mark(self._rounds.mark(), self._transform.random.mark())
 
     def marked(self, mark: _Mark) -> Position:
-        return {
-            "order": mark.order.state(),
-            "offset": mark.offset,
-            "random": mark.random.state(),
-        }
+        return {**mark.rounds.state(), "random": mark.random.state()}
 
     def go_to(self, state: Position) -> None:
-        self._order.go_to(state["order"])
-        self._offset = int(state["offset"])
+        self._rounds.go_to(state)
         self._transform.random.back_to(Mark.of(state["random"]))

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition, Seeds
+from protonet.data.extras import NotHere
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.position import Position
 from protonet.data.transform import Transform
@@ -32,7 +33,8 @@ class MemoryFeed(Feed):
                 raise definition.error(what, "memory_data_param", field)
         if len(definition.tops) != 2:
             what = f"it gives 2 tops, data and labels, not {len(definition.tops)}"
-            raise definition.error(what, "top")
+            error = definition.error(what, "top")
+            raise NotHere(error.message, error.span, error.hint)
         self._batch = int(p.batch_size)
         self._item = (int(p.channels), int(p.height), int(p.width))
         self._transform = Transform(definition, Seeds(definition))

@@ -56,7 +56,7 @@ def open_feed(
     if layer.type not in FEEDS:
         hint = did_you_mean(layer.type, READ) or f"these are: {', '.join(READ)}"
         raise definition.error("it is no data layer that can be read from", "type", hint=hint)
-    return FEEDS[layer.type](definition)
+    return FEEDS[layer.type].of(definition)
 
 
 def _nowhere(*_field: str | int) -> None:

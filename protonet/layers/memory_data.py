@@ -10,12 +10,13 @@ from protonet.layers.batch import batch_shapes, transform_of
 class MemoryData(Layer):
     """Batches that the caller has in memory.
 
-    To (n, c, h, w) and labels (n,). Source: Caffe's MemoryDataLayer.
+    To (n, c, h, w) and labels (n,), and with a third top the images' sizes (n, 1, 1, 2), which
+    the caller of a compiled net gives. Source: Caffe's MemoryDataLayer; DeepLab's nets.
     """
 
     param = "memory_data_param"
     bottoms = (0, 0)
-    tops = (2, 2)
+    tops = (2, 3)
     is_data = True
     refuses = dict.fromkeys(("transpose", "dim"), "this layout is not supported")
     examples = (
@@ -31,4 +32,6 @@ class MemoryData(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         transform_of(self, self.p.channels)
         self.check_positive("batch_size", "channels", "height", "width")
-        return batch_shapes(self, self.p.batch_size, (self.p.channels, self.p.height, self.p.width))
+        item = (self.p.channels, self.p.height, self.p.width)
+        data, labels, *more = batch_shapes(self, self.p.batch_size, item)
+        return (data, labels, *((self.p.batch_size, 1, 1, 2) for _ in more))

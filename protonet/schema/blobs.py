@@ -1,6 +1,7 @@
 """Blobs between their files and numpy: the numbers of a BlobProto, read in place.
 
-Source: Blob::FromProto and ToProto; NVIDIA's fork for half precision (raw_data).
+Source: Blob::FromProto and ToProto; NVIDIA's fork for half precision (raw_data); C3D's first
+release for blobs of five axes, whose numbers stand one field further on.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ _TOGETHER = 1 << 20
 _LEGACY = (1, 2, 3, 4)
 _DATA, _DIFF, _SHAPE, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 7, 8, 9
 _RAW_DATA, _RAW_DIFF = 12, 13  # their types, two numbers before
+_VOLUME = (1, 2, 3, 4, 5)  # num, channels, length, height, width
+_VOLUME_DATA, _VOLUME_DIFF = 6, 7
 _RAW_TYPES = {0: "<f8", 1: "<f4", 2: "<f2"}
 _KINDS = {
     **dict.fromkeys(_LEGACY, (VARINT,)),
@@ -139,6 +142,8 @@ def stored_blob(content: Content, start: int = 0, stop: int | None = None) -> St
     """The BlobProto between two bytes. WireError where it is none, or shape and data disagree."""
     found: dict[int, list[WireField]] = {}
     for field in fields(content.view, start, stop):
+        if field.number == _VOLUME[-1] and field.kind == VARINT:
+            return _stored_volume(content, start, stop)
         if field.kind not in _KINDS.get(field.number, (field.kind,)):
             raise WireError(f"field {field.number} is not that of a blob", field.start)
         found.setdefault(field.number, []).append(field)
@@ -150,14 +155,34 @@ def stored_blob(content: Content, start: int = 0, stop: int | None = None) -> St
     return replace(data, diff=diff) if diff and diff.runs else data
 
 
+def _stored_volume(content: Content, start: int, stop: int | None) -> StoredBlob:
+    """A blob of C3D's first release, whose fifth field is a width and holds no numbers."""
+    found: dict[int, list[WireField]] = {}
+    for field in fields(content.view, start, stop):
+        if (field.kind == VARINT) != (field.number in _VOLUME):
+            raise WireError(f"field {field.number} is not that of a blob", field.start)
+        found.setdefault(field.number, []).append(field)
+    shape = tuple(signed(found[n][-1].value) if n in found else 0 for n in _VOLUME)
+    _check_shape(shape, start)
+    data = _numbers(content, shape, found, (0, _VOLUME_DATA, 0), start)
+    if data is None:
+        raise WireError(f"the shape {_show(shape)} stands without data", start)
+    diff = _numbers(content, shape, found, (0, _VOLUME_DIFF, 0), start)
+    return replace(data, diff=diff) if diff and diff.runs else data
+
+
+def _check_shape(shape: Sequence[int], start: int) -> None:
+    if min(shape, default=0) < 0 or math.prod(n or 1 for n in shape) > _MOST_ELEMENTS:
+        raise WireError(f"the shape {_show(shape)} is not that of a blob", start)
+
+
 def _shape(view: Buffer, found: dict[int, list[WireField]], start: int) -> tuple[int, ...]:
     """The shape, the legacy one first, as Caffe takes it."""
     if any(number in found for number in _LEGACY):
         shape = [signed(found[n][-1].value) if n in found else 0 for n in _LEGACY]
     else:
         shape = [n for field in found.get(_SHAPE, ()) for n in _dims(view, field)]
-    if min(shape, default=0) < 0 or math.prod(n or 1 for n in shape) > _MOST_ELEMENTS:
-        raise WireError(f"the shape {_show(shape)} is not that of a blob", start)
+    _check_shape(shape, start)
     return tuple(shape)
 
 

@@ -48,14 +48,17 @@ def select(loaded: Loaded, phase: str, stages: Sequence[str] = (), level: int = 
 
 
 def data_elsewhere(loaded: Loaded, selected: Loaded) -> frozenset[str]:
-    """The blobs that a file's data layers make, where the selected net has no data layer.
+    """The blobs that only layers left out make, where the selected net has no data layer.
 
     Such a file holds no net of the phase, though layers without a rule are of every phase.
+    Empty where the file has no data layer at all.
     """
     if any(_gives_data(layer) for layer in selected.message.layer):
         return frozenset()
-    layers = [layer for layer in loaded.message.layer if _gives_data(layer)]
-    return frozenset(top for layer in layers for top in layer.top)
+    if not any(_gives_data(layer) for layer in loaded.message.layer):
+        return frozenset()
+    here = {top for layer in selected.message.layer for top in layer.top}
+    return frozenset(top for layer in loaded.message.layer for top in layer.top if top not in here)
 
 
 def _gives_data(layer: Any) -> bool:

@@ -23,14 +23,17 @@ _TYPES = {
     "CONVOLUTION3D": "Convolution3D",
     "DECONVOLUTION3D": "Deconvolution3D",
     "POOLING3D": "Pooling3D",
+    "DENSE_CRF": "DenseCRF",
 }
 _OWN = ("name", "type", "bottom", "top", "param", "blob_share_mode", "blobs_lr", "weight_decay")
+_IN_OLD_NETS_ONLY = ("layer", "strict_dim", "softmaxloss_param")
 
 
 def upgrade_v1_layer(old: Any) -> tuple[Any, dict[Path, Path]]:
     """The layer, and where its renamed fields stood. ValueError for a field today has not.
 
-    Source: UpgradeV1LayerParameter.
+    DeepLab's first release has hole for dilation and softmaxloss_param for loss_param; its
+    strict_dim is for the weights' copy alone. Source: UpgradeV1LayerParameter.
     """
     new = message("LayerParameter")
     if old.HasField("name"):
@@ -41,9 +44,9 @@ def upgrade_v1_layer(old: Any) -> tuple[Any, dict[Path, Path]]:
     new.top.extend(old.top)
     moved = _params(old, new)
     for field, value in old.ListFields():
-        if field.name not in _OWN and field.name != "layer":
+        if field.name not in _OWN and field.name not in _IN_OLD_NETS_ONLY:
             _copy(new, field, value)
-    return new, moved
+    return new, moved | _holes(new) | _ignored_labels(old, new)
 
 
 def type_name(old: Any) -> str:
@@ -52,6 +55,33 @@ def type_name(old: Any) -> str:
     if enum == "NONE":
         return ""
     return _TYPES.get(enum) or "".join(word.capitalize() for word in enum.split("_"))
+
+
+def _holes(new: Any) -> dict[Path, Path]:
+    """DeepLab's hole, or hole_h and hole_w, as today's dilation."""
+    held = new.convolution_param
+    given = [f for f in ("hole", "hole_h", "hole_w") if held.HasField(f)]
+    if not given:
+        return {}
+    apart = held.HasField("hole_h") or held.HasField("hole_w")
+    held.dilation.extend([held.hole_h, held.hole_w] if apart else [held.hole])
+    for field in given:
+        held.ClearField(field)
+    place: Path = ("convolution_param", "dilation")
+    return {(*place, at): ("convolution_param", given[-1]) for at in range(len(held.dilation))}
+
+
+def _ignored_labels(old: Any, new: Any) -> dict[Path, Path]:
+    """The label that DeepLab's softmaxloss_param ignores, as loss_param's."""
+    held = old.softmaxloss_param
+    if held.HasField("weight_source"):
+        raise ValueError("softmaxloss_param.weight_source, weights of classes, is not supported")
+    if len(held.ignore_label) > 1:
+        raise ValueError("softmaxloss_param ignores several labels, and loss_param takes one")
+    if not len(held.ignore_label):
+        return {}
+    new.loss_param.ignore_label = held.ignore_label[0]
+    return {("loss_param", "ignore_label"): ("softmaxloss_param", "ignore_label", 0)}
 
 
 def _params(old: Any, new: Any) -> dict[Path, Path]:

@@ -367,3 +367,17 @@ def test_a_batch_that_is_too_large_for_a_blob_is_told_with_one_that_fits():
     with pytest.raises(NetError) as caught:
         graph(one)
     assert "items fit" not in str(caught.value)
+
+
+STAGED = """layer { name: "d" type: "Data" top: "x" top: "label" include { phase: TRAIN }
+  data_param { source: "here" batch_size: 2 } }
+layer { name: "f" type: "Flatten" bottom: "x" top: "y" include { phase: TRAIN } }
+layer { name: "l" type: "SoftmaxWithLoss" bottom: "%s" bottom: "label" top: "loss" }
+"""
+
+
+def test_what_is_left_out_with_its_data_is_no_typo():
+    """A layer without a rule behind one that a phase without data has not either."""
+    assert check(STAGED % "y") == []
+    assert list(lacking(read(STAGED % "y"))) == ["TEST"]
+    assert "the bottom 'yy' is not" in check(STAGED % "yy")[0].message

@@ -44,3 +44,35 @@ def test_v0_padding_joins_the_convolution():
     text += 'layers { layer { name: "c" type: "conv" num_output: 2 kernelsize: 5 } '
     text += 'bottom: "p" top: "c" }\n'
     assert graph(text).blobs["c"].shape == (1, 2, 8, 8)
+
+
+DEEPLAB = """input: "x" input_dim: 1 input_dim: 3 input_dim: 20 input_dim: 20
+input: "label" input_dim: 1 input_dim: 1 input_dim: 9 input_dim: 9
+layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" strict_dim: false
+  convolution_param { num_output: 2 kernel_size: 3 %s } }
+layers { name: "p" type: PADDING bottom: "c" top: "p" padding_param { pad_beg: -2 pad_end: -1 } }
+layers { name: "s" type: SOFTMAX_LOSS bottom: "p" bottom: "label" top: "loss" softmaxloss_param { %s } }
+"""
+
+
+def test_deeplabs_first_release_says_hole_for_dilation():
+    net = graph(DEEPLAB % ("hole: 4", "ignore_label: 9"), "TEST")
+    assert net.blobs["p"].shape == (1, 2, 9, 9)
+    loss = net.nodes[-1].layer.message
+    assert loss.loss_param.ignore_label == 9
+    apart = read(DEEPLAB % ("hole_h: 2 hole_w: 3", "")).message.layer[1].convolution_param
+    assert (list(apart.dilation), apart.HasField("hole_h")) == ([2, 3], False)
+
+
+@pytest.mark.parametrize(
+    ("hole", "loss", "line", "words"),
+    [
+        ("hole: 40", "", 4, "a window of 81"),
+        ("", "ignore_label: 1 ignore_label: 2", 6, "ignores several labels"),
+        ("", 'weight_source: "w.txt"', 6, "weights of classes"),
+    ],
+)
+def test_what_deeplabs_first_release_says_wrong(hole, loss, line, words):
+    problems = protonet.check(DEEPLAB % (hole, loss))
+    found = [p for p in problems if words in p.message]
+    assert [p.span.line for p in found] == [line], problems

@@ -10,8 +10,8 @@ from protonet.layers.batch import unknown
 class DenseImageData(Layer):
     """Batches of images and of images of labels.
 
-    To (n, c, h, w) and (n, 1, h, w), the labels smaller by label_divide_factor (ENet's fork).
-    Source: SegNet's Caffe fork, DenseImageDataLayer.
+    To (n, c, h, w) and (n, 1, h, w), the labels smaller by label_divide_factor (ENet's fork), with
+    which there is no crop. Source: SegNet's Caffe fork, DenseImageDataLayer.
     """
 
     param = "dense_image_data_param"
@@ -36,6 +36,10 @@ class DenseImageData(Layer):
                 stated = (field,) if self.has(field) else ()
                 raise LayerError(f"{field} must be positive, it is 0", *stated)
         cropped = p.crop_height and p.crop_width
+        if cropped and p.label_divide_factor > 1:
+            what = f"label_divide_factor {p.label_divide_factor} and a crop are both given"
+            hint = "the crop would cut as much from the smaller labels: take one of them out"
+            raise LayerError(what, "label_divide_factor", hint=hint)
         size = (p.crop_height, p.crop_width) if cropped else (p.new_height, p.new_width)
         if not all(size):
             why = "neither crop_height and crop_width nor new_height and new_width state it"

@@ -35,7 +35,7 @@ class ImageSegData(Layer):
             raise LayerError("batch_size must be positive, it is 0", "batch_size")
         sizes = (
             (transform.crop_size,) * 2,
-            (transform.crop_h, transform.crop_w),
+            (transform.crop_height, transform.crop_width),
             (self.p.new_height, self.p.new_width),
         )
         size = next((size for size in sizes if all(size)), None)

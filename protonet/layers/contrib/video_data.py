@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.batch import unknown
+from protonet.schema.pool import Message
+from protonet.schema.video_form import CAMERA, CLIPS, SEGMENTS, clip_field, video_form
 
 _FLOW = 1
 
@@ -13,9 +15,10 @@ class VideoData(Layer):
     """Batches of frames and labels from a list of videos.
 
     With num_segments, modality or name_pattern (temporal segment networks) to (n, c, h, w), whose
-    channels are all frames of all segments, 3 each or 2 of optical flow. Else (C3D, where the
-    fields are video_data_param's or image_data_param's) to (n, 3, length, h, w), or, from a
-    webcam or a video file (SSD), to (n, 3, h, w). The labels are (n,).
+    channels are all frames of all segments, 3 each, 1 where they are gray, 2 of optical flow. Else
+    (C3D, where the fields are video_data_param's or image_data_param's) to (n, 3, length, h, w),
+    or, from a webcam or a video file (SSD), to (n, 3, h, w). The labels are (n,), with
+    use_multiple_label (n, num_of_labels).
     Source: VideoDataLayer of yjxiong's, C3D's and SSD's Caffe forks.
     """
 
@@ -44,22 +47,39 @@ class VideoData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        p, transform = self.p, self.message.transform_param
-        old = self.message.image_data_param
-        holder = old if old.HasField("new_length") else p
-        crop = transform.crop_size or holder.crop_size
+        form = video_form(self.message)
+        holder = getattr(self.message, clip_field(self.message)) if form == CLIPS else self.p
+        transform = self.message.transform_param
+        crop = transform.crop_size
         size = (crop, crop) if crop else (holder.new_height, holder.new_width)
         if not any(size) and len(transform.resize_param):
             size = (transform.resize_param[0].height, transform.resize_param[0].width)
         if not all(size):
             raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
-        batch = holder.batch_size
-        if batch < 1:
-            raise LayerError("batch_size must be positive, it is 0")
+        batch = self._batch(holder, form)
         item: Shape = (3, *size)
-        if any(self.has(field) for field in ("num_segments", "modality", "name_pattern")):
-            each = 2 if p.modality == _FLOW else 3
-            item = (each * max(1, p.new_length) * p.num_segments, *size)
-        elif holder.new_length:
+        if form == SEGMENTS:
+            item = (self._channels(), *size)
+        elif form == CLIPS:
             item = (3, holder.new_length, *size)
-        return ((batch, *item), (batch,))[: len(self.message.top)]
+        several = (self.p.num_of_labels,) if self.p.use_multiple_label else ()
+        return ((batch, *item), (batch, *several))[: len(self.message.top)]
+
+    def _batch(self, holder: Message, form: str) -> int:
+        """SSD's layer has it in data_param."""
+        if form == CAMERA and self.message.HasField("data_param"):
+            holder = self.message.data_param
+        if holder.batch_size < 1:
+            raise LayerError("batch_size must be positive, it is 0")
+        return int(holder.batch_size)
+
+    def _channels(self) -> int:
+        """Of all frames of all segments."""
+        length, step = max(1, self.p.new_length), self.p.step
+        for field in ("num_segments", "step"):
+            if getattr(self.p, field) < 1:
+                raise LayerError(f"{field} must be positive, it is 0", field)
+        if length % step:
+            raise LayerError(f"step {step} does not divide new_length {length}", "step")
+        each = 2 if self.p.modality == _FLOW else 1 if self.p.grayscale else 3
+        return int(each * (length // step) * self.p.num_segments)
