@@ -62,7 +62,7 @@ class BatchNormLayer(Layer):
             "batch_norm_param { filler { value: 1 } bias_term: false } }",
             {"x": (2, 3, 4, 4)},
             {"y": (2, 3, 4, 4)},
-            "self.bn1 = ScaledBatchNorm(3, bias=False)",
+            "self.bn1 = BatchNorm(3, affine=True, bias=False)",
         ),
     )
 
@@ -136,49 +136,57 @@ class BatchNormLayer(Layer):
         return max(eps, 1e-5) if self.scales and not self.of_intel else eps
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        (x,) = bottoms
+        learned = {"affine": True, "bias": self.shifts} if self.scales else {}
+        return self.module(b, **learned)(*bottoms)
+
+    def module(self, b: Builder, **learned: bool) -> Expr:
+        """Caffe's arithmetic as a module, which may have a learned scale and shift of its own."""
         options: dict[str, Any] = {
             "eps": self.eps(),
             "moving_average_fraction": single(self.p.moving_average_fraction),
         }
         if self.scales and not self.of_intel:
-            return b.module(AveragedBatchNorm, b.bottoms[0][1], **options)(x)
+            return b.module(AveragedBatchNorm, b.bottoms[0][1], **options)
         options["use_global_stats"] = None
         if self.has("use_global_stats"):
             options["use_global_stats"] = self.p.use_global_stats
-        if not self.scales:
-            return b.module(BatchNorm, b.bottoms[0][1], **options)(x)
-        b.helper(BatchNorm)
-        return b.module(ScaledBatchNorm, b.bottoms[0][1], **options, bias=self.shifts)(x)
+        return b.module(BatchNorm, b.bottoms[0][1], **options, **learned)
 
 
-class FoldedBatchNorm(Layer):
-    """Normalise by stored statistics, then scale and shift: nn.BatchNorm with Caffe's blobs.
-
-    Made of a BatchNorm, and of the Scale behind it where there is one.
-    """
+class FusedBatchNorm(Layer):
+    """Normalise as BatchNorm does, and scale and shift in the same step: the blobs of both."""
 
     type = "BatchNorm"
     may_run_in_place = True
 
     def __init__(self, parts: Sequence[Layer]) -> None:
-        self.norm, *self.rest = parts
-        super().__init__(self.norm.message, self.norm.phase)
+        norm, *self.rest = parts
+        assert isinstance(norm, BatchNormLayer)
+        self.norm = norm
+        super().__init__(norm.message, norm.phase)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         return bottoms
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
-        blobs = (blob for part in (self.norm, *self.rest) for blob in part.blobs(bottoms))
-        return tuple(_folded(blob) for blob in blobs)
+        return tuple(blob for part in (self.norm, *self.rest) for blob in part.blobs(bottoms))
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        bias = len(self.rest[0].blobs(b.bottoms)) > 1
+        return self.norm.module(b, affine=True, bias=bias)(*bottoms)
+
+
+class FoldedBatchNorm(FusedBatchNorm):
+    """Normalise by stored statistics, then scale and shift: nn.BatchNorm with Caffe's blobs."""
+
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        return tuple(_folded(blob) for blob in super().blobs(bottoms))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
-        norm = self.norm
-        assert isinstance(norm, BatchNormLayer)
-        affine = bool(self.rest) or norm.scales
+        affine = bool(self.rest) or self.norm.scales
         shape = b.bottoms[0]
-        return b.module(_BY_AXES[len(shape)], shape[1], eps=norm.eps(), affine=affine)(x)
+        return b.module(_BY_AXES[len(shape)], shape[1], eps=self.norm.eps(), affine=affine)(x)
 
 
 def _folded(blob: Blob) -> Blob:
@@ -200,11 +208,15 @@ class BatchNorm(nn.Module):
         eps: float = 1e-5,
         moving_average_fraction: float = 0.999,
         use_global_stats: bool | None = None,
+        affine: bool = False,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.eps = eps
         self.fraction = moving_average_fraction
         self.use_global_stats = use_global_stats
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine and bias else None
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.zeros(channels))
         self.register_buffer("factor", torch.zeros(1))
@@ -214,37 +226,18 @@ class BatchNorm(nn.Module):
         if stored or (stored is None and not self.training):
             scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
             mean, variance = self.mean * scale, self.variance * scale
-            return F.batch_norm(x, mean, variance, eps=self.eps)
+            return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
         mean, variance = torch.zeros_like(self.mean), torch.zeros_like(self.variance)
         if x.numel() == x.shape[1]:  # one value a channel, which torch refuses
-            y, mean = x - x, x.detach().flatten()
+            y = F.batch_norm(x - x, mean, variance + 1, self.weight, self.bias)
+            mean = x.detach().flatten()
         else:
-            y = F.batch_norm(x, mean, variance, training=True, momentum=1, eps=self.eps)
+            batch = (x, mean, variance, self.weight, self.bias)
+            y = F.batch_norm(*batch, training=True, momentum=1, eps=self.eps)
         self.mean.mul_(self.fraction).add_(mean)
         self.variance.mul_(self.fraction).add_(variance)
         self.factor.mul_(self.fraction).add_(1)
         return y
-
-
-class ScaledBatchNorm(BatchNorm):
-    """Batch normalisation by divided statistics, with a learned scale and shift."""
-
-    def __init__(
-        self,
-        channels: int,
-        eps: float = 1e-5,
-        moving_average_fraction: float = 0.999,
-        use_global_stats: bool | None = None,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(channels, eps, moving_average_fraction, use_global_stats)
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        shape = (-1,) + (1,) * (x.dim() - 2)
-        y = super().forward(x) * self.weight.view(shape)
-        return y if self.bias is None else y + self.bias.view(shape)
 
 
 class AveragedBatchNorm(nn.Module):

@@ -56,10 +56,14 @@ class ScaleLayer(Layer):
             return bottoms[1]
         return covered(bottoms[0], self.p.axis, self.p.num_axes)
 
+    def scales_channels(self, x: Shape) -> bool:
+        """Whether it is a learned factor for each channel, and a bias where it has one."""
+        p = self.p
+        return p.axis in (1, 1 - len(x)) and p.num_axes == 1
+
     def shifts_channels(self, x: Shape) -> bool:
         """Whether it is a learned factor and bias for each channel."""
-        p = self.p
-        return bool(p.bias_term) and p.axis in (1, 1 - len(x)) and p.num_axes == 1
+        return bool(self.p.bias_term) and self.scales_channels(x)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         shape = self.factor(bottoms)

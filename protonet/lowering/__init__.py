@@ -17,6 +17,7 @@ from protonet.lowering.lowered import Lowered
 from protonet.lowering.nest import nest
 from protonet.lowering.outline import outline
 from protonet.lowering.outline.sound import is_sound
+from protonet.lowering.overwrite import overwrite
 from protonet.lowering.rename import make_room
 from protonet.lowering.returns import OBJECTIVE, returns
 from protonet.lowering.rounding import round_plainly
@@ -39,6 +40,7 @@ QUIET = (
     fill_each,  # fillers that layers of a kind share, in a loop
     freeze_each,  # modules that are not learned, whole
     whole_labels,  # labels as integers from the start
+    overwrite,  # activations in place, in training
 )
 STRUCTURE = (
     unread,  # as in LAST

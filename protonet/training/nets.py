@@ -20,6 +20,7 @@ from protonet.diagnostics import NetError, raise_all
 from protonet.graph import Graph, Param
 from protonet.layers.python import layer_class
 from protonet.lowering import lowered
+from protonet.passes import fuse_batch_norm
 from protonet.runtime.failure import failing_layer, first_line
 from protonet.runtime.net import RunnableNet, runnable
 from protonet.runtime.place import Place
@@ -193,16 +194,23 @@ def open_net(
     world: int = 1,
     precision: str = "fp32",
     compiled: bool = False,
+    layer_by_layer: bool = False,
     allow_python: bool = False,
 ) -> Net:
-    """Open the data of a net and compile it for the shapes that the data has."""
+    """Open the data of a net and compile it for the shapes that the data has.
+
+    ``layer_by_layer`` keeps apart what is computed in one step else.
+    """
     selected = select(plan.loaded, plan.phase)
     raise_all(selected.errors)
     _refuse_unread(selected, plan.phase)
     feeds = open_feeds(selected, plan.phase, seed=seed, rank=rank, world=world)
     try:
         shapes = {top: shape for feed in feeds for top, shape in feed.shapes.items()}
-        net = _compiled(plan, selected.message, shapes, feeds, device, allow_python)
+        selection = Selection.of(plan.phase, shapes=shapes, allow_python=allow_python)
+        graph = api.graph_of(plan.loaded, selection)
+        graph = graph if layer_by_layer else fuse_batch_norm(graph)
+        net = _compiled(plan, graph, selected.message, feeds, device)
     except BaseException:
         for feed in feeds:
             feed.close()
@@ -230,15 +238,8 @@ def _refuse_unread(selected: Loaded, phase: str) -> None:
 
 
 def _compiled(
-    plan: NetPlan,
-    message: Any,
-    shapes: Mapping[str, Sequence[int]],
-    feeds: list[Feed],
-    device: torch.device,
-    allow_python: bool,
+    plan: NetPlan, graph: Graph, message: Any, feeds: list[Feed], device: torch.device
 ) -> Net:
-    selection = Selection.of(plan.phase, shapes=shapes, allow_python=allow_python)
-    graph = api.graph_of(plan.loaded, selection)
     outputs = outputs_of(graph)
     training = plan.phase == "TRAIN"
     if training and not graph.has_loss:
@@ -276,7 +277,7 @@ def lay_out(module: nn.Module, device: torch.device) -> None:
     LeNet a third less. For more planes and on a GPU nothing was gained.
     """
     for part in module.modules():
-        if isinstance(part, nn.Conv2d) and part.in_channels == 1 and device.type == "cpu":
+        if isinstance(part, nn.Conv2d) and device.type == "cpu":
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -160,7 +160,7 @@ def _nets(
     device = torch.device(kind, index) if index is not None else torch.device(kind)
     nets: list[Net] = []
     whole = False
-    options["seed"] = seed
+    options |= {"seed": seed, "layer_by_layer": bool(made.solver.debug_info)}
     try:
         first = open_net(
             made.train, device, rank=group.rank, world=group.size, compiled=compiled, **options
