@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from protonet.data.opening import READ, open_feeds
 from protonet.diagnostics import NetError, raise_all
 from protonet.given import flag_given, mapping_given, number_given
-from protonet.schema.load import Loaded, Readable, load
+from protonet.schema.load import Define, Loaded, Readable, defined, load
 from protonet.schema.select import select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import Selection
@@ -32,13 +32,15 @@ def batches(
     workers: int | None = None,
     pin: bool = False,
     memory: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+    define: Define = None,
 ) -> Prefetched:
     """The batches of a net's data layers, {blob: float32 tensor}, without end.
 
     ``source`` is a path, a prototxt's text or a NetParameter message. ``seed`` is what a solver's
     random_seed is, for crops, mirrors and shuffles; of ``world`` processes each reads its own
     records. ``workers`` threads prepare batches ahead, in pinned memory with ``pin``. ``memory``
-    is {layer: (data, labels)} for MemoryData layers, (n, c, h, w) and (n,). The iterator has
+    is {layer: (data, labels)} for MemoryData layers, (n, c, h, w) and (n,); ``define`` fills a
+    template's placeholders, {"WIDTH": 640}. The iterator has
     ``state()``, and ``close()``, which a ``with`` statement calls. NetError, with its place,
     where the net or its data can't be read.
     """
@@ -53,7 +55,7 @@ def batches(
         raise NetError(f"rank {rank} is none of {world} processes", None, "the first has rank=0")
     if memory is not None:
         mapping_given(memory, "the arrays of MemoryData layers", _MEMORY)
-    selected, phase = _selected(source, selection), selection.phase
+    selected, phase = _selected(defined(source, define), selection), selection.phase
     feeds = open_feeds(selected, phase, seed=seed, rank=rank, world=world, memory=memory)
     if not feeds:
         known = f"it has none of {', '.join(READ)}"

@@ -9,6 +9,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from protonet.diagnostics import NetError, Source, Span
+from protonet.text.placeholders import unfilled
 
 DEEPEST = 100
 # A string that is not closed goes on to the end of its line, so that nothing is looked at twice.
@@ -156,6 +157,8 @@ def _odd_character(source: Source, start: int) -> NetError:
         return NetError(
             f"{found!r} should not stand here", Span(source, start, start + 2), _COMMENT
         )
+    if placeholder := unfilled(source, start):
+        return placeholder
     hint = f"write {_MEANT[character]}" if character in _MEANT else None
     name = f"{character!r}" if character.isprintable() else f"U+{ord(character):04X}"
     return NetError(f"the character {name} should not stand here", where, hint)
