@@ -59,6 +59,7 @@ SHARED_BY_LAYERS = {
     "forks",
     "param_str",
     "sampling",
+    "sequences",
     "loss",
     "many_axes",
     "recurrent",
