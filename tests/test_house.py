@@ -56,6 +56,7 @@ SHARED_BY_LAYERS = {
     "boxes",
     "extent",
     "filler",
+    "gabor",
     "forks",
     "param_str",
     "sampling",
