@@ -9,7 +9,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from protonet.diagnostics import IgnoredFields, NetError, NetWarning, proposed, raise_all
+from protonet.diagnostics import (
+    IgnoredFields,
+    NetError,
+    NetWarning,
+    Source,
+    proposed,
+    raise_all,
+)
 from protonet.garbage import uncollected
 from protonet.graph import Graph, build, verify
 from protonet.graph.files import attach_files
@@ -18,7 +25,7 @@ from protonet.layers import REGISTRY, Layer
 from protonet.layers.plugins import load_file
 from protonet.layers.python import layer_class
 from protonet.schema.forks import ignored
-from protonet.schema.load import Loaded, Readable, load
+from protonet.schema.load import Define, Loaded, Readable, defined, load
 from protonet.schema.pool import Message
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
@@ -74,11 +81,13 @@ def graph(
     level: int = 0,
     shapes: Shapes | None = None,
     allow_python: bool = False,
+    define: Define = None,
 ) -> Graph:
     """The graph of one phase of a net, with every shape, made without torch.
 
     A data layer that does not state its shapes has those of its data, where they can be read.
     """
+    source = defined(source, define)
     return graph_of(source, Selection.of(phase, stages, level, shapes, allow_python))
 
 
@@ -149,6 +158,8 @@ def variants(source: Readable, selection: Selection) -> Variants:
 def _title(source: Readable, net: Graph) -> str:
     name = net.name or "A net"
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    if isinstance(source, Source) and os.path.exists(source.name):  # a template
+        path = source.name
     if not path or "\n" in path or "{" in path:
         return f"{name}, compiled from Caffe by protonet."
     return f"{name}, compiled from {os.path.basename(path)} by protonet."
@@ -166,21 +177,23 @@ def emit(
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
+    define: Define = None,
 ) -> str:
     """The source of a standalone PyTorch file for a net; the text that ``compile`` executes.
 
     ``source`` is a path, a prototxt's text or a NetParameter message; ``shapes`` gives or
     replaces input shapes, {blob: (n, c, h, w)}; ``plugins`` are files with layers of one's own;
-    ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
+    ``allow_python`` lets Python layers run their classes; ``define`` fills the placeholders of a
+    template, {"WIDTH": 640}. Raises NetError with its place.
     """
     from protonet.program.source import source as text
 
     with_plugins(plugins)
     selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
-    return text(lowered(source, selection).program)
+    return text(lowered(defined(source, define), selection).program)
 
 
-def compile(  # noqa: A001 (the verb of what this package does)
+def compile(  # noqa: A001, PLR0913, PLR0917 (this package's verb, and all that it takes)
     source: Readable,
     phase: str = "TEST",
     stages: Sequence[str] = (),
@@ -192,6 +205,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
+    define: Define = None,
 ) -> nn.Module:
     """Compile a Caffe net into a torch.nn.Module.
 
@@ -201,12 +215,12 @@ def compile(  # noqa: A001 (the verb of what this package does)
     several with commas between them, or {layer: [array, ...]} in Caffe's order and shapes; see
     ``load_weights``, which can be strict. ``flat`` writes one class without blocks, and
     ``faithful`` keeps one statement a layer and Caffe's own BatchNorm. ``plugins`` are files with
-    layers of one's own;
-    ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
+    layers of one's own; ``allow_python`` lets Python layers run their classes; ``define`` fills
+    the placeholders of a template, {"WIDTH": 640}. Raises NetError with its place.
     """
     with_plugins(plugins)
     selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
-    return module_of(source, selection, weights)
+    return module_of(defined(source, define), selection, weights)
 
 
 def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:

@@ -15,22 +15,23 @@ from protonet.graph.files import attach_files
 from protonet.graph.meant import meant
 from protonet.graph.notices import notices
 from protonet.schema.doubt import doubt
-from protonet.schema.load import Loaded, Readable, load, load_any
+from protonet.schema.load import Define, Loaded, Readable, defined, load, load_any
 from protonet.schema.select import data_elsewhere, select
 from protonet.schema.upgrade import upgrade
 from protonet.selection import PHASES, Selection
 
 
 @uncollected()
-def check(source: Readable, phase: str | None = None) -> list[NetError]:
+def check(source: Readable, phase: str | None = None, define: Define = None) -> list[NetError]:
     """Every problem of a net, in the order of the file; none means it is right.
 
     Each phase that the file is meant for is looked at, or the one named: a phase without data, a
     loss or an input of its own is not meant, nor is one whose data layers are of the other. A
-    data layer whose shape only its data would tell is no problem.
+    data layer whose shape only its data would tell is no problem. ``define`` fills the placeholders
+    of a template, {"WIDTH": 640}.
     """
     try:
-        loaded = load(source, "NetParameter")
+        loaded = load(defined(source, define), "NetParameter")
     except NetError as error:
         return list(error.all)
     return check_net(loaded, phase)

@@ -6,7 +6,7 @@ import os
 import re
 import traceback
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,11 +24,13 @@ class Source:
     """A text and the name a person knows it by (a path, or ``<text>``).
 
     ``encoding`` is what its bytes were read as: UTF-8, or Latin-1 for any other, which keeps them.
+    ``define`` are the values that were put into the placeholders of its template.
     """
 
     name: str
     text: str
     encoding: str = "utf-8"
+    define: Mapping[str, str] = field(default_factory=dict, repr=False)
     _starts: list[int] = field(default_factory=list, repr=False)
 
     def _line_starts(self) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from protonet.cli.nets import definable
 from protonet.cli.talk import talk, talking, tell_times
 from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
 from protonet.plain import plain
@@ -58,7 +59,7 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"protonet.cli.{cmd_name}")
         command: click.Command = module.command
-        return talking(command)
+        return talking(definable(command))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; -v tells what it took, whatever it ends with but an error."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from protonet.checking import check_any
-from protonet.cli.nets import NET, shown
+from protonet.cli.nets import NET, filled, shown
 from protonet.cli.options import plugin_option
 from protonet.cli.problems import FORMATS
 from protonet.cli.talk import say, talk
@@ -89,7 +89,8 @@ def _expanded(file: str | Source) -> list[tuple[str | Source, str]]:
     found = sorted(_definitions(file))
     if not found:
         raise NetError(f"there is no .prototxt in the folder {file}")
-    return [(path, file) for path in found]
+    context = click.get_current_context(silent=True)
+    return [(filled(path, context), file) for path in found]
 
 
 def _definitions(folder: str) -> Iterator[str]:

@@ -11,15 +11,20 @@ import click
 from click.shell_completion import CompletionItem
 
 from protonet.diagnostics import Source
-from protonet.schema.load import Readable, decoded
+from protonet.schema.load import Readable, decoded, defined
 from protonet.schema.named import known_names
+from protonet.text.placeholders import NAME
 
 STDIN = "<stdin>"
 _TAKEN = "protonet.stdin"
+_DEFINE = "protonet.define"
 
 
 class NetOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """A net or a solver: a path or a name as it stands, - as the text of stdin."""
+    """A net or a solver: a path or a name as it stands, - as the text of stdin.
+
+    With --define the text of a file whose placeholders are filled, under the file's name.
+    """
 
     name = "net"
 
@@ -27,14 +32,16 @@ class NetOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | Source:
         if value != "-":
-            return value if isinstance(value, Source) else str(value)
+            return value if isinstance(value, Source) else filled(str(value), ctx)
         meta: dict[str, Any] = ctx.meta if ctx else {}
         if ctx and ctx.resilient_parsing:  # a shell asks what may follow, and gives no text
             return "-"
         if meta.setdefault(_TAKEN, False):
             self.fail("stdin can be read once: - stands for one net only", param, ctx)
         meta[_TAKEN] = True
-        return decoded(STDIN, sys.stdin.buffer.read())
+        text = defined(decoded(STDIN, sys.stdin.buffer.read()), meta.get(_DEFINE))
+        assert isinstance(text, Source)
+        return text
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -73,6 +80,48 @@ class FileOption(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 NET = NetOption()
 WEIGHTS = FileOption(".caffemodel", ".h5", ".hdf5", ".safetensors", ".pt", ".pth")
+
+
+def filled(path: str, ctx: click.Context | None) -> str | Source:
+    """A file with the values of --define in its placeholders; a folder or a name as it is."""
+    define = ctx.meta.get(_DEFINE) if ctx else None
+    if not define or not os.path.isfile(path) or path.endswith(WEIGHTS.suffixes):
+        return path
+    text = defined(path, define)
+    assert isinstance(text, Source)
+    return text
+
+
+def definable(command: click.Command) -> click.Command:
+    """A command that takes --define where it takes a net, and its subcommands with it."""
+    known = [option.name for option in command.params]
+    if "define" not in known and any(o.type is NET for o in command.params):
+        command.params.append(
+            click.Option(
+                ["--define"],
+                metavar="NAME=VALUE",
+                multiple=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_define,
+                help="Put a value in place of $NAME$ in a template. May be repeated.",
+            )
+        )
+    for inner in getattr(command, "commands", {}).values():
+        definable(inner)
+    return command
+
+
+def _define(ctx: click.Context, option: click.Parameter, given: tuple[str, ...]) -> None:
+    """Keep what is defined for the nets, which are read after it."""
+    values = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            what = f"{one!r} defines nothing; write it as WIDTH=640"
+            raise click.BadParameter(what, ctx, option)
+        values[name] = value
+    ctx.meta[_DEFINE] = values
 
 
 def completed(incomplete: str, suffixes: Sequence[str]) -> list[str]:

@@ -145,5 +145,5 @@ def is_one_file(one: str, other: str) -> bool:
 
 def refuse_own_input(net: Readable, output: str | None) -> None:
     """NetError where a result would take the place of the net that it is made from."""
-    if output and not isinstance(net, Source) and is_one_file(output, str(net)):
+    if output and is_one_file(output, net.name if isinstance(net, Source) else str(net)):
         raise NetError(f"{output} is the net itself; it would be lost", None, "name another file")

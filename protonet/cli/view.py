@@ -77,7 +77,7 @@ def _serve(net: Readable, port: int, browser: bool, style: Any, selection: Selec
     from protonet.drawing.live import Session
 
     if isinstance(net, Source):
-        raise click.UsageError("the page follows a file: - goes with --export only")
+        raise click.UsageError("the page follows a file: - and --define go with --export only")
     session = Session(str(net), selection, style)
     session.text()
     with _server(session, port) as server:

@@ -20,6 +20,8 @@ def check_filler(
 ) -> None:
     """NetError where Caffe would refuse a FillerParameter for a blob of that shape."""
     problem = filler_problem(filler, shape)
+    if problem is None and filler.type not in _FILLED:
+        problem = f"the {filler.type} filler is for the weights of layers", "type", None
     if problem:
         what, where, hint = problem
         raise definition.error(what, *field, where, hint=hint)
@@ -45,7 +47,7 @@ def _xavier(filler: Message, shape: Shape, random: Random) -> Floats:
 
 def _msra(filler: Message, shape: Shape, random: Random) -> Floats:
     normal = random.normal(1, math.prod(shape)).reshape(shape)
-    return np.asarray(normal * math.sqrt(2 / _fan(filler, shape)), np.float32)
+    return np.asarray(normal * filler.scale * math.sqrt(2 / _fan(filler, shape)), np.float32)
 
 
 def _positive_unitball(_filler: Any, shape: Shape, random: Random) -> Floats:

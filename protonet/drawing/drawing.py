@@ -17,7 +17,7 @@ from protonet.files import write_whole
 from protonet.garbage import uncollected
 from protonet.given import flag_given, one_given, path_given
 from protonet.graph import Graph
-from protonet.schema.load import Readable
+from protonet.schema.load import Define, Readable, defined
 from protonet.selection import DEFAULT, Selection, Shapes
 
 if TYPE_CHECKING:
@@ -94,17 +94,20 @@ def draw(
     show_shapes: bool = True,
     direction: str = "TB",
     layout: str = "own",
+    define: Define = None,
 ) -> Drawing:
     """Draw a net: a path, a prototxt's text or a NetParameter message; torch is not needed.
 
     ``collapse`` draws repeated blocks once, ``show_shapes`` writes shapes on the wires;
     ``direction`` is TB, from top to bottom, or LR, from left to right; ``layout`` "own", the same
-    everywhere, or "graphviz". Raises NetError with its place.
+    everywhere, or "graphviz"; ``define`` fills a template's placeholders, {"WIDTH": 640}.
+    Raises NetError with its place.
     """
     one_given(direction, "direction", ("TB", "LR"))
     one_given(layout, "layout", tuple(LAYOUTS))
     shown, once = flag_given(show_shapes, "show_shapes"), flag_given(collapse, "collapse")
     selection = Selection.of(phase, stages, level, shapes, allow_python)
+    source = defined(source, define)
     return drawn(source, selection, Style(shown, once, direction == "LR"), layout)
 
 

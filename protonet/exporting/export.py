@@ -17,7 +17,7 @@ from protonet.exporting.source import Exported, from_definition, from_module, ve
 from protonet.exporting.states import from_zeros, warn_of_states
 from protonet.exporting.written import Written
 from protonet.layers import Layer
-from protonet.schema.load import Readable
+from protonet.schema.load import Define, Readable, defined
 from protonet.selection import Selection, Shapes
 
 SUFFIXES = (".onnx", ".pt2", ".torchscript")
@@ -33,15 +33,17 @@ def export(
     outputs: Sequence[str] | None = None,
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
+    define: Define = None,
     **options: Any,
 ) -> Written:
     """Write a net as .onnx, .pt2 or .torchscript, whole or not at all, and try it.
 
     ``net`` is a module that protonet compiled, or a definition as ``compile`` takes it, with its
-    ``weights``. Options: ``opset``, ``batch`` (a number, or "dynamic" for any; by default the
-    definition's), ``dynamic`` ("height", "width"), ``precision`` ("fp32", "fp16"), ``check``,
-    ``tolerance`` and ``runtime`` ("onnxruntime", "opencv", "tensorrt"). NetError where a layer
-    can't be said in the format, or the file does not give what the net gives; no file then.
+    ``weights`` and its template's ``define``. Options: ``opset``, ``batch`` (a number, or
+    "dynamic" for any; by default the definition's), ``dynamic`` ("height", "width"),
+    ``precision`` ("fp32", "fp16"), ``check``, ``tolerance`` and ``runtime`` ("onnxruntime",
+    "opencv", "tensorrt"). NetError where a layer can't be said in the format, or the file does not
+    give what the net gives; no file then.
     """
     with_plugins(plugins)
     chosen = ExportOptions.of(**options)
@@ -49,6 +51,7 @@ def export(
     selection = Selection.of(phase, stages, level, shapes, outputs=outputs)
     if isinstance(net, nn.Module):
         return export_net(from_module(net, chosen, selection.outputs), path, chosen)
+    net = defined(net, define)
     load = None if weights is None else _loader(net, weights)
     return export_net(from_definition(net, selection, chosen, load), path, chosen)
 

@@ -27,8 +27,8 @@ class BatchNormLayer(Layer):
     With scale_bias, scale_filler or bias_filler (NVIDIA's fork), or filler (Intel's), it scales
     and shifts, too; these two blobs follow the statistics, and lead them in NVIDIA's 0.15, whose
     nets state an lr_mult for the first two of their params. NVIDIA's statistics are running
-    averages. (n, c, ...), kept. Source: Caffe's BatchNormLayer; the forks'
-    BatchNormLayer, CuDNNBatchNormLayer and MKLDNNBatchNormLayer.
+    averages; Intel's may be of parts of a training batch, one after the other. (n, c, ...), kept.
+    Source: Caffe's BatchNormLayer; the forks' own, CuDNNBatchNormLayer, MKLDNNBatchNormLayer.
     """
 
     param = "batch_norm_param"
@@ -91,12 +91,12 @@ class BatchNormLayer(Layer):
         return bottoms
 
     def check_batch(self, x: Shape) -> None:
-        """LayerError where Intel's fork would take statistics of parts of a training batch."""
+        """LayerError where a batch has no parts of the size that Intel's fork asks for."""
         size = self.p.stats_batch_size
         stored = self.p.use_global_stats if self.has("use_global_stats") else self.phase == "TEST"
-        if size and not stored and size != x[0]:
-            what = f"statistics of {size} of the {x[0]} images of a batch are not supported"
-            raise LayerError(what, "stats_batch_size", hint="a batch of that size is")
+        if size and not stored and x[0] % size:
+            what = f"a batch of {x[0]} has no parts of stats_batch_size {size}"
+            raise LayerError(what, "stats_batch_size")
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         shape = bottoms[0][1:2]
@@ -150,6 +150,8 @@ class BatchNormLayer(Layer):
         options["use_global_stats"] = None
         if self.has("use_global_stats"):
             options["use_global_stats"] = self.p.use_global_stats
+        if 0 < self.p.stats_batch_size < b.bottoms[0][0]:
+            options["part"] = self.p.stats_batch_size
         return b.module(BatchNorm, b.bottoms[0][1], **options, **learned)
 
 
@@ -210,6 +212,7 @@ class BatchNorm(nn.Module):
         use_global_stats: bool | None = None,
         affine: bool = False,
         bias: bool = True,
+        part: int = 0,
     ) -> None:
         super().__init__()
         self.eps = eps
@@ -217,6 +220,7 @@ class BatchNorm(nn.Module):
         self.use_global_stats = use_global_stats
         self.weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(channels)) if affine and bias else None
+        self.part = part
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.zeros(channels))
         self.register_buffer("factor", torch.zeros(1))
@@ -227,6 +231,12 @@ class BatchNorm(nn.Module):
             scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
             mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
+        if self.part:
+            return torch.cat([self.normalised(part) for part in torch.split(x, self.part)])
+        return self.normalised(x)
+
+    def normalised(self, x: torch.Tensor) -> torch.Tensor:
+        """Images by their own statistics, which are stored as well."""
         mean, variance = torch.zeros_like(self.mean), torch.zeros_like(self.variance)
         if x.numel() == x.shape[1]:  # one value a channel, which torch refuses
             y = F.batch_norm(x - x, mean, variance + 1, self.weight, self.bias)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from protonet.layers.base import Example, Layer, LayerError, Shape, canonical_axis, register, show
-from protonet.layers.forks import FUSED
+from protonet.layers.base import (
+    Example,
+    Layer,
+    LayerError,
+    Shape,
+    canonical_axis,
+    count,
+    register,
+    show,
+)
 from protonet.program import Builder, Expr, torch
 
 
@@ -13,20 +19,28 @@ from protonet.program import Builder, Expr, torch
 class Concat(Layer):
     """Join the bottoms along ``axis``.
 
-    Blobs that are alike on every other axis. Source: Caffe's ConcatLayer.
+    Blobs that are alike on every other axis. Intel's per_fla_fuse joins (n, c, h, w) as if each
+    were brought into the order (n, h, w, c) and flattened before, to (n, all, 1, 1).
+    Source: Caffe's ConcatLayer, and MKLDNNConcatLayer of Intel's.
     """
 
     param = "concat_param"
     keeps = ()
     bottoms = (1, None)
     kind = "join"
-    refuses: ClassVar[dict[str, str]] = {"per_fla_fuse": FUSED}
     examples = (
         Example(
             'layer { name: "join" type: "Concat" bottom: "a" bottom: "b" top: "y" }',
             {"a": (2, 3, 4, 4), "b": (2, 5, 4, 4)},
             {"y": (2, 8, 4, 4)},
             "y = torch.cat([a, b], dim=1)",
+        ),
+        Example(
+            'layer { name: "join" type: "Concat" bottom: "a" bottom: "b" top: "y" '
+            "concat_param { per_fla_fuse: true } }",
+            {"a": (2, 3, 4, 4), "b": (2, 3, 2, 2)},
+            {"y": (2, 60, 1, 1)},
+            "y = torch.cat([join_1, join_2], dim=1)[:, :, None, None]",
         ),
     )
 
@@ -36,6 +50,8 @@ class Concat(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         first, axis = bottoms[0], self.axis(bottoms[0])
+        if self.flattens(bottoms):
+            return ((first[0], sum(count(s, 1) for s in bottoms), 1, 1),)
         for index, shape in enumerate(bottoms):
             kept = (*shape[:axis], *shape[axis + 1 :])
             if len(shape) != len(first) or kept != (*first[:axis], *first[axis + 1 :]):
@@ -55,7 +71,23 @@ class Concat(Layer):
             raise LayerError("it takes axis or concat_dim, not both", "concat_dim")
         return canonical_axis(self.p.concat_dim, x, "concat_dim")
 
+    def flattens(self, bottoms: tuple[Shape, ...]) -> bool:
+        """Whether the bottoms are flattened first. LayerError where they can't be."""
+        if not self.p.per_fla_fuse or self.axis(bottoms[0]) != 1:
+            return False
+        for index, shape in enumerate(bottoms):
+            if len(shape) != 4 or shape[0] != bottoms[0][0]:
+                what = f"per_fla_fuse joins (n, c, h, w) of one batch, not {show(shape)}"
+                raise LayerError(what, "bottom", index)
+        return True
+
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        if self.flattens(b.bottoms):
+            flat = [
+                b.let(str(number), x.permute(0, 2, 3, 1).flatten(1))
+                for number, x in enumerate(bottoms, 1)
+            ]
+            return b.call(torch.cat, flat, dim=1)[:, :, None, None]
         if len(bottoms) == 1:
             return bottoms[0]
         return b.call(torch.cat, list(bottoms), dim=self.axis(b.bottoms[0]))

@@ -14,11 +14,12 @@ class Eltwise(Layer):
     """The product, the weighted sum or the maximum of the bottoms.
 
     Bottoms of one shape, kept. Where several are the largest, the gradient goes where Caffe's
-    goes: to the second of the first two, else to the earliest. Source: Caffe's EltwiseLayer.
+    goes: to the second of the first two, else to the earliest. One bottom alone takes a coeff, as
+    in FlowNet2's fork. Source: Caffe's EltwiseLayer.
     """
 
     param = "eltwise_param"
-    bottoms = (2, None)
+    bottoms = (1, None)
     in_place_harms = True
     kind = "join"
     examples = (
@@ -54,6 +55,9 @@ class Eltwise(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         coefficients, given = len(self.p.coeff), len(bottoms)
+        if given == 1 and (coefficients != 1 or self.p.operation != _SUM):
+            hint = "a coeff makes a multiple of one, as in FlowNet2's Caffe"
+            raise LayerError("it takes at least 2 bottoms, not 1", "bottom", 0, hint=hint)
         if coefficients not in (0, given):
             last = min(given, coefficients - 1)
             what = f"{given} bottoms take {given} coeff or none, not {coefficients}"

@@ -6,6 +6,7 @@ import math
 
 from protonet.layers.base import LayerError, Shape, count
 from protonet.layers.blob import Blob, BlobLayout
+from protonet.layers.gabor import alexnet_waves, cifar_waves, gabor_, googlenet_waves
 from protonet.program import Builder, Expr, nn, single, torch
 from protonet.schema.filler import filler_problem
 from protonet.schema.pool import Message
@@ -36,10 +37,23 @@ def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
         return _gaussian(b, parameter, blob)
     if kind in ("xavier", "msra"):
         return _scaled(b, parameter, blob)
-    if kind == "bilinear":
+    return _by_helper(b, parameter, blob)
+
+
+def _by_helper(b: Builder, parameter: Expr, blob: Blob) -> Expr:
+    """What torch has not: Caffe's own, FlowNet2's diagonal and Intel's Gabor filters."""
+    turned = parameter.t() if blob.layout is BlobLayout.TRANSPOSED else parameter
+    if blob.filler.type == "bilinear":
         return b.call(bilinear_, parameter)
-    turned = blob.layout is BlobLayout.TRANSPOSED
-    return b.call(positive_unitball_, parameter.t() if turned else parameter)
+    if blob.filler.type == "positive_unitball":
+        return b.call(positive_unitball_, turned)
+    if blob.filler.type == "diagonal":
+        return b.call(diagonal_, turned, [single(value) for value in blob.filler.diag_val])
+    made = {(32, 5): cifar_waves, (96, 11): alexnet_waves}
+    size = (blob.shape[0], blob.shape[2])
+    width = [1.0] if size == (64, 3) else []
+    waves = b.call(made.get(size, googlenet_waves), *width)
+    return b.call(gabor_, parameter, waves)
 
 
 def _gaussian(b: Builder, parameter: Expr, blob: Blob) -> Expr:
@@ -55,7 +69,9 @@ def _scaled(b: Builder, parameter: Expr, blob: Blob) -> Expr:
     """Xavier is uniform on ±sqrt(3 / n), msra normal with std sqrt(2 / n), n by variance_norm."""
     filler, shape = blob.filler, blob.shape
     norm, xavier = filler.variance_norm, filler.type == "xavier"
-    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and blob.layout is BlobLayout.PLAIN:
+    scale = 1.0 if xavier else float(filler.scale)  # Intel's, of msra
+    plain = blob.layout is BlobLayout.PLAIN and scale == 1
+    if norm in (_FAN_IN, _FAN_OUT) and len(shape) >= 2 and plain:
         function = nn.init.kaiming_uniform_ if xavier else nn.init.kaiming_normal_
         mode = "fan_in" if norm == _FAN_IN else "fan_out"
         nonlinearity = "linear" if xavier else "relu"
@@ -66,7 +82,7 @@ def _scaled(b: Builder, parameter: Expr, blob: Blob) -> Expr:
     if xavier:
         bound = single(math.sqrt(3 / n))
         return b.call(nn.init.uniform_, parameter, -bound, bound)
-    return b.call(nn.init.normal_, parameter, std=single(math.sqrt(2 / n)))
+    return b.call(nn.init.normal_, parameter, std=single(scale * math.sqrt(2 / n)))
 
 
 def bilinear_(weight: torch.Tensor) -> torch.Tensor:
@@ -76,6 +92,16 @@ def bilinear_(weight: torch.Tensor) -> torch.Tensor:
     ramp = 1 - (torch.arange(size) / factor - (size - 1) / (2 * factor)).abs()
     with torch.no_grad():
         return weight.copy_(ramp[:, None] * ramp)
+
+
+def diagonal_(weight: torch.Tensor, values: list[float]) -> torch.Tensor:
+    """Fill with zeros, and the filters of the diagonal with a value each, 1 where none is left."""
+    with torch.no_grad():
+        weight.zero_()
+        for n in range(min(weight.shape[:2])):
+            share = weight[n, n].numel()
+            weight[n, n] = (values[n] if n < len(values) else 1.0) / share
+    return weight
 
 
 def positive_unitball_(weight: torch.Tensor) -> torch.Tensor:

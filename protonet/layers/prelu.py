@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, check_legacy, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn
 from protonet.schema.pool import Message, message
@@ -36,7 +36,6 @@ class PReLU(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         if len(bottoms[0]) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
-        check_legacy(bottoms)
         return bottoms
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

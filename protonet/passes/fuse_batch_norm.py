@@ -15,7 +15,9 @@ def fuse_batch_norm(graph: Graph) -> Graph:
     """
     pairs = zip(graph.nodes, graph.nodes[1:], strict=False)
     runs = {scale: (norm, scale) for norm, scale in pairs if _fuses(norm, scale)}
-    return replace(graph, runs, lambda run: FusedBatchNorm([n.layer for n in run])) if runs else graph
+    return (
+        replace(graph, runs, lambda run: FusedBatchNorm([n.layer for n in run])) if runs else graph
+    )
 
 
 def _fuses(norm: Node, scale: Node) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 from protonet.diagnostics import did_you_mean
 
 FILLERS = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
+_OF_FORKS = ("diagonal", "gabor")  # FlowNet2's and Intel's
+# Filters of a number and a side that Intel's fork has Gabor filters for.
+GABOR = ((32, 5), (64, 7), (64, 3), (96, 11))
 _LARGEST = 3.4028234663852886e38
 _BY_FIRST_AXIS = ("xavier", "msra", "positive_unitball")
 
@@ -18,7 +21,7 @@ FillerProblem = tuple[str, str, str | None]
 def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
     """Why a FillerParameter can't fill a blob of that shape. Source: Filler::Fill, GetFiller."""
     kind = filler.type
-    if kind not in FILLERS:
+    if kind not in (*FILLERS, *_OF_FORKS):
         hint = did_you_mean(kind, FILLERS) or f"the fillers are {', '.join(FILLERS)}"
         return f"unknown filler {kind!r}", "type", hint
     if filler.sparse < -1 or (filler.sparse != -1 and kind != "gaussian"):
@@ -31,7 +34,21 @@ def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
     if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
         given = "x".join(map(str, shape)) or "a single number"
         return f"a bilinear filler needs 4 axes, the last two alike, not {given}", "type", None
+    if kind in _OF_FORKS:
+        return _of_fork(kind, shape)
     return _numbers(filler, shape)
+
+
+def _of_fork(kind: str, shape: tuple[int, ...]) -> FillerProblem | None:
+    """What the forks' own fillers refuse. Source: FlowNet2's and Intel's filler.hpp."""
+    given = "x".join(map(str, shape)) or "a single number"
+    if kind == "diagonal" and len(shape) > 4:
+        return f"a diagonal filler needs at most 4 axes, not {given}", "type", None
+    square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3]
+    if kind == "gabor" and not (square and (shape[0], shape[2]) in GABOR):
+        kinds = ", ".join(f"{n}x3x{side}x{side}" for n, side in GABOR)
+        return f"there are Gabor filters for {kinds}, not for {given}", "type", None
+    return None
 
 
 def _numbers(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:

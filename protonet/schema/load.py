@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from protonet.schema.mistaken import parsed
 from protonet.schema.named import by_name, inside, nearby
 from protonet.schema.pool import Message, message
 from protonet.schema.sourcemap import SourceMap
+from protonet.text.placeholders import NAME, filled
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 _NETS = ("net", "train_net")
 
+# Values for the placeholders of a template.
+Define = Mapping[str, object] | None
 # A path, a prototxt's text, one under a name of its own, or a message.
 Readable = str | os.PathLike[str] | Source | Message
 
@@ -49,6 +53,35 @@ def load(source: Readable, kind: str = "NetParameter") -> Loaded:
     tree = parsed(open_source(source, kind))
     _refuse_other(tree, kind)
     return _bound(tree, kind)
+
+
+def defined(source: Readable, define: Define) -> Readable:
+    """A text with values in its placeholders; as it is where ``define`` gives none.
+
+    NetError where a name is none, or a value more than the one word that it is to be.
+    """
+    if define is None:
+        return source
+    values = _defined(define)
+    if not values or hasattr(source, "DESCRIPTOR"):
+        return source
+    return filled(open_source(source), values)
+
+
+def _defined(define: Any) -> dict[str, str]:
+    hint = 'give define={"WIDTH": 640}, or --define WIDTH=640'
+    if not isinstance(define, Mapping):
+        raise NetError(f"define gives names their values, not {define!r}", None, hint)
+    values = {}
+    for name, value in define.items():
+        text = str(value)
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise NetError(f"{name!r} is no placeholder's name", None, hint)
+        if any(c in text for c in "\n\r{}#"):
+            what = f"the value of {name} is one value, not {text!r}"
+            raise NetError(what, None, hint)
+        values[name] = text
+    return values
 
 
 def load_any(source: str | os.PathLike[str] | Source) -> Loaded:

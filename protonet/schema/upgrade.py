@@ -17,6 +17,7 @@ from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
 from protonet.schema.upgrade_v0 import moved as moved_of_v0
 from protonet.schema.upgrade_v1 import upgrade_v1_layer
+from protonet.schema.warps import tell_warps
 
 # What of a net has a place beside layers of the first form. Source: UpgradeV0Net.
 _V0_NET = ("name", "layers", "input", "input_dim", "force_backward")
@@ -65,6 +66,8 @@ class _Upgrade:
         self.add_layers(old)
         _upgrade_batch_norm(net)
         _pass_statistics_size(net)
+        if self.keep_inputs:  # what Caffe's tool writes has no field of ours
+            tell_warps(net)
         self.warn()
         places = self.loaded.sourcemap.moved(self.moves)
         errors = (*self.loaded.errors, *self.errors)

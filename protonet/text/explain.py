@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from protonet.diagnostics import NetError, Source, Span
+from protonet.text.placeholders import unfilled
 from protonet.text.tokens import Tokens
 
 DEEPEST = 100
@@ -145,6 +146,8 @@ def odd_character(source: Source, start: int) -> NetError:
         return NetError(
             f"{found!r} should not stand here", Span(source, start, start + 2), _COMMENT
         )
+    if placeholder := unfilled(source, start):
+        return placeholder
     hint = f"write {_MEANT[character]}" if character in _MEANT else None
     name = f"{character!r}" if character.isprintable() else f"U+{ord(character):04X}"
     return NetError(f"the character {name} should not stand here", where, hint)

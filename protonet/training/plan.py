@@ -10,7 +10,7 @@ from typing import Any
 from protonet.api import read
 from protonet.diagnostics import NetError, raise_all
 from protonet.schema.doubt import doubt
-from protonet.schema.load import Loaded, Readable, load
+from protonet.schema.load import Loaded, Readable, defined, load
 from protonet.schema.lookup import found
 from protonet.schema.pool import Message, message
 from protonet.schema.sourcemap import Path as FieldPath
@@ -171,7 +171,8 @@ class _Reader:
             what = f"the net {name!r} is not there"
             hint = "Caffe takes the path from the working directory; the solver's folder is tried"
             raise NetError(what, self.map.span(path), hint)
-        loaded = read(path_found)
+        own = self.loaded.source
+        loaded = read(defined(path_found, own.define if own else None))
         return NetPlan(loaded, phase, loaded.folder, f"{path[0]} file: {path_found}")
 
     def nested(self, net: Message, path: FieldPath) -> Loaded:

@@ -17,7 +17,7 @@ from protonet.device import device_kind
 from protonet.diagnostics import NetError
 from protonet.given import flag_given, mapping_given, one_given, path_given
 from protonet.runtime.sharing import share_weights
-from protonet.schema.load import Readable
+from protonet.schema.load import Define, Readable, defined
 from protonet.schema.lookup import found
 from protonet.training.evaluate import Score
 from protonet.training.gpu import gpu_told
@@ -67,17 +67,19 @@ def train(
     tensorboard: str | None = None,
     effects: Mapping[str, str] | None = None,
     allow_python: bool = False,
+    define: Define = None,
 ) -> Trained:
     """Train as ``caffe train`` does: to max_iter, with tests, logs and snapshots.
 
     ``solver`` is a path, a prototxt's text or a SolverParameter message. ``weights`` are
     caffemodels to start from, ``snapshot`` a solver state to resume. ``log`` is auto, caffe, rich,
     json or none, or a Log. ``effects`` gives what signals do, {"SIGINT": "stop"}: stop, snapshot or
-    none. Under torchrun the processes train together. Raises NetError, with its place, where the
+    none. ``define`` fills the placeholders of the solver and of its nets, {"WIDTH": 640}.
+    Under torchrun the processes train together. Raises NetError, with its place, where the
     solver, a net, its data or a file is wrong, and where the loss is no number.
     """
     _look_at(snapshot, tensorboard, effects)
-    made = solver if isinstance(solver, Plan) else plan(solver)
+    made = solver if isinstance(solver, Plan) else plan(defined(solver, define))
     paths = _paths(weights, snapshot)
     options = {
         "precision": one_given(precision, "precision", PRECISIONS),

@@ -114,3 +114,67 @@ def test_a_seed_reproduces():
 def test_refused(filler, words):
     with pytest.raises(NetError, match=words):
         weight(filler)
+
+
+def test_a_diagonal_has_its_values_and_then_ones():
+    values = weight(
+        "type: 'diagonal' diag_val: 0.5 diag_val: -4", convolution="num_output: 3 kernel_size: 2"
+    )
+    wanted = np.zeros((3, 32, 2, 2), np.float32)
+    wanted[0, 0], wanted[1, 1], wanted[2, 2] = 0.125, -1, 0.25
+    assert np.array_equal(values, wanted)
+
+
+def test_msra_takes_the_scale_of_intels():
+    values = weight("type: 'msra' scale: 0.5")
+    assert abs(values.std() - 0.5 * math.sqrt(2 / FAN_IN)) < 0.01 * values.std()
+
+
+def gabor(outputs, side):
+    text = (
+        'input: "x" input_shape { dim: 1 dim: 3 dim: 11 dim: 11 } layer { name: "c" '
+        f'type: "Convolution" bottom: "x" top: "c" convolution_param {{ num_output: {outputs} '
+        f'kernel_size: {side} weight_filler {{ type: "gabor" }} }} }}'
+    )
+    return protonet.dump_blobs(protonet.compile(text))["c"][0]
+
+
+def wave(side, strength, sigma, omega, phi, theta, colours):
+    """One filter by its formula: a wave that is turned, under a bell."""
+    made = np.zeros((3, side, side))
+    for r in range(side):
+        for s in range(side):
+            x, y = 2 * s / (side - 1) - 1, 2 * r / (side - 1) - 1
+            bell = math.exp(-(x * x + y * y) / (2 * sigma * sigma))
+            along = x * math.cos(theta) - y * math.sin(theta)
+            made[:, r, s] = np.array(colours) * strength * bell * math.cos(along * omega + phi)
+    return made
+
+
+def test_gabor_filters_are_intels():
+    """A filter of each band, its numbers taken from the fork's table by hand."""
+    pi = math.pi
+    first = gabor(96, 11)
+    wanted = {
+        11: (1 / 3 / 1.375, 0.575, 5 * pi / 2.5, pi + 3 * pi / 8, pi / 6, (1, 1, 1)),
+        50: (1 / 6, 1 / 1.5, pi / 4, 12 * pi, 0, (0.25, -1, 1)),
+        57: (1 / 4.5, 0.75, 5 * pi / 8, pi / 2, pi / 2 + pi / 8, (-1, 1, -0.5)),
+        62: (1 / 9, 2, 5 * pi / 8, pi / 2, pi + pi / 8, (1, -0.5, -0.75)),
+        91: (1 / 3, 0.6, 5 * pi / 16, pi / 2, 3 * pi / 2 + pi / 16, (1, 1, 1)),
+        95: (1 / 12, 0.75, 5 * pi / 4, pi / 2, 7 * pi / 4 + pi / 32, (-1, -1, 1)),
+    }
+    for index, numbers in wanted.items():
+        np.testing.assert_allclose(first[index], wave(11, *numbers), atol=1e-6)
+    second, small = gabor(64, 7), gabor(64, 3)
+    numbers = (1 / 2, 1 / 1.5, pi / 4, 14 * pi, 0, (0.25, -1, 1))
+    np.testing.assert_allclose(second[45], wave(7, *numbers), atol=1e-6)
+    numbers = (2 / 3, 1, pi / 12, pi / 2, 3 * pi / 2 + pi / 8, (-1, -1, 1))
+    np.testing.assert_allclose(small[63], wave(3, *numbers), atol=1e-6)
+    third = gabor(32, 5)
+    numbers = (0.5, 0.6, 2 * pi / 4, pi / 2, pi / 2 + pi / 4 - pi / 8, (-1, 1, -1))
+    np.testing.assert_allclose(third[29], wave(5, *numbers), atol=1e-6)
+
+
+def test_gabor_filters_are_of_four_sizes():
+    with pytest.raises(NetError, match="there are Gabor filters for 32x3x5x5, 64x3x7x7"):
+        gabor(16, 5)

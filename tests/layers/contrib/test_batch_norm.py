@@ -108,11 +108,30 @@ def test_gradients(fork):
 
 
 def test_statistics_of_parts_of_a_batch():
+    shape, x = (4, 3, 2, 5), numbers(0, (4, 3, 2, 5))
+    fields = "batch_norm_param { filler { value: 1 } stats_batch_size: 2 eps: 0.25 "
+    fields += "moving_average_fraction: 0.5 }"
+    net = compiled("BatchNorm", fields, [shape], phase="TRAIN")
+    b = named("Intel", filled(net, 1, low=0.25))
+    mean, variance, factor = b["mean"], b["variance"], b["factor"]
+    wanted = []
+    for part in (x[:2], x[2:]):
+        batch = part.mean((0, 2, 3)), part.var((0, 2, 3))
+        wanted.append(normalised(part, *batch, 0.25, b["scale"], b["bias"]))
+        mean, factor = 0.5 * mean + batch[0], 0.5 * factor + 1
+        variance = 0.5 * variance + batch[1] * 20 / 19
+    close(outputs(net, x)[0], np.concatenate(wanted), rtol=1e-5)
+    after = named("Intel", protonet.dump_blobs(net)["l"])
+    for name, value in (("mean", mean), ("variance", variance), ("factor", factor)):
+        close(after[name], value)
+    assert gradients_hold(net, x)
+
+
+def test_a_batch_without_parts_of_the_size_is_refused_where_it_trains():
     fields = "batch_norm_param { filler { value: 1 } stats_batch_size: 2 }"
-    compiled("BatchNorm", fields, [(2, 3)], phase="TRAIN")
-    compiled("BatchNorm", fields, [(4, 3)], phase="TEST")
-    with pytest.raises(NetError, match="statistics of 2 of the 4 images"):
-        compiled("BatchNorm", fields, [(4, 3)], phase="TRAIN")
+    compiled("BatchNorm", fields, [(3, 3)], phase="TEST")
+    with pytest.raises(NetError, match="a batch of 3 has no parts of stats_batch_size 2"):
+        compiled("BatchNorm", fields, [(3, 3)], phase="TRAIN")
 
 
 def test_statistics_of_nothing_are_zeros_folded_or_not():

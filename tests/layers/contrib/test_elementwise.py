@@ -133,3 +133,11 @@ def test_enet_s_dropout_scales_in_its_own_phase(phase):
     # 5e3 channels: within five standard errors.
     dropped = 0.25 if phase == "TRAIN" else 0
     assert abs((y[:, 0] == 0).mean() - dropped) <= 5 * np.sqrt(0.25 * 0.75 / 5000) * (dropped > 0)
+
+
+def test_concat_of_intels_flattens_first():
+    shapes = [(2, 3, 4, 5), (2, 2, 1, 3)]
+    net = compiled("Concat", "concat_param { per_fla_fuse: true }", shapes)
+    a, b = (numbers(i, shape) for i, shape in enumerate(shapes))
+    flat = [x.transpose(0, 2, 3, 1).reshape(2, -1) for x in (a, b)]
+    close(outputs(net, a, b)[0], np.concatenate(flat, 1)[:, :, None, None])

@@ -1,0 +1,28 @@
+"""What layers share that look a map up at places between its pixels."""
+
+from __future__ import annotations
+
+from protonet.program import torch
+
+
+def looked_up(image: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The pixels (n, c, h, w) of an image at whole places (n, h, w), which are inside of it."""
+    n, channels, _, width = image.shape
+    index = (y * width + x).flatten(1).unsqueeze(1).expand(-1, channels, -1)
+    return image.flatten(2).gather(2, index).view(n, channels, *x.shape[1:])
+
+
+def between(
+    image: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    upper: torch.Tensor,
+    lower: torch.Tensor,
+) -> torch.Tensor:
+    """The bilinear mixture at (x, y) of the pixels in the columns and rows around it."""
+    a, b = (x - left).unsqueeze(1), (y - upper).unsqueeze(1)
+    first = (1 - a) * looked_up(image, left, upper) + a * looked_up(image, right, upper)
+    last = (1 - a) * looked_up(image, left, lower) + a * looked_up(image, right, lower)
+    return (1 - b) * first + b * last
