@@ -60,6 +60,7 @@ SHARED_BY_LAYERS = {
     "param_str",
     "loss",
     "many_axes",
+    "overlaps",
     "recurrent",
 }
 

@@ -14,6 +14,7 @@ from protonet.shape import Shape, count, show
 
 __all__ = [
     "ALL",
+    "FORMS",
     "MOST",
     "REGISTRY",
     "Example",
@@ -33,6 +34,7 @@ __all__ = [
 
 MOST, MOST_AXES = 2**31 - 1, 32  # Caffe counts in int; kMaxBlobAxes
 REGISTRY: dict[str, type[Layer]] = {}
+FORMS: dict[str, list[tuple[tuple[str, ...], type[Layer]]]] = {}  # by type: fields, their layer
 
 
 class LayerError(ValueError):
@@ -229,8 +231,12 @@ class Layer:
 L = TypeVar("L", bound=type[Layer])
 
 
-def register(*names: str) -> Callable[[L], L]:
-    """Make a class the layer of these type names; a second layer of one name is a mistake."""
+def register(*names: str, of: str = "", where: tuple[str, ...] = ()) -> Callable[[L], L]:
+    """Make a class the layer of these type names; a second layer of one name is a mistake.
+
+    Two forks may give one type name ``of`` to different layers: this class is that type's layer
+    where one of the fields ``where`` of its own message is stated.
+    """
 
     def enter(cls: L) -> L:
         cls.type = names[0]
@@ -240,6 +246,8 @@ def register(*names: str) -> Callable[[L], L]:
             REGISTRY[name] = cls
         if cls.fields and cls.param:
             add_parameter(cls.param, cls.fields)
+        if of:
+            FORMS.setdefault(of, []).append((where, cls))
         return cls
 
     return enter

@@ -7,7 +7,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
+from protonet.layers.base import FORMS, REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob as ParameterBlob
 from protonet.program import Builder, Expr, Ref, nn, torch
 from protonet.schema.pool import Message
@@ -48,11 +48,16 @@ def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
-    layer of that name, which runs nothing of the user's; map_to_torch comes first.
+    layer of that name, which runs nothing of the user's; map_to_torch comes first. Where forks
+    give one type to different layers, the fields tell which is meant.
     """
     name = f"{message.python_param.module}.{message.python_param.layer}"
     if message.type == "Python" and name in REGISTRY and name not in MAPPED and name not in _OWN:
         return REGISTRY[name]
+    for fields, cls in FORMS.get(message.type, ()):
+        own = getattr(message, cls.param or "")
+        if any(field.name in fields for field, _ in own.ListFields()):
+            return cls
     return REGISTRY.get(message.type)
 
 
