@@ -64,6 +64,7 @@ SHARED_BY_LAYERS = {
     "sequences",
     "loss",
     "many_axes",
+    "overlaps",
     "recurrent",
     "registry",
 }

@@ -106,7 +106,8 @@ class Layer:
     by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
     above, as those that work in-place are. ``refuses`` are fields of forks that change what is
     computed and are not done, with the reason, those of loss_param apart; ``ignores`` are those
-    that change nothing that is computed.
+    that change nothing that is computed, and ``where`` are those that tell which of two layers of
+    one type is meant.
     """
 
     type: ClassVar[str]
@@ -132,6 +133,7 @@ class Layer:
     fills: ClassVar[bool] = True
     refuses: ClassVar[Mapping[str, str]] = {}
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
+    where: ClassVar[tuple[str, ...]] = ()
     ignores: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
 
@@ -230,8 +232,12 @@ class Layer:
 L = TypeVar("L", bound=type[Layer])
 
 
-def register(*names: str) -> Callable[[L], L]:
-    """Make a class the layer of these type names; a second layer of one name is a mistake."""
+def register(*names: str, of: str = "") -> Callable[[L], L]:
+    """Make a class the layer of these type names; a second layer of one name is a mistake.
+
+    Two forks may give one type name ``of`` to different layers: this class is that type's layer
+    where one of the fields of its own message that it names in ``where`` is stated.
+    """
 
     def enter(cls: L) -> L:
         cls.type = names[0]
@@ -241,6 +247,8 @@ def register(*names: str) -> Callable[[L], L]:
             REGISTRY[name] = cls
         if cls.fields and cls.param:
             add_parameter(cls.param, cls.fields)
+        if of:
+            REGISTRY.add_form(of, names[0])
         return cls
 
     return enter

@@ -48,13 +48,19 @@ def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
-    layer of that name, which runs nothing of the user's; map_to_torch comes first.
+    layer of that name, which runs nothing of the user's; map_to_torch comes first. Where forks
+    give one type to different layers, the fields tell which is meant.
     """
     kind = message.type
     if kind == "Python":
         name = f"{message.python_param.module}.{message.python_param.layer}"
         if name in REGISTRY and name not in MAPPED and name not in _OWN:
             return REGISTRY[name]
+    for name in REGISTRY.forms(kind):
+        form = REGISTRY[name]
+        stated = getattr(message, form.param or "").ListFields()
+        if any(field.name in form.where for field, _ in stated):
+            return form
     return REGISTRY.get(kind)
 
 
