@@ -197,7 +197,9 @@ def best_regions(
         rows = every[(every[:, 2:4] >= least).all(1)]
         best = rows[falling(rows[:, 4])[: before or None]]
         rows = best[region_nms(best[:, :4], threshold, kind, over)[: most or None]]
-        far = rows[:, :2] + rows[:, 2:4] - (kind == "corners")
+        far = rows[:, :2] + rows[:, 2:4]
+        if kind == "corners":
+            far = far - 1
         found.append(F.pad(torch.cat([rows[:, :2], far, rows[:, 4:]], 1), (1, 0), value=image))
     scored = torch.cat(found)
     regions = scored[:, :5]

@@ -71,7 +71,7 @@ def region_accuracy(
     moved = apply_deltas(regions, own * deviation + mean) - codes.new_tensor([0, 0, 1, 1])
     number = len(label)
     sums = (pixel_overlap(boxes, matched).sum() for boxes in (moved, regions))
-    after, before = (total / max(number, 1) - (number == 0) for total in sums)
+    after, before = (total / max(number, 1) - int(number == 0) for total in sums)
     return after.reshape(1, 1, 1, 1), before.reshape(1, 1, 1, 1)
 
 

@@ -57,8 +57,7 @@ def decoded_regions(
     codes: torch.Tensor,
     regions: torch.Tensor,
     matched: torch.Tensor | None = None,
-    *,
-    spread: tuple[tuple[float, ...], tuple[float, ...]],
+    spread: tuple[tuple[float, ...], tuple[float, ...]] = ((0.0,), (1.0,)),
     trains: bool = False,
     most: float | None = None,
 ) -> torch.Tensor:

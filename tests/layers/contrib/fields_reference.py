@@ -172,3 +172,40 @@ def bbox_accuracy(codes, regions, matched, spread, by_class=True):
         after.append(overlap(sides(box), sides(match[1:5])))
         before.append(overlap(sides(region[1:]), sides(match[1:5])))
     return (np.mean(after), np.mean(before)) if after else (-1, -1)
+
+
+def proposal_target(regions, truth, classes, spread, thresholds, options):
+    """What each region taken is, where nothing is drawn: all objects, then background in order."""
+    from_, low, high = thresholds
+    rows = [*regions, *(truth[:, :5] if options.get("append", True) else [])]
+    objects, others, rest = [], [], []
+    for row in rows:
+        best, own = 0, None
+        for real in truth:
+            if real[0] == row[0]:
+                shared = overlap(sides(row[1:]), sides(real[1:5]), pixels=truth.shape[1] == 8)
+                if own is None or shared > best:
+                    best, own = shared, real
+        if best >= from_:
+            objects += [] if own[6] else [(row, best, own)]
+        else:
+            (others if low <= best < high else rest).append((row, best, own))
+    taken = [(*each, True) for each in objects] + [(*each, False) for each in others]
+    lacking = options.get("sample", -1) - len(taken)
+    taken += [(*each, False) for each in rest[: max(lacking, 0)]]
+    tops = [[], [], [], [], []]
+    for row, best, own, is_object in taken:
+        label = int(own[5]) if is_object else 0
+        target, weight = np.zeros((2, 4 * classes))
+        if label:
+            x, y, w, h = sides(row[1:])
+            gx, gy, gw, gh = sides(own[1:5])
+            code = [(gx + gw / 2 - x - w / 2) / w, (gy + gh / 2 - y - h / 2) / h]
+            code += [math.log(gw / w), math.log(gh / h)]
+            at = slice(4 * label, 4 * label + 4)
+            target[at] = [(c - m) / s for c, m, s in zip(code, *spread, strict=True)]
+            weight[at] = 1
+        match = [label, *own[1:5], best] if label else [0] * 6
+        for top, value in zip(tops, (row, [label], target, weight, match), strict=True):
+            top.append(value)
+    return [np.array(top, float) for top in tops]

@@ -6,13 +6,14 @@ import fields_reference as reference
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from one_layer import close, compiled, gradients_hold, outputs, quick
+from one_layer import close, compiled, outputs, quick
 
-import protonet
+from protonet import NetError
 
 seeds = st.integers(0, 2**16)
+few = settings(quick, max_examples=3, phases=[Phase.generate])
 FIELD = "field_w: 20 field_h: 14 downsample_rate: 8 "
 NORMAL = (
     "bbox_reg_param { bbox_mean: 0 bbox_mean: 0.1 bbox_mean: 0 bbox_mean: -0.1 "
@@ -31,7 +32,7 @@ def truth_of(draw, classes, shape):
     return np.concatenate([label[:, None], middle, sides, draw.uniform(size=(n, 1, h, w))], 1)
 
 
-@quick
+@few
 @given(seeds, spreads, st.sampled_from(["IOU", "IOMU", "IOFU"]), st.sampled_from([0, 5]))
 def test_box_output(seed, normal, over, limit):
     draw = np.random.default_rng(seed)
@@ -53,12 +54,14 @@ def test_box_output(seed, normal, over, limit):
 
 def test_where_no_box_is_found_one_stands_for_it():
     fields = f"box_output_param {{ fg_thr: 100 {FIELD} }}"
-    regions, scored = outputs(compiled("BoxOutput", fields, [(1, 6, 2, 2)], 2), np.zeros((1, 6, 2, 2)))
+    regions, scored = outputs(
+        compiled("BoxOutput", fields, [(1, 6, 2, 2)], 2), np.zeros((1, 6, 2, 2))
+    )
     close(regions[..., 0, 0], [[0, 1, 1, 10, 10]])
     close(scored[..., 0, 0], np.zeros((1, 6)))
 
 
-@quick
+@few
 @given(
     seeds,
     spreads,
@@ -104,7 +107,7 @@ def test_random_background_is_free_and_new_each_time(mode):
 
 def test_gradient_of_detection_loss():
     draw = np.random.default_rng(2)
-    x, truth = 0.1 * draw.normal(size=(2, 7, 3, 3)), truth_of(draw, 3, (2, 3, 3))
+    x, truth = 0.1 * draw.normal(size=(1, 7, 2, 2)), truth_of(draw, 3, (1, 2, 2))
     fields = f'detection_loss_param {{ cls_num: 3 {FIELD} sample_mode: "bootstrap" lambda: 2 }}'
     net = compiled("DetectionLoss", fields, [x.shape, truth.shape])
     inside = torch.from_numpy(x).requires_grad_()
@@ -124,7 +127,7 @@ def test_codes_beyond_their_bounds_still_learn():
     close(given_.grad.numpy()[0, 2:, 0, 0], [0.5 / 4, 0, 0, 0])
 
 
-@quick
+@few
 @given(seeds, spreads, st.integers(1, 3))
 def test_detection_accuracy(seed, normal, top_k):
     draw = np.random.default_rng(seed)
@@ -132,7 +135,9 @@ def test_detection_accuracy(seed, normal, top_k):
     if seed % 5 == 0:
         truth[:, 0], truth[:, 5] = 0, 0.9
     fields = f"detection_accuracy_param {{ cls_num: 3 {FIELD} top_k: {top_k} }} {normal}"
-    shares, mean = outputs(compiled("DetectionAccuracy", fields, [x.shape, truth.shape], 2), x, truth)
+    shares, mean = outputs(
+        compiled("DetectionAccuracy", fields, [x.shape, truth.shape], 2), x, truth
+    )
     wanted = reference.detection_accuracy(
         *(x, truth, (20, 14), 8, SPREADS[normal], (4, 2), top_k, 0.5)
     )
@@ -142,10 +147,12 @@ def test_detection_accuracy(seed, normal, top_k):
 
 def regions_of(draw, number, images=2):
     low = draw.uniform(0, 60, (number, 2)).round()
-    return np.hstack([draw.integers(0, images, (number, 1)), low, low + draw.uniform(0, 40, (number, 2))])
+    return np.hstack(
+        [draw.integers(0, images, (number, 1)), low, low + draw.uniform(0, 40, (number, 2))]
+    )
 
 
-@quick
+@few
 @given(seeds, spreads, st.sampled_from(["TEST", "TRAIN"]))
 def test_decode_bbox(seed, normal, phase):
     draw = np.random.default_rng(seed)
@@ -163,7 +170,7 @@ def test_decode_bbox(seed, normal, phase):
     close(outputs(net, *arrays)[0][..., 0, 0], np.array(wanted).reshape(-1, 5))
 
 
-@quick
+@few
 @given(seeds, spreads, st.booleans())
 def test_bbox_accuracy(seed, normal, by_class):
     draw = np.random.default_rng(seed)
@@ -179,3 +186,126 @@ def test_bbox_accuracy(seed, normal, by_class):
     wanted = reference.bbox_accuracy(codes, regions, matched, SPREADS[normal], by_class)
     for value, number in zip(outputs(net, codes, regions, matched), wanted, strict=True):
         close(value.flatten(), [number])
+
+
+TARGETS = (
+    "cls_num: 3 num_img_per_batch: 2 img_width: 100 img_height: 80 fg_thr: 0.5 bg_thr_lw: 0.1 "
+)
+
+
+def truths(draw, number, width):
+    real = np.hstack([regions_of(draw, number), draw.integers(1, 3, (number, 1))])
+    return np.hstack([real, draw.uniform(size=(number, width - 6)) < 0.2])
+
+
+@few
+@given(seeds, spreads, st.sampled_from([7, 8]))
+def test_proposal_target_of_all(seed, normal, width):
+    draw = np.random.default_rng(seed)
+    truth, regions = truths(draw, 5, width), regions_of(draw, 30)
+    near = truth[draw.integers(0, 5, 20), :5] + np.pad(
+        draw.uniform(-5, 5, (20, 4)), ((0, 0), (1, 0))
+    )
+    regions = np.vstack([regions, near])
+    fields = f"proposal_target_param {{ {TARGETS} batch_size: -1 }} {normal}"
+    net = compiled("ProposalTarget", fields, [regions.shape, truth.shape], tops=7)
+    found = [top[..., 0, 0] for top in outputs(net, regions, truth)]
+    spread = SPREADS[normal]
+    wanted = reference.proposal_target(regions, truth, 3, spread, (0.5, 0.1, 0.5), {})
+    for index, place in enumerate((0, 1, 2, 3, 5)):
+        close(found[place], wanted[index], rtol=1e-5)
+    close(found[4], found[3])
+    objects = found[1][:, 0] > 0
+    weights = found[6][:, 0]
+    close(np.unique(weights[objects]), [0.25 * len(weights) / objects.sum()])
+    close(np.unique(weights[~objects]), [0.75 * len(weights) / (~objects).sum()])
+
+
+def test_proposal_target_fills_its_sample():
+    draw = np.random.default_rng(3)
+    truth, regions = truths(draw, 3, 7), regions_of(draw, 4)
+    truth[:, 6] = 0
+    fields = f"proposal_target_param {{ {TARGETS} batch_size: 40 fg_fraction: 0.05 }}"
+    net = compiled("ProposalTarget", fields, [regions.shape, truth.shape], tops=6)
+    boxes, labels = (top[..., 0, 0] for top in outputs(net, regions, truth)[:2])
+    assert boxes.shape == (40, 5)
+    assert (labels[:2] > 0).all()
+    assert not labels[2:].any()
+    random = boxes[-20:]
+    sides = random[:, 3:] - random[:, 1:3] + 1
+    assert (sides >= 32).all()
+    assert set(random[:, 0]) <= {0, 1}
+    for box in random:
+        mine = [t for t in truth if t[0] == box[0]]
+        shared = [
+            reference.overlap(reference.sides(box[1:]), reference.sides(t[1:5])) for t in mine
+        ]
+        assert max(shared, default=0) < 0.5
+
+
+def test_cascades_sample_may_be_smaller():
+    draw = np.random.default_rng(4)
+    truth, regions = truths(draw, 3, 8), regions_of(draw, 4)
+    fields = f"proposal_target_param {{ {TARGETS} batch_size: 40 pickup_discard: true "
+    fields += "append_gtbox: false bbox_thr_lw: 2 }"
+    net = compiled("ProposalTarget", fields, [regions.shape, truth.shape], tops=6)
+    found = [top[..., 0, 0] for top in outputs(net, regions, truth)]
+    spread = SPREADS[""]
+    options = {"append": False, "sample": 40}
+    wanted = reference.proposal_target(regions, truth, 3, spread, (0.5, 0.1, 0.5), options)
+    close(found[0], wanted[0])
+    close(found[2], wanted[2])
+    assert not found[3].any()
+    nowhere = np.full((1, 8), -1.0)
+    lone = compiled("ProposalTarget", fields, [(1, 5), (1, 8)], tops=6)
+    assert len(outputs(lone, np.zeros((1, 5)), nowhere)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "shapes", "tops", "what"),
+    [
+        (
+            "BoxOutput",
+            "box_output_param { field_w: 9 field_h: 9 }",
+            [(1, 6, 2, 2)],
+            1,
+            "downsample",
+        ),
+        (
+            "BoxOutput",
+            f"box_output_param {{ {FIELD} nms_type: 'x' }}",
+            [(1, 6, 2, 2)],
+            1,
+            "nms_type",
+        ),
+        (
+            "BoxOutput",
+            f"box_output_param {{ {FIELD} field_xyr: 0 }}",
+            [(1, 6, 2, 2)],
+            1,
+            "field_xyr",
+        ),
+        ("DetectionLoss", f"detection_loss_param {{ {FIELD} }}", [(1, 6, 2, 2)] * 2, 1, "cls_num"),
+        (
+            "DetectionLoss",
+            f"detection_loss_param {{ cls_num: 3 {FIELD} }}",
+            [(1, 6, 2, 2)] * 2,
+            1,
+            "3 classes and 4 codes",
+        ),
+        ("DecodeBBox", "", [(2, 12), (2, 5)], 1, "8 numbers"),
+        (
+            "DecodeBBox",
+            "bbox_reg_param { bbox_mean: 1 bbox_std: 1 }",
+            [(2, 8), (2, 5)],
+            1,
+            "4 coord",
+        ),
+        ("BboxAccuracy", "", [(2, 12), (3, 5), (2, 6)], 1, "5 numbers"),
+        ("ProposalTarget", "proposal_target_param { cls_num: 1 }", [(2, 5), (2, 7)], 6, "cls_num"),
+        ("ProposalTarget", f"proposal_target_param {{ {TARGETS} }}", [(2, 5), (2, 6)], 6, "Nx7"),
+    ],
+)
+def test_mistakes_are_told(kind, fields, shapes, tops, what):
+    with pytest.raises(NetError, match=what):
+        compiled(kind, fields, shapes, tops)
