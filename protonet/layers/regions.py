@@ -61,6 +61,26 @@ def check_map(layer: Layer, x: Shape, truth: Shape) -> None:
     spread_of(layer.message)
 
 
+def check_groups(layer: Layer, bottoms: tuple[Shape, ...]) -> None:
+    """LayerError unless scores, codes and truth fit the layer's cls_num, fields and stride."""
+    scores, codes, truth = bottoms
+    layer.check_positive("cls_num", "stride")
+    fields = len(layer.p.field_w)
+    if not fields or fields != len(layer.p.field_h):
+        raise LayerError("it needs as many field_w as field_h, one at least")
+    if len(scores) != 4 or scores[0] % fields or scores[1] != layer.p.cls_num:
+        what = f"{fields} fields take maps (n * {fields}, {layer.p.cls_num}, h, w)"
+        raise LayerError(f"{what}, not {show(scores)}", "bottom", 0)
+    for index, (x, channels) in enumerate(((codes, 4), (truth, 6)), 1):
+        wanted = (scores[0], channels, *scores[2:])
+        if x != wanted:
+            what = f"scores of {show(scores)} take {show(wanted)}, not {show(x)}"
+            raise LayerError(what, "bottom", index)
+    if layer.p.objectness and layer.p.cls_num != 2:
+        raise LayerError(f"objectness takes 2 classes, not {layer.p.cls_num}", "cls_num")
+    spread_of(layer.message)
+
+
 def field_grid(
     like: torch.Tensor, fields: list[tuple[int, int]], stride: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -207,3 +227,10 @@ def best_regions(
         scored = images[0].new_zeros(1, 6)
         regions = scored.new_tensor([[0, 1, 1, 10, 10]])
     return regions[:, :, None, None], scored[:, :, None, None]
+
+
+def share_of(values: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+    """The mean of the values that count, -1 where none does."""
+    number = among.sum()
+    mean = torch.where(among, values, 0).sum() / number.clamp(min=1)
+    return torch.where(number > 0, mean, -1)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.regions import bounds_of, check_map, field_boxes, field_grid, spread_of
+from protonet.layers.regions import (
+    bounds_of,
+    check_map,
+    field_boxes,
+    field_grid,
+    share_of,
+    spread_of,
+)
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -89,10 +96,3 @@ def field_accuracy(
     overlap = torch.where((wanted[:, 2:] > 0).all(1), shared / union, 0)
     right = [share_of(hit.to(x.dtype), among) for among in (counts, counts & (shown != 0))]
     return torch.stack(right).reshape(1, 1, 1, 2), share_of(overlap, real).reshape(1, 1, 1, 1)
-
-
-def share_of(values: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
-    """The mean of the values that count, -1 where none does."""
-    number = among.sum()
-    mean = torch.where(among, values, 0).sum() / number.clamp(min=1)
-    return torch.where(number > 0, mean, -1)
