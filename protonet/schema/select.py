@@ -48,14 +48,18 @@ def select(loaded: Loaded, phase: str, stages: Sequence[str] = (), level: int = 
 
 
 def data_elsewhere(loaded: Loaded, selected: Loaded) -> frozenset[str]:
-    """The blobs that a file's data layers make, where the selected net has no data layer.
+    """The blobs that a file's other layers make, where its data layers are all among them.
 
     Such a file holds no net of the phase, though layers without a rule are of every phase.
     """
     if any(_gives_data(layer) for layer in selected.message.layer):
         return frozenset()
-    layers = [layer for layer in loaded.message.layer if _gives_data(layer)]
-    return frozenset(top for layer in layers for top in layer.top)
+    if not any(_gives_data(layer) for layer in loaded.message.layer):
+        return frozenset()
+    made, own = (
+        {top for layer in net.message.layer for top in layer.top} for net in (loaded, selected)
+    )
+    return frozenset(made - own)
 
 
 def _gives_data(layer: Any) -> bool:
