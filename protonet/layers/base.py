@@ -149,6 +149,11 @@ class Layer:
         """The field of its own message that names a file to be read as a blob; "" for none."""
         return ""
 
+    @classmethod
+    def form(cls, message: Message) -> str:  # noqa: ARG003 (types that forks use otherwise ask it)
+        """The type that a layer of this name is, where a fork gives the name to it; "" for this."""
+        return ""
+
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
         raise AssertionError(f"{self.type} does not infer")

@@ -53,7 +53,9 @@ def layer_class(message: Message) -> type[Layer] | None:
     name = f"{message.python_param.module}.{message.python_param.layer}"
     if message.type == "Python" and name in REGISTRY and name not in MAPPED and name not in _OWN:
         return REGISTRY[name]
-    return REGISTRY.get(message.type)
+    cls = REGISTRY.get(message.type)
+    other = cls.form(message) if cls is not None else ""
+    return REGISTRY[other] if other else cls
 
 
 @register("Python")

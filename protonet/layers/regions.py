@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from protonet.layers.base import Layer, LayerError, Shape, show
 from protonet.program import F, single, torch
+from protonet.schema.pool import Message
 
 OVERLAPS = ("IOU", "IOMU", "IOFU")
 Spread = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def spread_of(message: Any) -> Spread:
+def spread_of(message: Message) -> Spread:
     """The means and deviations of a layer's bbox_reg_param; 0 and 1 where it states none."""
     given = message.bbox_reg_param
     mean, deviation = tuple(given.bbox_mean), tuple(given.bbox_std)
@@ -28,7 +28,7 @@ def spread_of(message: Any) -> Spread:
     return tuple(map(single, mean)), tuple(map(single, deviation))
 
 
-def bounds_of(p: Any) -> tuple[float, float]:
+def bounds_of(p: Message) -> tuple[float, float]:
     """How far codes of place and of size may go, by a message's field_xyr and field_whr."""
     if p.field_xyr <= 0 or p.field_whr < 1:
         field = "field_xyr" if p.field_xyr <= 0 else "field_whr"
@@ -37,7 +37,7 @@ def bounds_of(p: Any) -> tuple[float, float]:
     return 1 / single(p.field_xyr), math.log(single(p.field_whr))
 
 
-def check_nms(p: Any) -> None:
+def check_nms(p: Message) -> None:
     """LayerError where a message's nms_type is none of the three."""
     if p.nms_type not in OVERLAPS:
         what = f"nms_type is one of {', '.join(OVERLAPS)}, not {p.nms_type!r}"
@@ -136,7 +136,8 @@ def bounded_codes(
     middle = [(a + b) / 2] * 2 + [(c + d) / 2] * 2
     scale = [(e * f) ** 0.5] * 2 + [(g * h) ** 0.5] * 2
     reach = [bounds[0]] * 2 + [bounds[1]] * 2
-    mean, deviation, most = (codes.new_tensor(v)[:, None, None] for v in (middle, scale, reach))
+    rows = (middle, scale, reach)
+    mean, deviation, most = (codes.new_tensor(v)[:, None, None] for v in rows)
     low, high = (-most - mean) / deviation, (most - mean) / deviation
     held = torch.minimum(torch.maximum(codes, low), high)
     return codes + (held - codes).detach()
@@ -208,9 +209,8 @@ def best_regions(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Regions (k, 5, 1, 1) of image and corners, and with their scores, (k, 6, 1, 1).
 
-    ``images`` have rows of x, y, width, height, score. Of those with sides of ``least`` the best
-    ``before`` are taken, and of them that do not overlap the best ``most``, 0 for all. Where none
-    is, one region stands for it, from 1 to 10.
+    Of rows of x, y, width, height, score for each image. Where none is left, one region
+    stands for it, from 1 to 10.
     """
     found = []
     for image, every in enumerate(images):
@@ -220,7 +220,8 @@ def best_regions(
         far = rows[:, :2] + rows[:, 2:4]
         if kind == "corners":
             far = far - 1
-        found.append(F.pad(torch.cat([rows[:, :2], far, rows[:, 4:]], 1), (1, 0), value=image))
+        rows = torch.cat([rows[:, :2], far, rows[:, 4:]], 1)
+        found.append(F.pad(rows, (1, 0), value=image))
     scored = torch.cat(found)
     regions = scored[:, :5]
     if len(scored) == 0:

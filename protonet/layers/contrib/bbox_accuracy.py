@@ -68,7 +68,8 @@ def region_accuracy(
     group = label if by_class else label.clamp(max=1)
     own = codes.detach().reshape(len(codes), -1, 4)[real, group]
     mean, deviation = (codes.new_tensor(v) for v in spread)
-    moved = apply_deltas(regions, own * deviation + mean) - codes.new_tensor([0, 0, 1, 1])
+    moved = apply_deltas(regions, own * deviation + mean)
+    moved = moved - codes.new_tensor([0, 0, 1, 1])
     number = len(label)
     sums = (pixel_overlap(boxes, matched).sum() for boxes in (moved, regions))
     after, before = (total / max(number, 1) - int(number == 0) for total in sums)

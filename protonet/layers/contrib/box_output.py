@@ -95,7 +95,8 @@ def best_fields(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Regions (k, 5, 1, 1), and with their scores (k, 6, 1, 1)."""
     images: list[list[torch.Tensor]] = [[] for _ in range(maps[0].shape[0])]
-    for x, field, stride in zip([x.detach() for x in maps], fields, strides, strict=True):
+    for given, field, stride in zip(maps, fields, strides, strict=True):
+        x = given.detach()
         shown = x[:, 1:-4].amax(1, keepdim=True) - x[:, :1]
         boxes = field_boxes(x[:, -4:], [field], stride, spread, bounds)
         limit = boxes.new_tensor([x.shape[3], x.shape[2]])[:, None, None] * stride

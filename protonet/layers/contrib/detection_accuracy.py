@@ -84,7 +84,8 @@ def field_accuracy(
     if ignore is not None:
         counts, real = counts & (shown != ignore), real & (label != ignore)
     own = scores.gather(1, shown.clamp(0, scores.shape[1] - 1)[:, None])
-    later = torch.arange(scores.shape[1], device=x.device)[:, None, None] > shown[:, None]
+    order = torch.arange(scores.shape[1], device=x.device)[:, None, None]
+    later = order > shown[:, None]
     ahead = (scores > own) | ((scores == own) & later)
     hit = (ahead.sum(1) < top_k) & (shown >= 0)
     boxes = field_boxes(x[:, -4:].detach(), [field], stride, spread, bounds)
@@ -94,5 +95,7 @@ def field_accuracy(
     shared = (high - low).clamp(min=0).prod(1)
     union = boxes[:, 2:].prod(1) + wanted[:, 2:].prod(1) - shared
     overlap = torch.where((wanted[:, 2:] > 0).all(1), shared / union, 0)
-    right = [share_of(hit.to(x.dtype), among) for among in (counts, counts & (shown != 0))]
-    return torch.stack(right).reshape(1, 1, 1, 2), share_of(overlap, real).reshape(1, 1, 1, 1)
+    hits = hit.to(x.dtype)
+    right = [share_of(hits, counts), share_of(hits, counts & (shown != 0))]
+    mean = share_of(overlap, real)
+    return torch.stack(right).reshape(1, 1, 1, 2), mean.reshape(1, 1, 1, 1)

@@ -37,7 +37,7 @@ class DetectionEvaluate(Layer):
         ),
         Example(
             'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" '
-            'bottom: "size" top: "y" detection_evaluate_param { num_classes: 3 name_size_file: "sizes.txt" } }',
+            'bottom: "size" top: "y" detection_evaluate_param { num_classes: 3 } }',
             {"x": (4, 7, 1, 1), "label": (2, 8, 1, 1), "size": (1, 2, 1, 1)},
             {"y": (6, 5, 1, 1)},
             "y = region_evaluate(x, label, 3)",
@@ -68,25 +68,23 @@ class DetectionEvaluate(Layer):
             raise LayerError("overlap_threshold must be positive", "overlap_threshold")
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        options = {
+            "threshold": single(self.p.overlap_threshold),
+            "count_difficult": self.p.evaluate_difficult_gt,
+        }
         if len(bottoms) == 3:
-            for helper in (region_overlap, corner_sides, judged):
-                b.helper(helper)
-            return b.call(
-                region_evaluate,
-                *bottoms[:2],
-                self.p.num_classes,
-                threshold=single(self.p.overlap_threshold),
-                count_difficult=self.p.evaluate_difficult_gt,
-            )
-        for helper in (box_iou, evaluated_boxes):
-            b.helper(helper)
+            b.helper(region_overlap)
+            b.helper(corner_sides)
+            b.helper(judged)
+            return b.call(region_evaluate, *bottoms[:2], self.p.num_classes, **options)
+        b.helper(box_iou)
+        b.helper(evaluated_boxes)
         return b.call(
             detection_evaluate,
             *bottoms,
             self.p.num_classes,
             background=self.p.background_label_id,
-            threshold=single(self.p.overlap_threshold),
-            count_difficult=self.p.evaluate_difficult_gt,
+            **options,
         )
 
 

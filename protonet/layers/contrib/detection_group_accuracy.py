@@ -89,5 +89,6 @@ def group_accuracy(
     shared = torch.where((side >= 1).all(1), side.prod(1), 0)
     overlap = shared / (boxes[:, 2:].prod(1) + size.prod(1) - shared)
     overlap = torch.where((size > 0).all(1), overlap, 0)
-    right = [share_of(hit, among) for among in (counts, counts & (shown != 0))]
-    return torch.stack(right).reshape(1, 1, 1, 2), share_of(overlap, real).reshape(1, 1, 1, 1)
+    right = [share_of(hit, counts), share_of(hit, counts & (shown != 0))]
+    mean = share_of(overlap, real)
+    return torch.stack(right).reshape(1, 1, 1, 2), mean.reshape(1, 1, 1, 1)

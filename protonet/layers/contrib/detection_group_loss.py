@@ -109,14 +109,22 @@ class GroupLoss(nn.Module):
     balanced = False
     ignore: int | None = None
 
-    def __init__(self, fields: list[tuple[int, int]], stride: int, **options: object) -> None:
+    def __init__(
+        self,
+        fields: list[tuple[int, int]],
+        stride: int,
+        **options: object,
+    ) -> None:
         super().__init__()
         self.fields, self.stride = fields, stride
         for name, value in options.items():
             setattr(self, name, value)
 
     def forward(
-        self, scores: torch.Tensor, codes: torch.Tensor, truth: torch.Tensor
+        self,
+        scores: torch.Tensor,
+        codes: torch.Tensor,
+        truth: torch.Tensor,
     ) -> torch.Tensor:
         """The loss, and the part of it that is the boxes', (1, 1, 1, 2)."""
         label = truth[:, 0].long()
@@ -124,7 +132,8 @@ class GroupLoss(nn.Module):
         kept = self.kept(scores.detach(), label, truth[:, 5])
         counts, real = kept, kept & (label != 0)
         if self.ignore is not None:
-            counts, real = counts & (shown != self.ignore), real & (label != self.ignore)
+            counts = counts & (shown != self.ignore)
+            real = real & (label != self.ignore)
         each = F.cross_entropy(scores, torch.where(counts, shown, 0), reduction="none")
         each = torch.where(counts, each * self.weights(truth[:, 0], kept), 0)
         boxes = self.boxes(codes, truth, real)
@@ -132,7 +141,10 @@ class GroupLoss(nn.Module):
         return torch.stack([total, boxes.detach()]).reshape(1, 1, 1, 2)
 
     def kept(
-        self, scores: torch.Tensor, label: torch.Tensor, overlap: torch.Tensor
+        self,
+        scores: torch.Tensor,
+        label: torch.Tensor,
+        overlap: torch.Tensor,
     ) -> torch.Tensor:
         """Which places count: a sample of an image's objects and of its background."""
         chances = F.softmax(scores, 1)[:, 0]

@@ -166,7 +166,10 @@ def mined(
 
 
 def balance(
-    weights: torch.Tensor, objects: torch.Tensor, kept: torch.Tensor, multiple: int
+    weights: torch.Tensor,
+    objects: torch.Tensor,
+    kept: torch.Tensor,
+    multiple: int,
 ) -> torch.Tensor:
     """Weights with which objects have one part of the whole and background ``multiple``."""
     share, number = 1 / (1 + multiple), (kept | objects).sum()

@@ -88,13 +88,15 @@ def found_objects(
         boxes = apply_deltas(regions, codes[:, label if by_class else 1])
         far = torch.minimum(boxes[:, 2:] - 1, limit)
         corner = boxes[:, :2].clamp(min=0)
-        rows = torch.cat([corner, far, torch.full_like(own[:, None], label), own[:, None]], 1)
+        group = torch.full_like(own[:, None], label)
+        rows = torch.cat([corner, far, group, own[:, None]], 1)
         rows = rows[own >= least]
         rows = rows[falling(rows[:, 5])]
         sides = torch.cat([rows[:, :2], rows[:, 2:4] - rows[:, :2] + 1], 1)
         found.append(rows[region_nms(sides, overlap, "corners", over)])
     every = torch.cat(found)
     if 0 < most < len(every):
-        every = every[every[:, 5].argsort(descending=True, stable=True)[:most].sort()[0]]
+        order = every[:, 5].argsort(descending=True, stable=True)
+        every = every[order[:most].sort()[0]]
     lone = F.pad(every.new_zeros(1, 1), (0, 6), value=-1)
     return torch.cat([lone, F.pad(every, (1, 0))])[:, :, None, None]

@@ -130,21 +130,25 @@ class RegionSampler(nn.Module):
         best, nearest = self.matched(regions, truth)
         shown, chosen = self.sampled(best, nearest, truth)
         regions, best, nearest = regions[chosen], best[chosen], nearest[chosen]
-        lacking = self.sample - len(chosen) if self.sample > 0 and not self.cascade else 0
-        if self.cascade and len(chosen) == 0:
-            lacking = 1
+        lacking = int(len(chosen) == 0)
+        if not self.cascade:
+            lacking = self.sample - len(chosen)
         if lacking > 0:
             regions = torch.cat([regions, self.random_regions(truth, lacking)])
-            best, nearest = F.pad(best, (0, lacking)), F.pad(nearest, (0, lacking), value=-1)
+            best = F.pad(best, (0, lacking))
+            nearest = F.pad(nearest, (0, lacking), value=-1)
         real = torch.arange(len(regions), device=regions.device) < shown
         return self.described(regions, truth, best, nearest, real)
 
     def matched(
-        self, regions: torch.Tensor, truth: torch.Tensor
+        self,
+        regions: torch.Tensor,
+        truth: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The greatest overlap of a region with a true box of its image, and which, -1 for none."""
         if len(truth) == 0:
-            return regions.new_zeros(len(regions)), regions.new_full((len(regions),), -1).long()
+            nothing = regions.new_zeros(len(regions))
+            return nothing, nothing.long() - 1
         kind = "pixels" if self.cascade else "edges"
         overlap = region_overlap(self.sides(regions), self.sides(truth), kind)
         overlap = torch.where(regions[:, :1] == truth[:, 0], overlap, -1)
@@ -156,7 +160,10 @@ class RegionSampler(nn.Module):
         return torch.cat([rows[:, 1:3], rows[:, 3:5] - rows[:, 1:3] + 1], 1)
 
     def sampled(
-        self, best: torch.Tensor, nearest: torch.Tensor, truth: torch.Tensor
+        self,
+        best: torch.Tensor,
+        nearest: torch.Tensor,
+        truth: torch.Tensor,
     ) -> tuple[int, torch.Tensor]:
         """How many objects are taken, and the places of all that are, objects first."""
         low, high = self.background
@@ -188,7 +195,8 @@ class RegionSampler(nn.Module):
             corner = (spare[0] * (limit - 32)).long()
             side = (spare[1] * (limit - corner)).long().clamp(min=32)
             rows = torch.cat([image, corner, corner + side - 1], 1).to(truth)
-            found = torch.cat([found, rows[self.matched(rows, truth)[0] < self.object_from]])
+            rows = rows[self.matched(rows, truth)[0] < self.object_from]
+            found = torch.cat([found, rows])
         return found[:number]
 
     def described(
@@ -220,7 +228,9 @@ class RegionSampler(nn.Module):
 
     def weights(self, real: torch.Tensor, best: torch.Tensor) -> torch.Tensor:
         """Weights with which objects are ``share`` of the whole."""
-        weights = torch.where(real, best, 1) if self.by_overlap else torch.ones_like(best)
+        weights = torch.ones_like(best)
+        if self.by_overlap:
+            weights = torch.where(real, best, weights)
         ours, others = weights[real].sum(), weights[~real].sum()
         factor = torch.where(real, self.share / ours, (1 - self.share) / others)
         return torch.where(ours != 0, weights * factor * len(real), weights)

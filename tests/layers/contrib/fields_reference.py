@@ -209,3 +209,45 @@ def proposal_target(regions, truth, classes, spread, thresholds, options):
         for top, value in zip(tops, (row, [label], target, weight, match), strict=True):
             top.append(value)
     return [np.array(top, float) for top in tops]
+
+
+def box_group_output(groups, spread, reach, score, threshold, least, before, most):
+    """``groups`` have chances, codes, fields and stride."""
+    number = len(groups[0][0]) // len(groups[0][2])
+    found = []
+    for image in range(number):
+        rows = []
+        for chances, codes, fields, stride in groups:
+            for k, *place in np.ndindex(len(fields), *chances.shape[2:]):
+                at = (image * len(fields) + k, slice(None), *place)
+                shown = 1 - chances[at][0]
+                x, y, w, h = decoded(codes[at], place, fields[k], stride, spread, reach)
+                right = min(x + w - 1, chances.shape[3] * stride)
+                bottom = min(y + h - 1, chances.shape[2] * stride)
+                x, y = max(x, 0), max(y, 0)
+                box = [x, y, right - x + 1, bottom - y + 1]
+                if shown >= score and min(box[2:]) >= least:
+                    rows.append([*box, shown])
+        rows.sort(key=lambda row: -row[4])
+        rows = suppressed(rows[: before or None], threshold, corners=True)[: most or None]
+        found += [[image, x, y, x + w - 1, y + h - 1, s] for x, y, w, h, s in rows]
+    return np.array(found).reshape(-1, 6)
+
+
+def found_objects(chances, codes, regions, size, spread, least, threshold, most, by_class):
+    found = []
+    for label in range(1, chances.shape[1]):
+        rows = []
+        for chance, code, region in zip(chances, codes, regions, strict=True):
+            at = 4 * (label if by_class else 1)
+            x1, y1, x2, y2 = moved(region[1:5], code[at : at + 4], spread)
+            box = [max(x1, 0), max(y1, 0), min(x2, size[1]), min(y2, size[0])]
+            if chance[label] >= least:
+                rows.append([*sides(box), chance[label]])
+        rows.sort(key=lambda row: -row[4])
+        rows = suppressed(rows, threshold, corners=True)
+        found += [[0, x, y, x + w - 1, y + h - 1, label, s] for x, y, w, h, s in rows]
+    if 0 < most < len(found):
+        last = sorted((row[6] for row in found), reverse=True)[most - 1]
+        found = [row for row in found if row[6] >= last]
+    return np.array([[0, *[-1] * 6], *found])
