@@ -28,8 +28,8 @@ class SoftmaxWithLoss(Layer):
 
     Scores (n, c, ...), labels (n, ...), one number. With weight_by_label_freqs (SegNet's fork)
     each label's share is times its class_weighting, or over how often it is in the batch;
-    PRE_FIXED (Intel's) divides by pre_fixed_normalizer. A second top has the softmax, a third
-    (R-FCN's) the loss of each label, as SoftmaxWithLossOHEM gives them.
+    PRE_FIXED (Intel's) divides by pre_fixed_normalizer. With three tops it is R-FCN's
+    SoftmaxWithLossOHEM.
     Source: Caffe's SoftmaxWithLossLayer, and SegNet's and Intel's.
     """
 
@@ -65,7 +65,7 @@ class SoftmaxWithLoss(Layer):
 
     @classmethod
     def form(cls, message: Message) -> str:
-        return "SoftmaxWithLossOHEM" if len(message.top) > 1 else ""
+        return "SoftmaxWithLossOHEM" if len(message.top) == 3 else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms
