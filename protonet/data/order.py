@@ -33,12 +33,15 @@ class OrderMark:
 
 
 class Order:
-    """The numbers from 0 to ``count`` - 1, over and over; with a seed shuffled each time round."""
+    """The numbers from 0 to ``count`` - 1, over and over; with a seed shuffled each time round.
 
-    def __init__(self, count: int, seed: int | None) -> None:
+    The seed may be a generator that others draw from, too.
+    """
+
+    def __init__(self, count: int, seed: int | Random | None) -> None:
         self.count = count
         self.position = 0
-        self._random = None if seed is None else Random(seed)
+        self._random = Random(seed) if isinstance(seed, int) else seed
         self._items: NDArray[np.int64] | None = None
         self.resize(count)
 

@@ -106,8 +106,7 @@ class Layer:
     by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
     above, as those that work in-place are. ``refuses`` are fields of forks that change what is
     computed and are not done, with the reason, those of loss_param apart; ``ignores`` are those
-    that change nothing that is computed, and ``where`` are those that tell which of two layers of
-    one type is meant.
+    that change nothing that is computed.
     """
 
     type: ClassVar[str]
@@ -133,7 +132,6 @@ class Layer:
     fills: ClassVar[bool] = True
     refuses: ClassVar[Mapping[str, str]] = {}
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
-    where: ClassVar[tuple[str, ...]] = ()
     ignores: ClassVar[tuple[str, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = ()
 
@@ -150,6 +148,11 @@ class Layer:
     @classmethod
     def file_field(cls, message: Message) -> str:  # noqa: ARG003 (types that read a file ask it)
         """The field of its own message that names a file to be read as a blob; "" for none."""
+        return ""
+
+    @classmethod
+    def form(cls, message: Message) -> str:  # noqa: ARG003 (types that forks use otherwise ask it)
+        """The type that a layer of this name is, where a fork gives the name to it; "" for this."""
         return ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -232,12 +235,8 @@ class Layer:
 L = TypeVar("L", bound=type[Layer])
 
 
-def register(*names: str, of: str = "") -> Callable[[L], L]:
-    """Make a class the layer of these type names; a second layer of one name is a mistake.
-
-    Two forks may give one type name ``of`` to different layers: this class is that type's layer
-    where one of the fields of its own message that it names in ``where`` is stated.
-    """
+def register(*names: str) -> Callable[[L], L]:
+    """Make a class the layer of these type names; a second layer of one name is a mistake."""
 
     def enter(cls: L) -> L:
         cls.type = names[0]
@@ -247,8 +246,6 @@ def register(*names: str, of: str = "") -> Callable[[L], L]:
             REGISTRY[name] = cls
         if cls.fields and cls.param:
             add_parameter(cls.param, cls.fields)
-        if of:
-            REGISTRY.add_form(of, names[0])
         return cls
 
     return enter

@@ -56,12 +56,9 @@ def layer_class(message: Message) -> type[Layer] | None:
         name = f"{message.python_param.module}.{message.python_param.layer}"
         if name in REGISTRY and name not in MAPPED and name not in _OWN:
             return REGISTRY[name]
-    for name in REGISTRY.forms(kind):
-        form = REGISTRY[name]
-        stated = getattr(message, form.param or "").ListFields()
-        if any(field.name in form.where for field, _ in stated):
-            return form
-    return REGISTRY.get(kind)
+    cls = REGISTRY.get(kind)
+    other = cls.form(message) if cls is not None else ""
+    return REGISTRY[other] if other else cls
 
 
 @register("Python")

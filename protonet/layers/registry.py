@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pkgutil import iter_modules
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # How a layer's file begins its class; what can't be read so is imported at once.
 _NAMES = re.compile(rb"^@register\(([^()]*)\)", re.MULTILINE)
-_NAME = re.compile(rb'(of=)?"([^"\\]+)"')
+_NAME = re.compile(rb'"([^"\\]+)"')
 
 
 class Registry(MutableMapping[str, "type[Layer]"]):
@@ -23,7 +23,6 @@ class Registry(MutableMapping[str, "type[Layer]"]):
     def __init__(self) -> None:
         self._made: dict[str, type[Layer]] = {}
         self._waiting: dict[str, str] = {}
-        self._forms: dict[str, list[str]] = {}
 
     def look_in(self, package: str, folder: str) -> None:
         """Know the types of a folder's files from their text, which says more than a list could.
@@ -37,20 +36,7 @@ class Registry(MutableMapping[str, "type[Layer]"]):
             names = _registered(found.module_finder.find_spec(found.name, None))
             if names is None:
                 import_module(module)
-            for name, of in names or ():
-                self._waiting[name] = module
-                if of:
-                    self.add_form(of, name)
-
-    def add_form(self, of: str, name: str) -> None:
-        """Know that a type is, for some of its fields, the layer of another name."""
-        own = self._forms.setdefault(of, [])
-        if name not in own:
-            own.append(name)
-
-    def forms(self, name: str) -> Sequence[str]:
-        """The layers that a type may be besides its own, by their names."""
-        return self._forms.get(name, ())
+            self._waiting.update(dict.fromkeys(names or (), module))
 
     def is_free(self, name: str, module: str) -> bool:
         """Whether a module may enter a class under a name: no other has it, or will have it."""
@@ -78,21 +64,12 @@ class Registry(MutableMapping[str, "type[Layer]"]):
         self._waiting.pop(name, None)
 
 
-def _registered(spec: ModuleSpec | None) -> list[tuple[str, str]] | None:
-    """The names under which a file's text enters its classes, each with the type that it is of.
-
-    None where it can't be read so.
-    """
+def _registered(spec: ModuleSpec | None) -> list[str] | None:
+    """The names under which a file's text enters its classes; None where it can't be read so."""
     read = getattr(spec and spec.loader, "get_data", None)
     path = (spec and spec.origin) or ""
     if not path.endswith(".py") or not read:
         return None
     found = _NAMES.findall(read(path))
-    each = [_NAME.findall(inside) for inside in found]
-    if not all(each):
-        return None
-    names: list[tuple[str, str]] = []
-    for words in each:
-        of = next((word.decode() for is_of, word in words if is_of), "")
-        names += [(word.decode(), of) for is_of, word in words if not is_of]
-    return names
+    names = [[name.decode() for name in _NAME.findall(inside)] for inside in found]
+    return None if not all(names) else [name for each in names for name in each]

@@ -19,6 +19,7 @@ from protonet.layers.loss import (
     targets,
 )
 from protonet.program import Builder, Expr, F, single, torch
+from protonet.schema.pool import Message
 
 
 @register("SoftmaxWithLoss")
@@ -27,7 +28,8 @@ class SoftmaxWithLoss(Layer):
 
     Scores (n, c, ...), labels (n, ...), one number. With weight_by_label_freqs (SegNet's fork)
     each label's share is times its class_weighting, or over how often it is in the batch;
-    PRE_FIXED (Intel's) divides by pre_fixed_normalizer.
+    PRE_FIXED (Intel's) divides by pre_fixed_normalizer. With three tops it is R-FCN's
+    SoftmaxWithLossOHEM.
     Source: Caffe's SoftmaxWithLossLayer, and SegNet's and Intel's.
     """
 
@@ -60,6 +62,10 @@ class SoftmaxWithLoss(Layer):
             "loss_weight = x.new_tensor([0.5, 2.0, 1.25])",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        return "SoftmaxWithLossOHEM" if len(message.top) == 3 else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, labels = bottoms

@@ -54,13 +54,19 @@ def _parameters(path: str, helper: Callable[..., object] | None) -> list[inspect
 
 
 def signature(path: str, helper: Callable[..., object] | None) -> dict[str, Expr | None]:
-    """The parameters of a constructor in their order, each with its default, None without."""
+    """The parameters of a constructor in their order, each with its default, None without.
+
+    What a class takes by any name are its attributes, whose values are the defaults.
+    """
     empty, several = inspect.Parameter.empty, inspect.Parameter.VAR_POSITIONAL
-    return {
-        p.name: None if p.default is empty else wrap(p.default)
-        for p in _parameters(path, helper)
-        if p.kind < several
+    own = _parameters(path, helper)
+    found = {
+        p.name: None if p.default is empty else wrap(p.default) for p in own if p.kind < several
     }
+    if any(p.kind == inspect.Parameter.VAR_KEYWORD for p in own):
+        facts = {k: v for k, v in vars(helper).items() if not (k.startswith("_") or callable(v))}
+        found |= {name: wrap(value) for name, value in facts.items()}
+    return found
 
 
 def _torch(path: str) -> Any:

@@ -57,8 +57,10 @@ def data_elsewhere(loaded: Loaded, selected: Loaded) -> frozenset[str]:
         return frozenset()
     if not any(_gives_data(layer) for layer in loaded.message.layer):
         return frozenset()
-    here = {top for layer in selected.message.layer for top in layer.top}
-    return frozenset(top for layer in loaded.message.layer for top in layer.top if top not in here)
+    made, own = (
+        {top for layer in net.message.layer for top in layer.top} for net in (loaded, selected)
+    )
+    return frozenset(made - own)
 
 
 def _gives_data(layer: Any) -> bool:

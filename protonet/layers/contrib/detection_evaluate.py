@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import box_iou
+from protonet.layers.region_evaluate import corner_sides, judged, region_evaluate
+from protonet.layers.regions import region_overlap
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -14,11 +16,13 @@ class DetectionEvaluate(Layer):
     Found boxes (1, 1, n, 7) and true ones (1, 1, m, 8), to (1, 1, classes + found, 5): for each
     class a row of -1, label, number of true boxes, -1, -1; then for each box a row of image,
     label, score, right, wrong. Boxes are compared in units of the image; name_size_file is not
-    read. Source: SSD's DetectionEvaluateLayer.
+    read. With sizes (n, 2) it is Cascade R-CNN's, whose boxes (n, 7) and true ones (m, 8) begin
+    with image, x1, y1, x2, y2, label, to (classes + found, 5, 1, 1); they are compared in the
+    pixels of the net. Source: SSD's DetectionEvaluateLayer, and zhaoweicai's.
     """
 
     param = "detection_evaluate_param"
-    bottoms = (2, 2)
+    bottoms = (2, 3)
     grows = 2
     kind = "metric"
     # An evaluation compares in units of the image.
@@ -31,30 +35,56 @@ class DetectionEvaluate(Layer):
             {"y": (1, 1, 6, 5)},
             "y = detection_evaluate(x, label, 3)",
         ),
+        Example(
+            'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" '
+            'bottom: "size" top: "y" detection_evaluate_param { num_classes: 3 } }',
+            {"x": (4, 7, 1, 1), "label": (2, 8, 1, 1), "size": (1, 2, 1, 1)},
+            {"y": (6, 5, 1, 1)},
+            "y = region_evaluate(x, label, 3)",
+        ),
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        self.check_fields()
+        if len(bottoms) == 3:
+            for index, (x, width) in enumerate(zip(bottoms, (7, 8, 2), strict=True)):
+                if not x or count(x, 1) != width:
+                    raise LayerError(
+                        f"it takes the shape Nx{width}, not {show(x)}", "bottom", index
+                    )
+            return ((self.p.num_classes - 1 + bottoms[0][0], 5, 1, 1),)
         for index, (x, width) in enumerate(zip(bottoms, (7, 8), strict=True)):
             if len(x) != 4 or x[:2] != (1, 1) or x[3] != width:
                 what = f"it takes the shape 1x1xNx{width}, not {show(x)}"
                 raise LayerError(what, "bottom", index)
+        classes = self.p.num_classes - (self.p.background_label_id < self.p.num_classes)
+        return ((1, 1, classes + bottoms[0][2], 5),)
+
+    def check_fields(self) -> None:
+        """LayerError where a field is none of those that do."""
         if not self.p.num_classes:
             raise LayerError("it has no num_classes")
         if self.p.overlap_threshold <= 0:
             raise LayerError("overlap_threshold must be positive", "overlap_threshold")
-        classes = self.p.num_classes - (self.p.background_label_id < self.p.num_classes)
-        return ((1, 1, classes + bottoms[0][2], 5),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, evaluated_boxes):
-            b.helper(helper)
+        options = {
+            "threshold": single(self.p.overlap_threshold),
+            "count_difficult": self.p.evaluate_difficult_gt,
+        }
+        if len(bottoms) == 3:
+            b.helper(region_overlap)
+            b.helper(corner_sides)
+            b.helper(judged)
+            return b.call(region_evaluate, *bottoms[:2], self.p.num_classes, **options)
+        b.helper(box_iou)
+        b.helper(evaluated_boxes)
         return b.call(
             detection_evaluate,
             *bottoms,
             self.p.num_classes,
             background=self.p.background_label_id,
-            threshold=single(self.p.overlap_threshold),
-            count_difficult=self.p.evaluate_difficult_gt,
+            **options,
         )
 
 

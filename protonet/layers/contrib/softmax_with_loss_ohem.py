@@ -23,8 +23,8 @@ class SoftmaxWithLossOHEM(Layer):
     """Minus the logarithm of the softmax at the labels, divided as loss_param says.
 
     Scores (n, c, h, w), labels (n, h, w), to one number; a second top has the softmax, a third the
-    loss of each label, (n, 1, h, w), without a gradient. Source: SoftmaxWithLossLayer of
-    daijifeng001's caffe-rfcn.
+    loss of each label, (n, 1, h, w), without a gradient; the labels' shape where it is called
+    SoftmaxWithLoss. Source: SoftmaxWithLossLayer of daijifeng001's caffe-rfcn.
     """
 
     param = "softmax_param"
@@ -49,7 +49,8 @@ class SoftmaxWithLossOHEM(Layer):
         axis = canonical_axis(self.p.axis, scores)
         check_labels(scores, labels, axis, self.message.bottom[1])
         places = (*scores[axis + 1 :], 1, 1)[:2]
-        each = (scores[0], 1, *places) if axis == 1 and len(scores) <= 4 else labels
+        own = axis == 1 and len(scores) <= 4 and self.message.type != "SoftmaxWithLoss"
+        each = (scores[0], 1, *places) if own else labels
         return ((), scores, each)[: len(self.message.top)]
 
     def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
@@ -73,7 +74,9 @@ class SoftmaxWithLossOHEM(Layer):
             loss = loss / max(1.0, single(options.pre_fixed_normalizer))
         assert mode in (FULL, VALID, BATCH_SIZE, NONE, PRE_FIXED)
         alone: Expr = each.detach()
-        if len(b.tops) == 3 and len(b.tops[2]) == 4 and axis == 1:
+        if self.message.type == "SoftmaxWithLoss":
+            alone = alone.view_as(labels)
+        elif len(b.tops) == 3 and len(b.tops[2]) == 4 and axis == 1:
             alone = alone.unsqueeze(1)
             for _ in range(4 - len(b.bottoms[0])):
                 alone = alone.unsqueeze(-1)

@@ -8,7 +8,7 @@ from protonet.program import Builder, Expr, F, nn, single, torch
 _FIELDS = ("side", "num_class", "num_object", "object_scale", "noobject_scale", "class_scale")
 
 
-@register("yolo.DetectionLoss", of="DetectionLoss")
+@register("yolo.DetectionLoss")
 class YoloDetectionLossLayer(Layer):
     """The squared errors of YOLO's classes, objectness and boxes, each as a mean.
 
@@ -21,7 +21,6 @@ class YoloDetectionLossLayer(Layer):
     """
 
     param = "detection_loss_param"
-    where = (*_FIELDS, "coord_scale", "sqrt", "constriant")
     bottoms = (2, 2)
     constants = (1,)
     is_loss = True
