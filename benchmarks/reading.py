@@ -111,7 +111,73 @@ def by_hand(mean):
     return work
 
 
+class Images(torch.utils.data.Dataset):
+    """The same images one by one, for torch's DataLoader."""
+
+    def __init__(self, files, mean):
+        self.files, self.mean = files, mean
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        cv2.setNumThreads(1)
+        image = cv2.imdecode(self.files[index], cv2.IMREAD_COLOR).astype(np.float32)
+        image = image.transpose(2, 0, 1) - self.mean
+        top, left = torch.randint(30, (2,)).tolist()
+        image = image[:, top : top + 227, left : left + 227]
+        image = image[:, :, ::-1] if torch.randint(2, ()) else image
+        return torch.from_numpy(np.ascontiguousarray(image)), index % 10
+
+
+def against_loader():
+    """Both on all cores, by the clock, in turn: torch's DataLoader with as many processes."""
+    threads = len(os.sched_getaffinity(0))
+    cv2.setNumThreads(1)
+    with jpegs() as files, protonet.batches(LAYER, workers=threads, seed=1) as batches:
+        images = Images(files * 2, np.full((3, 256, 256), 120, np.float32))
+        loader = torch.utils.data.DataLoader(
+            images, BATCH, shuffle=True, num_workers=threads, persistent_workers=True
+        )
+
+        def ours():
+            for _ in range(len(images) // BATCH):
+                next(batches)
+
+        def theirs():
+            for _ in loader:
+                pass
+
+        def bare():
+            on_threads(decode, images.files, threads)
+
+        runs = {"ours": ours, "theirs": theirs, "bare": bare}
+        times = {name: [] for name in runs}
+        for _ in range(ROUNDS + 1):
+            for name, run in runs.items():
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
+    a, b, c = (len(images) / min(found[1:]) for found in times.values())
+    medians = [statistics.median(found[1:]) for found in times.values()]
+    yield (
+        f"the same by the clock on {threads} cores, against torch's DataLoader with OpenCV",
+        f"{a / b:.2f} × ({a:,.0f} /s, {b:,.0f} /s; medians {medians[1] / medians[0]:.2f} ×)",
+        "≥ 1 ×",
+    )
+    yield (
+        "the same, against bare decoding by OpenCV on as many threads",
+        f"{a / c:.2f} × ({a:,.0f} /s, {c:,.0f} /s; medians {medians[2] / medians[0]:.2f} ×)",
+        "≥ 0.9 ×",
+    )
+
+
 def reading():
+    yield from against_decoding()
+    yield from against_loader()
+
+
+def against_decoding():
     threads = len(os.sched_getaffinity(0))
     cv2.setNumThreads(1)
     with jpegs() as files, protonet.batches(LAYER, workers=threads, seed=1) as batches:

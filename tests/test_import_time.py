@@ -24,6 +24,16 @@ def test_the_command_brings_nothing_heavy_either():
     assert done.stdout == "[]\n"
 
 
+def test_no_command_brings_torch_before_it_is_needed():
+    code = (
+        "import sys, importlib; from protonet.cli import _COMMANDS\n"
+        "for name in _COMMANDS:\n"
+        "    importlib.import_module(f'protonet.cli.{name}')\n"
+        "    assert 'torch' not in sys.modules, name"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_ctrl_c_while_the_command_is_imported_is_a_line():
     code = """
 import sys

@@ -36,11 +36,13 @@ def refuse_other_kinds(
     ``writes`` is what it writes, under the suffixes ``own`` or one that says nothing; ``such`` is
     how it is named.
     """
-    from protonet.weights.save import ELSEWHERE
-
     suffix = Path(output).suffix.lower()
+    if suffix in own:
+        return
+    from protonet.weights.save import ELSEWHERE  # numpy comes with it
+
     known = {**ELSEWHERE, **_WRITERS}
-    if suffix in known and suffix not in own:
+    if suffix in known:
         named = f"`protonet {command}` writes {writes}"
         what = f"{os.fspath(output)}: {named}, no file under the suffix {suffix!r}"
         raise NetError(what, None, f"name {such}; {known[suffix]}")

@@ -52,12 +52,14 @@ def told_preparation(
 
     NetError where a mean image has no file of weights to stand in.
     """
-    from protonet.data.extras import NotHere
-    from protonet.inference.images import image_net
-
     is_given = any(options[name] is not None for name in _NAMES)
     if not is_given and selection.phase == "TRAIN":  # where images are cut out and turned at random
         return None
+    if not (is_given or weights or _states(net)):
+        return None
+    from protonet.data.extras import NotHere  # numpy and every reader come with these
+    from protonet.inference.images import image_net
+
     try:
         taking = image_net(net, selection, None, graph)
     except NetError:
@@ -78,6 +80,13 @@ def told_preparation(
         what = "a mean image is kept in the file with the weights, and there is none"
         raise NetError(what, None, f"give --weights, or its channels' means: --mean {values}")
     return known.preparation if is_given or known.source else None
+
+
+def _states(net: Readable) -> bool:
+    """Whether a layer of a right net, in whatever phase, says anything of images."""
+    from protonet.api import read
+
+    return any(layer.HasField("transform_param") for layer in read(net).message.layer)
 
 
 def preparation_of(

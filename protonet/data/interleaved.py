@@ -13,13 +13,6 @@ from protonet.data.extras import need
 _scratch = threading.local()
 
 
-def interleaved(planes: NDArray[np.float32]) -> Floats:
-    """A copy of (3, height, width) planes with the channels of a pixel side by side in memory."""
-    together = np.ascontiguousarray(planes.transpose(1, 2, 0))
-    mean: Floats = together.transpose(2, 0, 1)
-    return mean
-
-
 def is_interleaved(image: Array) -> bool:
     """Whether (3, height, width) bytes lie in memory as OpenCV decodes them."""
     return bool(
@@ -33,26 +26,28 @@ def is_interleaved(image: Array) -> bool:
 def subtract_interleaved(
     image: NDArray[np.uint8], mean: Floats | None, mirror: bool, out: Floats
 ) -> None:
-    """Write the image, mirrored or not, less the mean into planes; both lie interleaved.
+    """Write the image, mirrored or not, less the mean into planes; (3, 1, 1) are means of channels.
 
-    The same numbers as numpy gives, in half of the time: OpenCV's loops are vectorised for pixels
-    of three bytes.
+    The same numbers as numpy gives, in a third of the time: it is the bytes that are put in planes,
+    a quarter of what numbers are, and OpenCV's loops are vectorised for them.
     """
     cv2 = need("cv2", "an image of colour")
-    pixels = image.transpose(1, 2, 0)
-    if mirror:
-        pixels = cv2.flip(pixels, 1, _memory("pixels", pixels.shape, np.uint8))
-    values = _memory("values", pixels.shape, np.float32)
-    if mean is None:
-        values[...] = pixels
-    else:
-        cv2.subtract(pixels, mean.transpose(1, 2, 0), values, dtype=cv2.CV_32F)
-    cv2.split(values, [out[0], out[1], out[2]])
+    planes = _memory("planes", out.shape)
+    cv2.split(image.transpose(1, 2, 0), [planes[0], planes[1], planes[2]])
+    turned = _memory("turned", out.shape[1:]) if mirror else None
+    for n, (plane, target) in enumerate(zip(planes, out, strict=True)):
+        pixels = plane if turned is None else cv2.flip(plane, 1, turned)
+        if mean is not None and mean.shape == out.shape:
+            cv2.subtract(pixels, mean[n], target, dtype=cv2.CV_32F)
+            continue
+        np.copyto(target, pixels)
+        if mean is not None:
+            np.subtract(target, mean[n], out=target)
 
 
-def _memory(name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> Array:
+def _memory(name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Memory of this thread's own, kept from image to image."""
-    kept: dict[str, Array] = _scratch.__dict__.setdefault("memory", {})
+    kept: dict[str, NDArray[np.uint8]] = _scratch.__dict__.setdefault("memory", {})
     if name not in kept or kept[name].shape != shape:
-        kept[name] = np.empty(shape, dtype)
+        kept[name] = np.empty(shape, np.uint8)
     return kept[name]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from protonet.arrays import Array, Floats
 from protonet.data.color_noise import ColorNoise
 from protonet.data.definition import Definition, Seeds
-from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
+from protonet.data.interleaved import is_interleaved, subtract_interleaved
 from protonet.data.mean_file import read_mean
 from protonet.data.random import Random
 
@@ -35,7 +35,6 @@ class Transform:
         definition.refuse_others(self.p, _KNOWN, "transform_param")
         self._mean = self._mean_of_file()
         self._values = np.array(self.p.mean_value, np.float32)
-        self._even_mean: Floats | None = None
         self._scale = np.float32(self.p.scale)
         self._crops = definition.training and self.p.crop_size > 0
         self._noise = ColorNoise.of(definition) if definition.training else None
@@ -73,7 +72,7 @@ class Transform:
             hint = "give one of them"
             raise self._definition.error(what, "transform_param", "mean_value", 0, hint=hint)
         mean = read_mean(self._definition)
-        return interleaved(mean), interleaved(mean[:, :, ::-1])
+        return mean, np.ascontiguousarray(mean[:, :, ::-1])
 
     def draw(self, count: int) -> Draws:
         """The random numbers of ``count`` images: for each those of mirror, then of the crop."""
@@ -147,10 +146,7 @@ class Transform:
         if self._values.size not in (1, shape[0]):
             what = f"mean_value is given {self._values.size} times for {shape[0]} channels"
             raise ValueError(what)
-        size = shape[0], window[1].stop - window[1].start, window[2].stop - window[2].start
-        if self._even_mean is None or self._even_mean.shape != size:
-            self._even_mean = interleaved(np.broadcast_to(self._values[:, None, None], size))
-        return self._even_mean
+        return np.broadcast_to(self._values[:, None, None], (shape[0], 1, 1))
 
 
 def _show(shape: tuple[int, ...]) -> str:

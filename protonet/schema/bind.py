@@ -6,7 +6,6 @@ import re
 from functools import cache, lru_cache
 from typing import Any
 
-from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor as Kind
 
 from protonet.diagnostics import NetError, did_you_mean
@@ -21,6 +20,10 @@ _ESCAPES = dict(zip(b"abfnrtv\\'\"?", b"\a\b\f\n\r\t\v\\'\"?", strict=True))
 _RADIX = (b"x", b"u", b"U")
 # What protobuf's own reader takes for a number or a word, and Python's int for more than that.
 _PLAIN = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\.?[0-9][0-9.eE+-]*[fF]?|[A-Za-z_][A-Za-z_0-9]*)")
+# Forms that nothing has to be asked about: no octal, no suffix, nothing out of range.
+_USUAL_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_USUAL = re.compile(r"-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
+_USUAL_BOOL = {"true": True, "false": False}
 _OCTAL = re.compile(r"0[0-7]+")
 _SIGNED = {Kind.TYPE_INT32: False, Kind.TYPE_INT64: True}
 _UNSIGNED = {Kind.TYPE_UINT32: False, Kind.TYPE_UINT64: True}
@@ -101,7 +104,7 @@ class _Binder:
                     setattr(target, field.name, value)
             except UnicodeDecodeError:
                 raise
-            except (ValueError, TypeError, text_format.ParseError):
+            except (ValueError, TypeError):
                 self.wrong(field, scalar, item)
 
     def is_listable(self, field: Any, repeated: bool, item: Field) -> bool:
@@ -190,7 +193,7 @@ def _wanted(field: Any) -> str:
 
 @lru_cache(maxsize=65536)
 def _value(field: Any, parts: tuple[str, ...], encoding: str) -> Any:
-    """The Python value of a scalar. ValueError or ParseError where it is none of its kind."""
+    """The Python value of a scalar. ValueError where it is none of its kind."""
     kind = field.type
     quoted = parts[0][0] in "\"'"
     if kind in (Kind.TYPE_STRING, Kind.TYPE_BYTES):
@@ -204,7 +207,29 @@ def _value(field: Any, parts: tuple[str, ...], encoding: str) -> Any:
 
 
 def _number_or_word(field: Any, text: str) -> Any:
-    """The value of a scalar without quotes. ValueError or ParseError as above."""
+    """The value of a scalar without quotes. ValueError as above."""
+    kind = field.type
+    if kind in _SIGNED or kind in _UNSIGNED:
+        if _USUAL_WHOLE.fullmatch(text):
+            return int(text)
+    elif kind in (Kind.TYPE_FLOAT, Kind.TYPE_DOUBLE):
+        if _USUAL.fullmatch(text):
+            return float(text)
+    elif kind == Kind.TYPE_BOOL:
+        if text in _USUAL_BOOL:
+            return _USUAL_BOOL[text]
+    elif (named := field.enum_type.values_by_name.get(text)) is not None:
+        return named.number
+    from google.protobuf import text_format  # which takes long to import, and few values need it
+
+    try:
+        return _by_protobuf(text_format, field, text)
+    except text_format.ParseError as error:
+        raise ValueError(str(error)) from None
+
+
+def _by_protobuf(text_format: Any, field: Any, text: str) -> Any:
+    """A number or word in a form that few files have, as protobuf's own reader takes it."""
     kind = field.type
     if not _PLAIN.fullmatch(text):
         raise ValueError

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf import text_format
-
 from protonet.schema.pool import is_repeated
 from protonet.schema.sourcemap import Path
 
@@ -35,6 +33,8 @@ _NONE = Note()
 
 def to_text(message: Any, notes: Notes | None = None) -> str:
     """The message as prototxt, fields in the schema's order; binding it gives the message again."""
+    from google.protobuf import text_format  # which takes long to import
+
     text = str(text_format.MessageToString(message, as_utf8=True))
     return _annotated(text, message.DESCRIPTOR, notes) if notes else text
 
