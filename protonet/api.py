@@ -180,6 +180,7 @@ def compile(  # noqa: A001 (the verb of what this package does)
     shapes: Shapes | None = None,
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
+    optimize: bool = False,
 ) -> nn.Module:
     """Compile a Caffe net into a torch.nn.Module.
 
@@ -190,11 +191,17 @@ def compile(  # noqa: A001 (the verb of what this package does)
     ``load_weights``, which can be strict. ``flat`` writes one class without blocks, and
     ``faithful`` keeps one statement a layer and Caffe's own BatchNorm. ``plugins`` are files with
     layers of one's own;
-    ``allow_python`` lets Python layers run their classes. Raises NetError with its place.
+    ``allow_python`` lets Python layers run their classes; ``optimize`` makes passes on the CPU
+    fast, as ``protonet.optimize`` does. Raises NetError with its place.
     """
     with_plugins(plugins)
     selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
-    return module_of(source, selection, weights)
+    net = module_of(source, selection, weights)
+    if not optimize:
+        return net
+    from protonet.optimizing.optimize import optimize as optimized
+
+    return optimized(net)
 
 
 def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:
