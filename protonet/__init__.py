@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from protonet.drawing import Drawing, draw
     from protonet.exporting.export import export
     from protonet.lifting.lift import to_caffe
+    from protonet.optimizing.optimize import optimize
     from protonet.training.session import train
     from protonet.weights.mapping import dump_blobs, load_blobs, load_weights
     from protonet.weights.mean import read_mean
@@ -40,6 +41,7 @@ __all__ = [
     "export",
     "load_blobs",
     "load_weights",
+    "optimize",
     "read_blobs",
     "read_mean",
     "save",
@@ -55,6 +57,7 @@ _HOMES = {
     **dict.fromkeys(("Drawing", "draw"), "protonet.drawing"),
     **dict.fromkeys(("dump_blobs", "load_blobs", "load_weights"), "protonet.weights.mapping"),
     "export": "protonet.exporting.export",
+    "optimize": "protonet.optimizing.optimize",
     "read_blobs": "protonet.weights.read",
     "read_mean": "protonet.weights.mean",
     "save": "protonet.weights.save",

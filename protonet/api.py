@@ -206,6 +206,7 @@ def compile(  # noqa: A001, PLR0913, PLR0917 (this package's verb, and all that 
     plugins: Sequence[type[Layer] | str | os.PathLike[str]] = (),
     allow_python: bool = False,
     define: Define = None,
+    optimize: bool = False,
 ) -> nn.Module:
     """Compile a Caffe net into a torch.nn.Module.
 
@@ -216,11 +217,17 @@ def compile(  # noqa: A001, PLR0913, PLR0917 (this package's verb, and all that 
     ``load_weights``, which can be strict. ``flat`` writes one class without blocks, and
     ``faithful`` keeps one statement a layer and Caffe's own BatchNorm. ``plugins`` are files with
     layers of one's own; ``allow_python`` lets Python layers run their classes; ``define`` fills
-    the placeholders of a template, {"WIDTH": 640}. Raises NetError with its place.
+    the placeholders of a template, {"WIDTH": 640}; ``optimize`` makes passes on the CPU fast, as
+    ``protonet.optimize`` does. Raises NetError with its place.
     """
     with_plugins(plugins)
     selection = Selection.of(phase, stages, level, shapes, allow_python, outputs, faithful, flat)
-    return module_of(defined(source, define), selection, weights)
+    net = module_of(defined(source, define), selection, weights)
+    if not optimize:
+        return net
+    from protonet.optimizing.optimize import optimize as optimized
+
+    return optimized(net)
 
 
 def module_of(source: Readable, selection: Selection, weights: Any = None) -> nn.Module:

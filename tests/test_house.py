@@ -38,6 +38,7 @@ ORDER = {
     "lowering": 7,
     "runtime": 8,
     "weights": 9,
+    "optimizing": 9,
     "api": 10,
     "checking": 11,
     "zoo": 12,
