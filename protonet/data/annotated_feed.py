@@ -71,10 +71,10 @@ class AnnotatedFeed(Feed):
         self._lottery = Lottery(layer, definition.training, resizes)
         self._recipe = Recipe(definition, resizes, self._lottery.beyond)
         self._labels = Labels.of(layer.annotated_data_param)
+        path = definition.readable(layer.data_param.source, "data_param", "source")
         self._masks = self._masks_of() if len(definition.tops) > 2 else None
         self._random = self._generators()
         self._offset = self._number = self._policy = 0
-        path = definition.readable(layer.data_param.source, "data_param", "source")
         with definition.placing("data_param", "source"):
             self._reader = open_reader(path, ("leveldb", "lmdb")[layer.data_param.backend])
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from protonet.zoo.writer import NetText, Training
 
 _SIZES = (0.3, 0.5, 1.0)  # overlaps that a window may be asked for
+_KEPT = 0.9  # of the statistics at each step
 _TRUNK = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (128, 2))
 _HEADS = {4: (0.18, 0.32), 6: (0.32, 0.5), 7: (0.5, 0.75)}  # of the trunk: least and greatest side
 
@@ -41,7 +42,7 @@ class Detector:
                 f"test_interval: {max(iterations // 4, 1)}",
                 "test_initialization: false",
                 'type: "Adam"',
-                "base_lr: 0.002",
+                "base_lr: 0.003",
                 "momentum: 0.9",
                 "momentum2: 0.999",
                 "weight_decay: 0.0001",
@@ -106,7 +107,13 @@ class _Text(NetText):
         return self.text()
 
     def _unit(self, name: str, x: str) -> str:
-        return self.relu(self.norm(name, x), f"{name}/relu")
+        """BatchNorm that forgets quickly, for a training of hundreds of steps, Scale and ReLU."""
+        fields = [f"moving_average_fraction: {_KEPT:g}"]
+        x = self.layer(f"{name}/bn", "BatchNorm", [x], top=x, param="batch_norm", fields=fields)
+        x = self.layer(
+            f"{name}/scale", "Scale", [x], top=x, param="scale", fields=["bias_term: true"]
+        )
+        return self.relu(x, f"{name}/relu")
 
     def _head(self, x: str, least: float, most: float) -> tuple[str, str, str]:
         """The offsets, scores and priors of a map of the trunk."""
@@ -216,7 +223,7 @@ def _transform(size: int, train: bool) -> str:
             "  hue_prob: 0.5 hue_delta: 18",
             "  saturation_prob: 0.5 saturation_lower: 0.5 saturation_upper: 1.5",
             "}",
-            "expand_param { prob: 0.3 max_expand_ratio: 1.5 }",
+            "expand_param { prob: 0.3 max_expand_ratio: 1.3 }",
         ]
     return "\n".join(lines)
 
@@ -224,7 +231,7 @@ def _transform(size: int, train: bool) -> str:
 def _samplers() -> list[str]:
     """The batch_samplers: the whole image, or a part that shows enough of a box."""
     lines = ["    batch_sampler { max_sample: 1 max_trials: 1 }"]
-    window = "min_scale: 0.5 max_scale: 1 min_aspect_ratio: 0.75 max_aspect_ratio: 1.33"
+    window = "min_scale: 0.7 max_scale: 1 min_aspect_ratio: 0.75 max_aspect_ratio: 1.33"
     for least in _SIZES:
         lines += ["    batch_sampler {", f"      sampler {{ {window} }}"]
         lines += [f"      sample_constraint {{ min_object_coverage: {least:g} }}"]
