@@ -51,7 +51,8 @@ input: "label" input_dim: 1 input_dim: 1 input_dim: 9 input_dim: 9
 layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" strict_dim: false
   convolution_param { num_output: 2 kernel_size: 3 %s } }
 layers { name: "p" type: PADDING bottom: "c" top: "p" padding_param { pad_beg: -2 pad_end: -1 } }
-layers { name: "s" type: SOFTMAX_LOSS bottom: "p" bottom: "label" top: "loss" softmaxloss_param { %s } }
+layers { name: "s" type: SOFTMAX_LOSS bottom: "p" bottom: "label" top: "loss"
+  softmaxloss_param { %s } }
 """
 
 

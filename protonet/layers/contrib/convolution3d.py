@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved, positive
@@ -21,7 +23,7 @@ class Convolution3D(Layer):
     param = "convolution3d_param"
     backward_reads = ("bottoms",)
     refuses = without(CONVOLUTION, "kernel_depth", "temporal_pad", "temporal_stride")
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example(
             'layer { name: "conv1a" type: "Convolution3D" bottom: "x" top: "y" '
             "convolution3d_param { num_output: 8 kernel_size: 3 kernel_depth: 3 pad: 1 "
