@@ -61,6 +61,7 @@ SHARED_BY_LAYERS = {
     "loss",
     "many_axes",
     "recurrent",
+    "volumes",
 }
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, LayerError, Shape, count, register, show
-from protonet.layers.contrib.convolution3d import Convolution3D
+from protonet.layers.base import Example, Shape, count, register
+from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import spread_sizes
+from protonet.layers.volumes import VolumeFilters
 from protonet.program import Builder, Expr, nn
 
 
 @register("Deconvolution3D")
-class Deconvolution3D(Convolution3D):
+class Deconvolution3D(VolumeFilters):
     """Spread each input over a window of frames of the output, by learned filters.
 
     (n, c, length, h, w) to (n, num_output, length', h', w'). Source: C3D's Caffe fork,
     Deconvolution3DLayer.
     """
 
+    backward_reads = ("bottoms",)
     examples = (
         Example(
             'layer { name: "up" type: "Deconvolution3D" bottom: "x" top: "y" '
@@ -28,16 +30,15 @@ class Deconvolution3D(Convolution3D):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        (x,) = bottoms
-        if len(x) != 5:
-            raise LayerError(f"it takes 5 axes (n, c, length, h, w), not {show(x)}", "bottom", 0)
-        self.check_positive("num_output")
-        if self.p.group != 1:
-            raise LayerError(f"group {self.p.group} is not supported", "group")
+        x = self.check(bottoms)
         return ((x[0], self.p.num_output, *spread_sizes(x[2:], self.extent())),)
 
     def filters(self, x: Shape) -> Shape:
+        """The shape of the weight."""
         return (x[1], self.p.num_output, *self.extent().kernel)
+
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        return weight_and_bias(self.p, self.filters(bottoms[0]), (self.p.num_output,))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         extent = self.extent()

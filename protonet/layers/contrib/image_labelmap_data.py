@@ -35,3 +35,6 @@ class ImageLabelmapData(Layer):
             raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
         batch = self.p.batch_size
         return (batch, 3 if self.p.is_color else 1, *size), (batch, 1, *size)
+
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        return data, (data[0], 1, *data[2:])

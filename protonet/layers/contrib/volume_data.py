@@ -42,9 +42,13 @@ class VideoWithVoxelTruthData(Layer):
         crop, batch = self.message.transform_param.crop_size, self.p.batch_size
         self.check_positive("batch_size")
         if not (crop and self.p.new_length):
-            raise unknown(self.message, "how many frames there are, only the files tell")
+            why = "how many frames there are, only the files tell"
+            raise unknown(self.message, why, "Nx3xLENGTHxHxW")
         size = (self.p.new_length, crop, crop)
         return (batch, 3, *size), (batch, self.truths, *size)
+
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        return data, (data[0], self.truths, *data[2:])
 
 
 @register("VideoSegmentationData")
