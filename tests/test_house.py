@@ -71,6 +71,7 @@ SHARED_BY_LAYERS = {
     "overlaps",
     "recurrent",
     "registry",
+    "volumes",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from protonet.arrays import Array, Floats
 from protonet.data.definition import Definition
@@ -93,10 +92,10 @@ class VideoCrop:
             raise ValueError(f"it is {shown}, {least} than crop_size {crop}")
         return (*shape[:-2], crop, crop)
 
-    def write(self, frames: NDArray[np.uint8], numbers: list[int], out: Floats) -> None:
+    def write(self, frames: Array, numbers: list[int], out: Floats) -> None:
         """Write a transformed video. ValueError where its size does not fit."""
         self.shape(frames.shape)
-        place = self._place(frames.shape, numbers)
+        place = self.place(frames.shape, numbers)
         mean = self._mean_at(frames.shape, place)
         cut = self._sized(place.of(frames))
         if place.mirror:
@@ -106,7 +105,8 @@ class VideoCrop:
             cut, mean = cut[..., ::-1], None if mean is None else mean[..., ::-1]
         self._levels.write(cut, out, mean)
 
-    def _place(self, shape: tuple[int, ...], numbers: list[int]) -> FramePlace:
+    def place(self, shape: tuple[int, ...], numbers: list[int]) -> FramePlace:
+        """The part of a video of a shape that its random numbers mean."""
         drawn = iter(numbers)
         high, wide = shape[-2:]
         crop = self._t.crop_size
@@ -132,7 +132,7 @@ class VideoCrop:
         row, column = self._corners[next(drawn) % len(self._corners)]
         return FramePlace(row * (down // 4), column * (across // 4), height, width, mirror)
 
-    def _sized(self, cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _sized(self, cut: Array) -> Array:
         """A crop as large as the net's input, each channel resized by itself."""
         crop = self._t.crop_size
         if not crop or cut.shape[-2:] == (crop, crop):

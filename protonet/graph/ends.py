@@ -21,10 +21,13 @@ def limit(fewest: int, most: int | None, field: str) -> str:
 
 
 def data_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:
-    """The shapes of a data layer's tops, of which some are given; what is not follows the batch."""
+    """The shapes of a data layer's tops, of which some are given; the others follow from these."""
     tops = list(layer.message.top)
     given = {top: shapes[top] for top in tops if top in shapes}
     batch = next(iter(given.values()))[:1]
+    followed = layer.beside(given[tops[0]]) if tops[0] in given else None
+    if followed is not None:
+        return tuple(given.get(top, shape) for top, shape in zip(tops, followed, strict=True))
     try:
         inferred: dict[str, Shape] = dict(zip(tops, layer.infer(), strict=True))
     except LayerError:

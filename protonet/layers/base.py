@@ -159,6 +159,10 @@ class Layer:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
         raise AssertionError(f"{self.type} does not infer")
 
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        """A data layer's shapes where its first one is given; None where it alone is known then."""
+        return None
+
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         """The layer's parameter blobs, in Caffe's order; none where it has none."""
         return ()

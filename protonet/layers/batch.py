@@ -37,8 +37,8 @@ def channels(transform: Message) -> int:
     return 1 if transform.force_gray else 3
 
 
-def unknown(message: Message, why: str) -> ShapeUnknown:
-    """The error of a data layer whose shapes only its data would tell."""
+def unknown(message: Message, why: str, axes: str = "NxCxHxW") -> ShapeUnknown:
+    """The error of a data layer whose shapes, of these ``axes``, only its data would tell."""
     top = message.top[0]
     what = f"the shape of {top!r} is not known: {why}"
-    return ShapeUnknown(what, hint=f"give `--shape {top}=NxCxHxW`")
+    return ShapeUnknown(what, hint=f"give `--shape {top}={axes}`")

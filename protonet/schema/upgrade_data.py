@@ -12,6 +12,8 @@ _HOLDERS = {
     "IMAGE_DATA": "image_data_param",
     "WINDOW_DATA": "window_data_param",
     "VIDEO_DATA": "image_data_param",
+    "VIDEO_SEGMENTATION_DATA": "image_data_param",
+    "VIDEO_WITH_VOXEL_TRUTH_DATA": "image_data_param",
 }
 _TYPES = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
 _MOVED = ("scale", "mean_file", "crop_size", "mirror")

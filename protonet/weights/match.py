@@ -114,8 +114,11 @@ def _shapes(blobs: Sequence[BlobLike | None]) -> str:
 
 
 def fits(given: Sequence[int], wanted: Shape) -> bool:
-    """Whether a shape is the wanted one, or the legacy one of four axes that stands for it."""
+    """Whether a shape is the wanted one, or the legacy one of four axes that stands for it.
+
+    The legacy shapes of C3D's first release have five.
+    """
     if tuple(given) == wanted:
         return True
     long = [n for n in given if n != 1]
-    return len(given) == 4 and len(wanted) <= 4 and long == [n for n in wanted if n != 1]
+    return len(given) in (4, 5) and len(wanted) <= len(given) and long == [n for n in wanted if n != 1]

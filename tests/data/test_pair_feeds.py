@@ -145,6 +145,29 @@ def test_images_of_their_own_sizes_one_a_batch(feed_of):
     assert sizes == set(SIZES)
 
 
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_hed_reads_edges(feed_of, pairs, phase):
+    random = np.random.RandomState(4)
+    edges = [random.randint(0, 256, labels.shape).astype(np.uint8) for _, labels in pairs]
+    for number, one in enumerate(edges):
+        cv2.imwrite(f"m{number}.png", one)
+    source = layer("ImageLabelmapData", "batch_size: 2", "mirror: true crop_size: 20 scale: 0.5")
+    main = mersenne(8)
+    main()
+    draw = mersenne(main())
+
+    def wanted():
+        while True:
+            for (image, _), edge in zip(pairs, edges, strict=True):
+                step = -1 if draw() % 2 else 1
+                top, left = draw() % (edge.shape[0] - 19), draw() % (edge.shape[1] - 19)
+                cut = np.s_[top : top + 20, left : left + 20]
+                found = np.rint(edge[cut] / 255)[:, ::step]
+                yield values(image[cut][:, ::step], scale=0.5), found
+
+    check(feed_of(source, phase, seed=8), wanted(), 6)
+
+
 @pytest.mark.parametrize("balance", [False, True])
 def test_segdata_scales_to_a_multiple_of_the_stride(feed_of, pairs, balance):
     for number, (_, labels) in enumerate(pairs[:3]):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import Example, Shape, count, register
 from protonet.layers.blob import Blob, weight_and_bias
-from protonet.layers.extent import Extent, convolved, positive
-from protonet.layers.forks import CONVOLUTION, WAYS, without
+from protonet.layers.extent import convolved
+from protonet.layers.volumes import VolumeFilters
 from protonet.program import Builder, Expr, nn
 
 
 @register("Convolution3D")
-class Convolution3D(Layer):
+class Convolution3D(VolumeFilters):
     """Cross-correlate frames with learned filters, square in space, of their own size in time.
 
     (n, c, length, h, w) to (n, num_output, length', h', w'). The fields are convolution3d_param's
@@ -18,10 +18,7 @@ class Convolution3D(Layer):
     fork, Convolution3DLayer.
     """
 
-    param = "convolution3d_param"
     backward_reads = ("bottoms",)
-    refuses = without(CONVOLUTION, "kernel_depth", "temporal_pad", "temporal_stride")
-    ignores = WAYS
     examples = (
         Example(
             'layer { name: "conv1a" type: "Convolution3D" bottom: "x" top: "y" '
@@ -40,39 +37,8 @@ class Convolution3D(Layer):
         ),
     )
 
-    def param_field(self) -> str:
-        older = self.message.HasField("convolution_param")
-        return "convolution_param" if older else "convolution3d_param"
-
-    def side(self, field: str, default: int) -> int:
-        """A field that one form has once and the other as a list."""
-        given = getattr(self.p, field)
-        if isinstance(given, int):
-            return given if self.has(field) else default
-        if len(given) > 1:
-            raise LayerError(f"{field} is given {len(given)} times; it takes one", field)
-        return int(given[0]) if len(given) else default
-
-    def extent(self) -> Extent:
-        """The window over (length, h, w)."""
-        p = self.p
-        if not p.kernel_depth or not self.side("kernel_size", 0):
-            hint = "give kernel_size and kernel_depth"
-            raise LayerError("it does not state its window", hint=hint)
-        kernel = (p.kernel_depth, *(self.side("kernel_size", 0),) * 2)
-        steps = p.temporal_stride if self.has("temporal_stride") else 1
-        stride = (steps, *(self.side("stride", 1),) * 2)
-        pad = (p.temporal_pad, *(self.side("pad", 0),) * 2)
-        positive(stride, p, "stride", "temporal_stride")
-        return Extent(kernel, stride, pad, (1, 1, 1))
-
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        (x,) = bottoms
-        if len(x) != 5:
-            raise LayerError(f"it takes 5 axes (n, c, length, h, w), not {show(x)}", "bottom", 0)
-        self.check_positive("num_output")
-        if self.p.group != 1:
-            raise LayerError(f"group {self.p.group} is not supported", "group")
+        x = self.check(bottoms)
         return ((x[0], self.p.num_output, *convolved(x[2:], self.extent())),)
 
     def filters(self, x: Shape) -> Shape:

@@ -47,3 +47,8 @@ class DenseImageData(Layer):
         small = (n // p.label_divide_factor for n in size)
         shapes = (p.batch_size, 3 if p.is_color else 1, *size), (p.batch_size, 1, *small)
         return shapes[: len(self.message.top)]
+
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        factor = max(1, self.p.label_divide_factor)
+        shapes = data, (data[0], 1, *(n // factor for n in data[2:]))
+        return shapes[: len(self.message.top)]

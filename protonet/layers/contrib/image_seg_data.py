@@ -43,3 +43,7 @@ class ImageSegData(Layer):
             raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
         shapes = (batch, 3 if self.p.is_color else 1, *size), (batch, 1, *size), (batch, 1, 1, 2)
         return shapes[: len(self.message.top)]
+
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        shapes = data, (data[0], 1, *data[2:]), (data[0], 1, 1, 2)
+        return shapes[: len(self.message.top)]

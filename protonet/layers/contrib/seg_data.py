@@ -39,3 +39,6 @@ class SegData(Layer):
             why = "neither upper_size nor upper_height and upper_width bound it"
             raise unknown(self.message, why)
         return (1, 3, *size), (1, 1, *size)
+
+    def beside(self, data: Shape) -> tuple[Shape, ...] | None:
+        return data, (data[0], 1, *data[2:])

@@ -55,7 +55,9 @@ class VideoData(Layer):
         if not any(size) and len(transform.resize_param):
             size = (transform.resize_param[0].height, transform.resize_param[0].width)
         if not all(size):
-            raise unknown(self.message, "neither crop_size nor new_height and new_width state it")
+            why = "neither crop_size nor new_height and new_width state it"
+            axes = "Nx3xLENGTHxHxW" if form == CLIPS else "NxCxHxW"
+            raise unknown(self.message, why, axes)
         batch = self._batch(holder, form)
         item: Shape = (3, *size)
         if form == SEGMENTS:
