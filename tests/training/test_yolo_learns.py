@@ -1,0 +1,147 @@
+"""A tiny YOLOv3 learns to find rendered shapes, by the losses and outputs of its fork."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import protonet
+
+SIDE, BATCH, CLASSES = 64, 16, 3
+ANCHORS = "biases: 10 biases: 10 biases: 16 biases: 16 biases: 24 biases: 24 biases: 32 biases: 32"
+SCALES = [("8", 8, "mask: 0 mask: 1"), ("16", 16, "mask: 2 mask: 3")]
+
+
+def block(name, bottom, channels, stride=1, kernel=3):
+    pad = kernel // 2
+    return f"""
+    layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}"
+      convolution_param {{ num_output: {channels} kernel_size: {kernel} pad: {pad} stride: {stride}
+                          bias_term: false weight_filler {{ type: "msra" }} }} }}
+    layer {{ name: "{name}/bn" type: "BatchNorm" bottom: "{name}" top: "{name}/bn"
+      batch_norm_param {{ moving_average_fraction: 0.95 }} }}
+    layer {{ name: "{name}/scale" type: "Scale" bottom: "{name}/bn" top: "{name}/bn"
+      scale_param {{ bias_term: true }} }}
+    layer {{ name: "{name}/relu" type: "ReLU" bottom: "{name}/bn" top: "{name}/bn" }}
+    """
+
+
+def definition():
+    text = f"""
+    layer {{ name: "data" type: "Input" top: "data" include {{ phase: TRAIN }}
+      input_param {{ shape {{ dim: {BATCH} dim: 3 dim: {SIDE} dim: {SIDE} }} }} }}
+    layer {{ name: "data" type: "Input" top: "data" include {{ phase: TEST }}
+      input_param {{ shape {{ dim: 1 dim: 3 dim: {SIDE} dim: {SIDE} }} }} }}
+    layer {{ name: "label" type: "Input" top: "label" include {{ phase: TRAIN }}
+      input_param {{ shape {{ dim: {BATCH} dim: 1 dim: 8 dim: 5 }} }} }}
+    """
+    text += block("c1", "data", 16, 2) + block("c2", "c1/bn", 32, 2) + block("c3", "c2/bn", 48)
+    text += block("c4", "c3/bn", 64, 2) + block("c5", "c4/bn", 64) + block("c6", "c5/bn", 96, 2)
+    text += block("c7", "c6/bn", 96) + block("up", "c7/bn", 48, kernel=1)
+    text += """
+    layer { name: "upsample" type: "Upsample" bottom: "up/bn" top: "upsample"
+      upsample_param { scale: 2 } }
+    layer { name: "join" type: "Concat" bottom: "c5/bn" bottom: "upsample" top: "join" }
+    """
+    text += block("c8", "join", 64)
+    heads = {"8": "c8/bn", "16": "c7/bn"}
+    for scale, stride, mask in SCALES:
+        text += f"""
+        layer {{ name: "head{scale}" type: "Convolution" bottom: "{heads[scale]}" top: "map{scale}"
+          convolution_param {{ num_output: 16 kernel_size: 1 weight_filler {{ type: "msra" }} }} }}
+        layer {{ name: "loss{scale}" type: "Yolov3" bottom: "map{scale}" bottom: "label"
+          top: "loss{scale}" include {{ phase: TRAIN }}
+          yolov3_param {{ num_class: {CLASSES} num: 2 {mask} {ANCHORS} anchors_scale: {stride}
+            thresh: 0.6 object_scale: 5 noobject_scale: 1 class_scale: 1 coord_scale: 1 }} }}
+        """
+    return (
+        text
+        + f"""
+    layer {{ name: "found" type: "Yolov3DetectionOutput" bottom: "map8" bottom: "map16"
+      top: "found" include {{ phase: TEST }}
+      yolov3_detection_output_param {{ num_classes: {CLASSES} num_box: 2 mask_group_num: 2
+        confidence_threshold: 0.05 nms_threshold: 0.45 mask: 0 mask: 1 mask: 2 mask: 3 {ANCHORS}
+        anchors_scale: 8 anchors_scale: 16 }} }}
+    """
+    )
+
+
+def rendered(draw):
+    """An image of 1 to 3 squares, discs and crosses over noise, and their boxes."""
+    image = draw.normal(0, 0.25, (3, SIDE, SIDE)).astype(np.float32)
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    truth, taken = np.zeros((8, 5), np.float32), np.zeros((SIDE, SIDE), bool)
+    for _ in range(draw.integers(1, 4)):
+        half = draw.uniform(4, 16)
+        cx, cy = draw.uniform(half, SIDE - half, 2)
+        dx, dy = abs(x - cx), abs(y - cy)
+        inside = np.maximum(dx, dy) <= half
+        if taken[inside].any():
+            continue
+        taken |= inside
+        kind = draw.integers(CLASSES)
+        arms = inside & (np.minimum(dx, dy) <= half / 3)
+        shape = (inside, dx**2 + dy**2 <= half**2, arms)[kind]
+        image[:, shape] = draw.uniform(0.5, 1, (3, 1)) * draw.choice([-1, 1])
+        truth[int((truth[:, 3] > 0).sum())] = kind, *(np.array([cx, cy, 2 * half, 2 * half]) / SIDE)
+    return image, truth
+
+
+def overlap(a, b):
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    shared = np.prod(np.clip(high - low, 0, None))
+    return shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared)
+
+
+def average_precision(found, truth, kind):
+    """The area under precision by recall of a class, at an overlap of a half."""
+    hits, used = [], set()
+    real = {
+        (i, k): np.concatenate([t[1:3] - t[3:] / 2, t[1:3] + t[3:] / 2])
+        for i, rows in enumerate(truth)
+        for k, t in enumerate(rows)
+        if t[3] and t[0] == kind
+    }
+    mine = sorted(
+        ((r[2], i, r[3:]) for i, rows in enumerate(found) for r in rows if r[1] == kind + 1),
+        key=lambda r: -r[0],
+    )
+    for _, image, box in mine:
+        near = [(overlap(box, b), at) for at, b in real.items() if at[0] == image]
+        most, at = max(near, default=(0, None))
+        hits.append(most >= 0.5 and at not in used)
+        used.add(at)
+    right = np.cumsum(hits)
+    precision = right / np.arange(1, len(right) + 1)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return (best * hits).sum() / len(real)
+
+
+@pytest.mark.slow
+def test_a_tiny_yolov3_learns_rendered_shapes(tmp_path):
+    torch.manual_seed(1)
+    draw = np.random.default_rng(1)
+    images, truth = map(np.stack, zip(*(rendered(draw) for _ in range(800)), strict=True))
+    images, labels = torch.from_numpy(images), torch.from_numpy(truth)[:, None]
+    net = protonet.compile(definition(), phase="TRAIN", outputs=["objective"]).train()
+    steps, losses = 600, []
+    optimizer = torch.optim.Adam(net.parameters(), 0.004)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.004, steps)
+    for _ in range(steps):
+        at = torch.from_numpy(draw.integers(0, 700, BATCH))
+        (loss,) = net(images[at], labels[at]).values()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-50:]) < np.mean(losses[:50]) / 5
+    protonet.save(net, tmp_path / "yolo.caffemodel")
+    test = protonet.compile(
+        definition(), outputs=["found"], weights=tmp_path / "yolo.caffemodel"
+    ).eval()
+    with torch.no_grad():
+        found = [test(x[None])["found"][0, 0].numpy() for x in images[700:]]
+    scores = [average_precision(found, truth[700:], kind) for kind in range(CLASSES)]
+    assert np.mean(scores) > 0.8, scores
