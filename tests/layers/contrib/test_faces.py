@@ -151,7 +151,7 @@ def test_spatial_dropout_drops_channels():
         ("CenterLoss", "center_loss_param { num_output: 3 }", [(5, 3), (4,)]),
         ("MarginInnerProduct", "margin_inner_product_param { }", [(5, 3), (5,)]),
         ("InnerDistance", "inner_distance_param { num_output: 3 transpose: true }", [(5, 3)]),
-        ("L1Loss", "l1_loss_param { epsilon: 0.1 }", [(5, 3), (5, 3)]),
+        ("L1Loss", "l1_loss_param { epsilon: 0.1 }", [(5,), (5,)]),
         ("L1Loss", "", [(5, 3), (5, 2)]),
         ("Flip", "", [(5, 3)]),
     ],
