@@ -20,7 +20,7 @@ from protonet.data.detection.record import Annotated
 from protonet.data.detection.resizing import Resize
 from protonet.data.detection.settings import crop_of
 from protonet.data.detection.source import image_of
-from protonet.data.interleaved import interleaved, is_interleaved, subtract_interleaved
+from protonet.data.interleaved import is_interleaved, subtract_interleaved
 from protonet.data.mean_file import read_mean
 
 
@@ -50,8 +50,7 @@ class Recipe:
         self._emit = Emit.of(self.p)
         self._means = np.array(self.p.mean_value, np.float32)
         stated = self.p.HasField("mean_file")
-        self._mean = interleaved(read_mean(definition)) if stated else None
-        self._even: Floats | None = None
+        self._mean = read_mean(definition) if stated else None
         self._cropped: Callable[[Array, Floats], Array] = cropped_beyond if beyond else cropped
         self._beyond = beyond
         changing = ("distort_param", "expand_param", "noise_param")
@@ -152,11 +151,8 @@ class Recipe:
         if self._means.size not in (1, shape[0]):
             what = f"mean_value is given {self._means.size} times for {shape[0]} channels"
             raise ValueError(what)
-        even = self._even
-        if even is None or even.shape != shape:
-            even = interleaved(np.broadcast_to(self._means[:, None, None], shape))
-            self._even = even
-        return even
+        each: Floats = np.broadcast_to(self._means, shape[:1])[:, None, None]
+        return each
 
 
 def _show(shape: tuple[int, ...]) -> str:
