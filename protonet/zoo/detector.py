@@ -21,7 +21,7 @@ class Detector:
     test: str
     label_map: str
     size: int = 64
-    train_batch: int = 32
+    train_batch: int = 16
     test_batch: int = 25
     iterations: int = 800
 

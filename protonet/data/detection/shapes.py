@@ -17,7 +17,8 @@ from protonet.data.writing import new_folder
 CLASSES = ("circle", "square", "triangle")
 _MOST, _TRIES = 3, 40
 _APART = 0.1  # how much of the smaller of two shapes may lie under the other
-_CONTRAST = 70.0
+_CONTRAST = 100.0
+_CLOUDS = 50  # how far the colours behind go up and down
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def write_shapes(
 def drawn_shapes(generator: np.random.RandomState, size: int) -> tuple[Array, list[Shape2D]]:
     """An image (size, size, 3), BGR, and the one to three shapes on it."""
     cv2 = need("cv2", "an image")
-    noise = generator.randint(0, 256, (6, 6, 3)).astype(np.uint8)
+    noise = generator.randint(60, 196, 3) + generator.randint(-_CLOUDS, _CLOUDS + 1, (6, 6, 3))
+    noise = noise.astype(np.uint8)
     image = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
     shapes: list[Shape2D] = []
     for _ in range(generator.randint(1, _MOST + 1)):
@@ -84,7 +86,7 @@ def _placed(generator: np.random.RandomState, size: int, others: list[Shape2D]) 
     """A shape that hides little of the others; None where there is no room."""
     name = CLASSES[generator.randint(len(CLASSES))]
     for _ in range(_TRIES):
-        side = generator.randint(size // 5, size // 2 + 1)
+        side = generator.randint(size // 4, size // 2 + 1)
         left, top = generator.randint(0, size - side + 1, 2)
         shape = Shape2D(name, int(left), int(top), int(left + side), int(top + side))
         if all(_shared(shape, other) <= _APART for other in others):
