@@ -246,17 +246,33 @@ def _color_noise(components: Components) -> str:
 @command.command()
 @click.argument("database", type=_FILE)
 @click.option(
+    "--phase",
+    type=click.Choice(["TRAIN", "TEST"]),
+    default="TRAIN",
+    show_default=True,
+    help="The phase of a net's data layers.",
+)
+@click.option(
     "--first", type=click.IntRange(0), default=5, show_default=True, help="Records shown."
 )
 @click.option("--sheet", type=_WRITTEN, help="Picture of the first images to write, a .png.")
 @click.option("--images", "count", type=click.IntRange(1, 10_000), default=96, show_default=True)
-def show(database: Path, first: int, sheet: Path | None, count: int) -> None:
+def show(database: Path, phase: str, first: int, sheet: Path | None, count: int) -> None:
     """Print what DATABASE holds: records, shapes, labels, and the first of them.
+
+    Of a net's prototxt it is the first batch of its data layers, as it is after their crops.
 
     \b
     protonet data show train_lmdb
     protonet data show train_lmdb --sheet first.png --images 200
+    protonet data show train_val.prototxt --sheet batch.png
     """
+    if database.suffix == ".prototxt":
+        from protonet.cli.batch_text import show_batch
+
+        for line in show_batch(database, phase, sheet, count):
+            click.echo(plain(line))
+        return
     from protonet.cli.database_text import described
     from protonet.data.databases import backend_of, open_reader
     from protonet.data.mean_image import all_records

@@ -121,4 +121,6 @@ def fits(given: Sequence[int], wanted: Shape) -> bool:
     if tuple(given) == wanted:
         return True
     long = [n for n in given if n != 1]
-    return len(given) in (4, 5) and len(wanted) <= len(given) and long == [n for n in wanted if n != 1]
+    return (
+        len(given) in (4, 5) and len(wanted) <= len(given) and long == [n for n in wanted if n != 1]
+    )
