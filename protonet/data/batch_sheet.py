@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from protonet.arrays import Array
 from protonet.data.extras import need
-from protonet.data.image_decode import encode
+from protonet.data.image_decode import Image, encode
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
 
@@ -19,7 +18,6 @@ _CELL, _GAP, _PAPER = 112, 4, 255
 _MOST_FRAMES = 16
 _COLOUR, _BITS = 3, 8
 _IMAGE, _VOLUME = 4, 5  # axes of a batch
-Picture = NDArray[np.uint8]
 
 
 def draw_batch(tops: Mapping[str, Array], sheet: Path, count: int) -> int:
@@ -50,7 +48,7 @@ def draw_batch(tops: Mapping[str, Array], sheet: Path, count: int) -> int:
     return len(rows)
 
 
-def _frames(item: Array) -> list[Picture]:
+def _frames(item: Array) -> list[Image]:
     """The frames of (c, h, w) or (c, l, h, w) values, brought to 0 to 255 together."""
     low, high = float(item.min()), float(item.max())
     values = ((item - low) * (255 / ((high - low) or 1))).astype(np.uint8)
@@ -63,20 +61,20 @@ def _frames(item: Array) -> list[Picture]:
     return [_picture(frame) for frame in frames[:_MOST_FRAMES]]
 
 
-def _picture(planes: Array) -> Picture:
+def _picture(planes: Array) -> Image:
     """Planes as (h, w, 3)."""
     shown = planes if len(planes) == _COLOUR else np.repeat(planes[:1], _COLOUR, 0)
     return np.ascontiguousarray(shown.transpose(1, 2, 0))
 
 
-def _coloured(labels: Array) -> list[Picture]:
+def _coloured(labels: Array) -> list[Image]:
     """Labels (h, w) or (l, h, w) in the colours that PASCAL VOC gives them."""
     planes = labels[None] if labels.ndim == 2 else labels
     colours = label_colours()
     return [colours[plane.astype(np.int64) % len(colours)] for plane in planes[:_MOST_FRAMES]]
 
 
-def label_colours() -> Picture:
+def label_colours() -> Image:
     """256 colours (256, 3), BGR: a label's bits, three at a time, from the highest of each down."""
     colours = np.zeros((256, _COLOUR), np.uint8)
     labels = np.arange(256)
@@ -87,7 +85,7 @@ def label_colours() -> Picture:
     return colours
 
 
-def _cell(picture: Picture) -> Picture:
+def _cell(picture: Image) -> Image:
     """A picture no larger than a cell, in its middle."""
     cv2: Any = need("cv2", "a sheet of a batch")
     scale = _CELL / max(picture.shape[:2])
@@ -99,7 +97,7 @@ def _cell(picture: Picture) -> Picture:
     return cell
 
 
-def _arranged(rows: list[list[Picture]]) -> Picture:
+def _arranged(rows: list[list[Image]]) -> Image:
     """Cells in their rows, a gap between them."""
     step = _CELL + _GAP
     size = len(rows) * step + _GAP, max(map(len, rows)) * step + _GAP, _COLOUR

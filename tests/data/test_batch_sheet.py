@@ -73,5 +73,5 @@ def test_the_command_shows_a_nets_batch(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "data: 2x3x64x64, -1 to 254" in done.output
     (line,) = [line for line in done.output.splitlines() if line.startswith("label")]
-    assert [word.split()[0] for word in line.split(": ")[2].split(", ")] == list("0123") + ["255"]
+    assert [word.split()[0] for word in line.split(": ")[2].split(", ")] == [*"0123", "255"]
     assert Path("b.png").exists()
