@@ -217,20 +217,47 @@ def _color_noise(components: Components) -> str:
 @command.command()
 @click.argument("database", type=_FILE)
 @click.option(
+    "--phase",
+    type=click.Choice(["TRAIN", "TEST"]),
+    default="TRAIN",
+    show_default=True,
+    help="The phase of a net's data layers.",
+)
+@click.option(
     "--first", type=click.IntRange(0), default=5, show_default=True, help="Records shown."
 )
 @click.option("--sheet", type=_WRITTEN, help="Picture of the first images to write, a .png.")
 @click.option("--images", "count", type=click.IntRange(1, 10_000), default=96, show_default=True)
 @click.option("--label-map", type=_FILE, help="Names of classes. [labelmap.prototxt beside it]")
 def show(
-    database: Path, first: int, sheet: Path | None, count: int, label_map: Path | None
+    database: Path,
+    phase: str,
+    first: int,
+    sheet: Path | None,
+    count: int,
+    label_map: Path | None,
 ) -> None:
     """Print what DATABASE holds: records, shapes, labels or boxes, and the first of them.
+
+    Of a net's prototxt it is the first batch of its data layers, as it is after their crops.
 
     \b
     protonet data show train_lmdb
     protonet data show train_lmdb --sheet first.png --images 200
+    protonet data show train_val.prototxt --sheet batch.png
     """
+    if database.suffix == ".prototxt":
+        from protonet.cli.batch_text import show_batch
+
+        for line in show_batch(database, phase, sheet, count):
+            click.echo(plain(line))
+        return
+    _show_database(database, first, sheet, count, label_map)
+
+
+def _show_database(
+    database: Path, first: int, sheet: Path | None, count: int, label_map: Path | None
+) -> None:
     from protonet.cli.database_text import described, described_boxes
     from protonet.data.databases import backend_of, open_reader
     from protonet.data.detection.box_survey import box_survey, draw_boxes, has_boxes
