@@ -53,6 +53,8 @@ SHARED_BY_LAYERS = {
     "base",
     "batch",
     "blob",
+    "coefficients",
+    "colours",
     "boxes",
     "extent",
     "filler",
