@@ -55,6 +55,8 @@ SHARED_BY_LAYERS = {
     "base",
     "batch",
     "blob",
+    "coefficients",
+    "colours",
     "boxes",
     "extent",
     "filler",

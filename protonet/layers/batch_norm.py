@@ -232,7 +232,8 @@ class BatchNorm(nn.Module):
             mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
         if self.part:
-            return torch.cat([self.normalised(part) for part in torch.split(x, self.part)])
+            parts = x.unflatten(0, (-1, self.part))
+            return torch.cat([self.normalised(part) for part in parts])
         return self.normalised(x)
 
     def normalised(self, x: torch.Tensor) -> torch.Tensor:

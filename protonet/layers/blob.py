@@ -17,6 +17,7 @@ class BlobLayout(Enum):
     TRANSPOSED = "transposed"  # the two axes the other way round
     DIVIDED = "divided"  # a statistic over its layer's divisor
     DIVISOR = "divisor"  # not at all: the statistics are divided already
+    RESIZED = "resized"  # a mean image: of one of another size the channels' means
 
 
 @dataclass(frozen=True)

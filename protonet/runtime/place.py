@@ -81,6 +81,8 @@ class Place:
         """
         import torch
 
+        if self.layout is BlobLayout.RESIZED and values.shape != self.shape:
+            values = np.broadcast_to(values.mean((2, 3), keepdims=True), self.shape).copy()
         shaped = values.reshape(self.shape)
         if self.layout is BlobLayout.DIVIDED:
             shaped = divided(shaped, divisor)

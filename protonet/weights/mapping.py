@@ -12,6 +12,7 @@ from torch import nn
 
 from protonet.arrays import Array
 from protonet.diagnostics import NetError, did_you_mean
+from protonet.layers.blob import BlobLayout
 from protonet.runtime.place import Place, Places, places_of
 from protonet.weights.match import Match, Wanted, match
 from protonet.weights.read import Variants, open_weights, split_paths
@@ -164,7 +165,10 @@ def _wanted(net: nn.Module, places: Places) -> dict[str, list[Wanted]]:
     wanted: dict[str, list[Wanted]] = {}
     for layer, blobs in places.items():
         tensors = [place.tensor(net) if place.path else None for place in blobs]
-        wanted[layer] = [Wanted(p.shape, t in seen) for p, t in zip(blobs, tensors, strict=True)]
+        wanted[layer] = [
+            Wanted(p.shape, t in seen, p.layout is BlobLayout.RESIZED)
+            for p, t in zip(blobs, tensors, strict=True)
+        ]
         seen.update(t for t in tensors if t is not None)
     return wanted
 

@@ -15,10 +15,19 @@ _RENAME = "to learn this layer's parameters from scratch, rename the layer in th
 
 @dataclass(frozen=True)
 class Wanted:
-    """A blob that a net's layer has; ``shared`` where it is an earlier layer's too."""
+    """A blob that a net's layer has; ``shared`` where it is an earlier layer's too.
+
+    One that is ``resized`` may have another height and width in the file.
+    """
 
     shape: Shape
     shared: bool = False
+    resized: bool = False
+
+    def takes(self, given: Sequence[int]) -> bool:
+        """Whether a blob of that shape goes into it."""
+        alike = len(given) == 4 and tuple(given)[:2] == self.shape[:2] and 0 not in given
+        return fits(given, self.shape) or (self.resized and alike)
 
 
 @dataclass
@@ -97,7 +106,7 @@ def misfit(layer: StoredLayer, wanted: Sequence[Wanted], net: StoredNet) -> NetE
         what = f"{prefix}layer {layer.name!r}: blob {index}"
         if blob is None and not place.shared:
             return NetError(f"{what} ({show(place.shape)} in the net) is not {where}")
-        if blob is not None and not fits(blob.shape, place.shape):
+        if blob is not None and not place.takes(blob.shape):
             shapes = f"{show(tuple(blob.shape))} {where}, but {show(place.shape)} in the net"
             same = count(tuple(blob.shape)) == count(place.shape)
             surgery = "; both have as many elements: load_blobs takes it reshaped" if same else ""
