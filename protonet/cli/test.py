@@ -7,7 +7,12 @@ from typing import Any
 import click
 
 from protonet.cli.nets import NET, WEIGHTS
-from protonet.cli.options import allow_python_option, device_option, plugin_option
+from protonet.cli.options import (
+    allow_python_option,
+    device_option,
+    fast_options,
+    plugin_option,
+)
 from protonet.cli.weighted import all_there, tell
 from protonet.plain import plain
 from protonet.schema.load import Readable
@@ -25,6 +30,7 @@ from protonet.schema.load import Readable
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
+@fast_options
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
 @allow_python_option
 @plugin_option
@@ -38,6 +44,7 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
         raise click.UsageError("give one net, as in: protonet test train_val.prototxt")
     from protonet.cli.bar import bar
     from protonet.device import pick
+    from protonet.optimizing.choice import made_fast
     from protonet.training.gpu import gpu_told
     from protonet.training.nets import open_net
     from protonet.training.plan import net_plan
@@ -52,15 +59,17 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
     )
     try:
         tell(load_weights(made.module, options["weights"]))
+        form = options["optimize"], options["through_compile"]
+        fast = made_fast(made.module, options["iterations"], device.type, *form)
         with gpu_told(), bar(plan.title, options["iterations"]) as advance:
-            _run(made, options["iterations"], options["batches"], advance)
+            _run(made, options["iterations"], options["batches"], advance, fast)
     except BaseException:
         made.close(whole=False)
         raise
     made.close()
 
 
-def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
+def _run(made: Any, iterations: int, batches: bool, advance: Any, fast: Any) -> None:
     from protonet.training.evaluate import Score, evaluate
 
     def each(number: int, found: list[Score]) -> None:
@@ -68,7 +77,7 @@ def _run(made: Any, iterations: int, batches: bool, advance: Any) -> None:
         for score in found if batches else ():
             click.echo(f"Batch {number}, {plain(score.blob)} = {score.value:g}")
 
-    tested = evaluate(made, iterations, each=each)
+    tested = evaluate(made, iterations, each=each, through=fast)
     assert tested is not None
     if any(score.weight for score in tested.scores):
         click.echo(f"Loss: {tested.loss:g}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from protonet.cli.nets import NET
-from protonet.cli.options import device_option, net_options
+from protonet.cli.options import device_option, fast_options, net_options
 from protonet.cli.table import LONGEST
 from protonet.plain import plain
 from protonet.schema.load import Readable
@@ -21,6 +21,7 @@ from protonet.selection import Selection
 @click.option("--compare", type=NET, metavar="OTHER", help="Another net, side by side.")
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
+@fast_options
 @net_options
 def command(
     net: Readable | None, model: Readable | None, selection: Selection, **options: Any
@@ -32,29 +33,41 @@ def command(
     \b
     protonet time train_val.prototxt --iterations 50
     protonet time deploy.prototxt --compare other.prototxt
+    protonet time deploy.prototxt --phase TEST --optimize
     protonet time train_val.prototxt --shape data=10x3x227x227
     """
     if (net is None) == (model is None):
         raise click.UsageError("give one net, as in: protonet time deploy.prototxt")
+    form = options["optimize"], options["through_compile"]
+    if any(form) and selection.phase != "TEST":
+        raise click.UsageError("--optimize and --compile are for inference: add --phase TEST")
     import torch
 
     from protonet.device import pick
     from protonet.training.timing import rows
 
     device = pick(options["device"], options["gpu"])
-    first = _timed(net or model or "", device, selection, options["iterations"])
+    iterations = options["iterations"]
+    first = _timed(net or model or "", device, selection, iterations, form)
     compare = options["compare"]
-    other = _timed(compare, device, selection, options["iterations"]) if compare else None
+    other = _timed(compare, device, selection, iterations, form) if compare else None
     heads = ["layer", "type", "forward ms", "backward ms"]
     heads += ["forward ms", "backward ms", "times as long"] if other else []
     _table([heads, *rows(first, other)])
     threads = torch.get_num_threads()
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{threads} threads"
-    click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
+    click.echo(f"mean of {iterations} iterations, {device.type}, {where}")
 
 
-def _timed(source: Readable, device: Any, selection: Selection, iterations: int) -> Any:
+def _timed(
+    source: Readable,
+    device: Any,
+    selection: Selection,
+    iterations: int,
+    form: tuple[bool | None, bool],
+) -> Any:
     from protonet.cli.bar import bar
+    from protonet.optimizing.choice import made_fast
     from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
@@ -62,7 +75,8 @@ def _timed(source: Readable, device: Any, selection: Selection, iterations: int)
     plan = net_plan(source, selection.phase, selection.stages, selection.level)
     net, batch = open_timed(plan, device, selection.shapes, selection.allow_python)
     with gpu_told(), bar(plan.title, iterations + 2) as advance:
-        return timed(net, batch, iterations, advance)
+        fast = made_fast(net.module, iterations, device.type, *form) if any(form) else None
+        return timed(net, batch, iterations, advance, fast)
 
 
 def _table(table: list[list[str]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from protonet.preparation import Preparation
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 from protonet.shape import Shape
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +124,18 @@ class SeenImage:
     wrong: str = ""
 
 
+class Ready(Protocol):
+    """What gives the form in which a net runs so many times on a device."""
+
+    def __call__(self, net: nn.Module, /, *, passes: int, device: str) -> nn.Module:
+        """A net with the same numbers."""
+        ...
+
+
+def _as_it_is(net: nn.Module, /, *, passes: int, device: str) -> nn.Module:  # noqa: ARG001 (Ready)
+    return net
+
+
 def seen_images(
     net: ImageNet,
     paths: Sequence[Path],
@@ -129,12 +145,14 @@ def seen_images(
     ten_crop: bool = False,
     batch: int = 16,
     device: str = "auto",
+    ready: Ready = _as_it_is,
     lenient: bool = False,
     has_bar: bool = False,
 ) -> Iterator[SeenImage]:
     """Every image with its blobs, over its ten crops their mean.
 
     ``batch`` is how many inputs the net takes at a time; boxes are asked for one image at a time.
+    ``ready`` makes the net fast for so many batches on a device.
     NetError at a file that is no image, unless ``lenient``: then it is given without blobs.
     """
     views = 10 if ten_crop else 1
@@ -142,7 +160,7 @@ def seen_images(
     read = partial(_read, preparation=preparation, ten_crop=ten_crop, lenient=lenient)
     first = [read(path) for path in paths[:each]]  # what fails does so before weights are read
     shape = (min(each, len(paths)) * views, *net.shape[1:])
-    run = _runner(net, shape, weights, device)
+    run = _runner(net, shape, weights, device, partial(ready, passes=len(paths) // each))
 
     def found() -> Iterator[SeenImage]:
         for start in range(0, len(paths), each):
@@ -171,7 +189,9 @@ def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -
 _Run = Callable[[Array, int], list[dict[str, Array]]]
 
 
-def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
+def _runner(
+    net: ImageNet, shape: Shape, weights: str, device: str, ready: Callable[..., nn.Module]
+) -> _Run:
     """A function from a batch, of so many views an image, to the blobs of each image."""
     import torch
 
@@ -183,7 +203,8 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str) -> _Run:
         if made.blobs[blob].shape[:1] != shape[:1] and not grows:
             raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
     where = device_kind(device)
-    module = module_of(net.source, replace(selection, outputs=net.blobs), weights).to(where)
+    made_of = module_of(net.source, replace(selection, outputs=net.blobs), weights)
+    module = ready(made_of.to(where), device=where)
     others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
     if net.regions is not None:  # height, width and scale, of an image that is itself the original
         at = [v.blob for v in made.inputs].index(net.regions.sizes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from protonet import api
 from protonet.data import open_feeds
@@ -36,11 +36,12 @@ class LayerTime:
 
 @dataclass
 class NetTime:
-    """Mean seconds of each layer alone, and of the whole module."""
+    """Mean seconds of each layer alone, of the whole module, and of it in its fast form."""
 
     layers: list[LayerTime] = field(default_factory=list)
     forward: float = 0.0
     backward: float | None = None
+    fast: float | None = None
 
 
 def open_timed(
@@ -80,14 +81,23 @@ def _own_batch(selected: Any, phase: str) -> dict[str, Tensor]:
 
 
 def timed(
-    net: RunnableNet, batch: Mapping[str, Tensor], iterations: int, each: Callable[[], None]
+    net: RunnableNet,
+    batch: Mapping[str, Tensor],
+    iterations: int,
+    each: Callable[[], None],
+    fast: nn.Module | None = None,
 ) -> NetTime:
-    """Time ``iterations`` passes, after two to warm up. ``each`` is called after every pass."""
+    """Time ``iterations`` passes, after two to warm up. ``each`` is called after every pass.
+
+    ``fast`` is another form of the net for inference, which is timed beside it.
+    """
     layers = [LayerTime(stage.node.name, stage.node.type) for stage in net.stages]
     result = NetTime(layers)
     for number in range(iterations + _WARM_UP):
         share = 0.0 if number < _WARM_UP else 1.0 / iterations
         _whole(net, batch, result, share)
+        if fast is not None:
+            result.fast = (result.fast or 0.0) + share * _seconds(fast, net, batch)
         values = net.inputs(batch)
         for stage, layer in zip(net.stages, layers, strict=True):
             _alone(net, stage, layer, values, share)
@@ -106,6 +116,14 @@ def _whole(net: RunnableNet, batch: Mapping[str, Tensor], result: NetTime, share
     loss.backward()
     result.backward = (result.backward or 0.0) + share * (_now(net.device) - middle)
     net.module.zero_grad(set_to_none=False)
+
+
+def _seconds(fast: nn.Module, net: RunnableNet, batch: Mapping[str, Tensor]) -> float:
+    inputs = [batch[value.blob] for value in net.graph.inputs]
+    start = _now(net.device)
+    with torch.no_grad():
+        fast(*inputs)
+    return _now(net.device) - start
 
 
 def _alone(net: RunnableNet, stage: Stage, layer: LayerTime, values: Values, share: float) -> None:
@@ -149,6 +167,9 @@ def rows(first: NetTime, other: NetTime | None) -> Iterator[list[str]]:
     sums = [_sum(one) for one in (first, other) if one is not None]
     yield ["layers", "together", *_cells(sums[0], sums[1] if other else None, other is not None)]
     yield ["net", "compiled", *_cells(first, other, other is not None)]
+    if first.fast is not None:
+        fast = [LayerTime("", "", one.fast or 0.0) for one in (first, other) if one is not None]
+        yield ["net", "fast", *_cells(fast[0], fast[1] if other else None, other is not None)]
 
 
 def _sum(one: NetTime) -> LayerTime:
