@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -33,11 +33,20 @@ def is_torch(engine: str, device: str) -> bool:
     return engine == "torch" or (engine == "auto" and device_kind(device) != "cpu")
 
 
-def refuse_gpu(engine: str, device: str, gpu: int | None = None) -> None:
-    """Say that onnxruntime computes on the CPU, where a GPU is asked for as well."""
-    if engine == "onnxruntime" and (device == "cuda" or gpu is not None):
-        asked = "--device" if gpu is None else "--gpu"
-        raise click.UsageError(f"--engine onnxruntime computes on the CPU: leave {asked} out")
+def refuse_others(options: Mapping[str, object]) -> None:
+    """Say which options of a command are PyTorch's alone, where another engine is asked for."""
+    engine = options["engine"]
+    if engine == "torch":
+        return
+    asked = {
+        "--device cuda": engine == "onnxruntime" and options["device"] == "cuda",
+        "--gpu": engine == "onnxruntime" and options.get("gpu") is not None,
+        "--precision bf16": options.get("precision", "fp32") != "fp32",
+        "--optimize": bool(options["optimize"]),
+        "--compile": bool(options["through_compile"]),
+    }
+    for option in (name for name, is_asked in asked.items() if is_asked):
+        raise click.UsageError(f"{option} is PyTorch's: leave it or --engine {engine} out")
 
 
 def session_of(engine: str, make: Callable[[], Exported]) -> OnnxSession | None:

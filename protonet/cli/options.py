@@ -113,6 +113,19 @@ def both_nets_options(command: C) -> C:
     return cast("C", _with_options(selecting, _ONE_PHASE_OPTION))
 
 
+def fast_options(command: C) -> C:
+    """In which form a net runs: ``optimize`` and ``through_compile``."""
+    optimize = click.option(
+        "--optimize/--no-optimize",
+        default=None,
+        help="Fuse layers first, on the CPU. [where there is much to run]",
+    )
+    through = click.option(
+        "--compile", "through_compile", is_flag=True, help="Run the net through torch.compile."
+    )
+    return optimize(through(command))
+
+
 def _taken(options: dict[str, Any], phase: str) -> Selection:
     """The selection that options state, which are taken out."""
     stages, level, allowed = (options.pop(name) for name in ("stages", "level", "allow_python"))

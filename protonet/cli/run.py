@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from protonet.cli.engines import engine_option, image_engine, refuse_gpu
+from protonet.cli.engines import engine_option, image_engine, refuse_others
 from protonet.cli.nets import NET, WEIGHTS
-from protonet.cli.options import device_option, net_options
+from protonet.cli.options import device_option, fast_options, net_options
 from protonet.cli.outputs import NewFile
 from protonet.cli.preparing import preparation_of, preparation_options
 from protonet.cli.talk import say
@@ -50,6 +51,7 @@ _OUT = "A .png with what was found, a folder of them, a .csv, or an .npy with th
 @click.option(
     "--batch", default=16, show_default=True, type=click.IntRange(min=1), help="Inputs at a time."
 )
+@fast_options
 @device_option
 @engine_option
 @net_options
@@ -86,7 +88,7 @@ def command(
     options["weights"] = ",".join(filter(None, [options["weights"], *said])) or None
     if not given:
         raise click.UsageError("give an image, or a folder of them: protonet run NET IMAGE ...")
-    refuse_gpu(options["engine"], options["device"])
+    refuse_others(options)
     if options["weights"]:
         all_there(options["weights"])
     paths = image_paths(given)
@@ -127,6 +129,7 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     from protonet.cli.answering import Answering, check_out, class_names
     from protonet.inference.images import seen_images
     from protonet.inference.names import names_given, set_of
+    from protonet.optimizing.choice import made_fast
 
     listed = names_given(options["labels"]) if options["labels"] else None
     meaning = net.meaning(listed.counts if listed else ())
@@ -145,7 +148,10 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     chosen = {key: options[key] for key in ("weights", "ten_crop", "batch", "device")}
     chosen["engine"] = image_engine(options["engine"], options["device"])
     bar = is_many and answer.keeps_quiet
-    seen = seen_images(net, paths, facts, **chosen, lenient=is_many, has_bar=bar)
+    fast = partial(
+        made_fast, wanted=options["optimize"], through_compile=options["through_compile"]
+    )
+    seen = seen_images(net, paths, facts, **chosen, ready=fast, lenient=is_many, has_bar=bar)
     answer.write(paths, seen)
 
 

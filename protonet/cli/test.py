@@ -6,15 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from protonet.cli.engines import engine_option, refuse_gpu, test_engine
+from protonet.cli.engines import engine_option, refuse_others, test_engine
 from protonet.cli.nets import NET, WEIGHTS
-from protonet.cli.options import allow_python_option, device_option, plugin_option
+from protonet.cli.options import (
+    allow_python_option,
+    device_option,
+    fast_options,
+    plugin_option,
+)
 from protonet.cli.weighted import all_there, tell
 from protonet.plain import plain
 from protonet.schema.load import Readable
 
 if TYPE_CHECKING:
     from protonet.training.evaluate import Tested
+    from protonet.training.nets import Net
 
 
 @click.command()
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @engine_option
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32")
+@fast_options
 @click.option("--batches", is_flag=True, help="Print the outputs of every batch.")
 @click.option(
     "--ap-version",
@@ -59,10 +66,7 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
     from protonet.training.plan import net_plan
     from protonet.weights.mapping import load_weights
 
-    engine = options["engine"]
-    refuse_gpu(engine, options["device"], options["gpu"])
-    if engine != "torch" and options["precision"] != "fp32":
-        raise click.UsageError(f"--precision bf16 is PyTorch's: leave --engine {engine} out")
+    refuse_others(options)
     all_there(options["weights"])
     stages = options["stages"].split(",") if options["stages"] else ()
     plan = net_plan(net or model or "", "TEST", stages, options["level"])
@@ -72,16 +76,24 @@ def command(net: Readable | None, model: Readable | None, **options: Any) -> Non
     )
     try:
         tell(load_weights(made.module, options["weights"]))
-        made.compiled = test_engine(engine, made)
+        made.compiled = test_engine(options["engine"], made)
         with gpu_told(), bar(plan.title, options["iterations"]) as advance:
-            _run(made, options, advance)
+            _run(made, options, advance, None if made.compiled else _fast(made, options))
     except BaseException:
         made.close(whole=False)
         raise
     made.close()
 
 
-def _run(made: Any, options: dict[str, Any], advance: Any) -> None:
+def _fast(made: Net, options: dict[str, Any]) -> Any:
+    """The form of the net that pays for so many passes."""
+    from protonet.optimizing.choice import made_fast
+
+    form = options["optimize"], options["through_compile"]
+    return made_fast(made.module, options["iterations"], made.device.type, *form)
+
+
+def _run(made: Any, options: dict[str, Any], advance: Any, fast: Any) -> None:
     from protonet.training.detection import evaluate_detection, judged
     from protonet.training.evaluate import Score, evaluate
 
@@ -92,14 +104,15 @@ def _run(made: Any, options: dict[str, Any], advance: Any) -> None:
 
     iterations = options["iterations"]
     if judged(made):
-        tested = evaluate_detection(made, iterations, options["ap_version"], each=each)
+        version = options["ap_version"]
+        tested = evaluate_detection(made, iterations, version, each=each, through=fast)
         assert tested is not None
         for classes in tested.classes.values() if options["classes"] else ():
             for label, precision in classes.items():
                 click.echo(f"class{label}: {precision:g}")
         _print(tested)
         return
-    averaged = evaluate(made, iterations, each=each)
+    averaged = evaluate(made, iterations, each=each, through=fast)
     assert averaged is not None
     _print(averaged)
 

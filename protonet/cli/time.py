@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from protonet.cli.engines import engine_of, engine_option, refuse_gpu
+from protonet.cli.engines import engine_of, engine_option, refuse_others
 from protonet.cli.nets import NET
-from protonet.cli.options import device_option, net_options
+from protonet.cli.options import device_option, fast_options, net_options
 from protonet.cli.table import LONGEST
 from protonet.plain import plain
 from protonet.schema.load import Readable
@@ -24,6 +24,7 @@ from protonet.selection import Selection
 @device_option
 @click.option("-gpu", "--gpu", type=int, help="The GPU to use.")
 @engine_option
+@fast_options
 @net_options
 def command(
     net: Readable | None, model: Readable | None, selection: Selection, **options: Any
@@ -37,28 +38,32 @@ def command(
     protonet time train_val.prototxt --iterations 50
     protonet time deploy.prototxt --compare other.prototxt
     protonet time deploy.prototxt --engine onnxruntime
+    protonet time deploy.prototxt --phase TEST --optimize
     protonet time train_val.prototxt --shape data=10x3x227x227
     """
     if (net is None) == (model is None):
         raise click.UsageError("give one net, as in: protonet time deploy.prototxt")
+    form = options["optimize"], options["through_compile"]
+    if any(form) and selection.phase != "TEST":
+        raise click.UsageError("--optimize and --compile are for inference: add --phase TEST")
     import torch
 
     from protonet.device import pick
     from protonet.training.timing import rows
 
-    refuse_gpu(options["engine"], options["device"], options["gpu"])
+    refuse_others(options)
     device = pick(options["device"], options["gpu"])
     engine, iterations, compare = (options[key] for key in ("engine", "iterations", "compare"))
     if engine != "torch":
         selection = _without_training(selection)
-    first = _timed(net or model or "", device, selection, iterations, engine)
-    other = _timed(compare, device, selection, iterations, engine) if compare else None
+    first = _timed(net or model or "", device, selection, iterations, engine, form)
+    other = _timed(compare, device, selection, iterations, engine, form) if compare else None
     heads = ["layer", "type", "forward ms", "backward ms"]
     heads += ["forward ms", "backward ms", "times as long"] if other else []
     _table([heads, *rows(first, other)])
     threads = torch.get_num_threads()
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{threads} threads"
-    click.echo(f"mean of {options['iterations']} iterations, {device.type}, {where}")
+    click.echo(f"mean of {iterations} iterations, {device.type}, {where}")
 
 
 def _without_training(selection: Selection) -> Selection:
@@ -70,9 +75,15 @@ def _without_training(selection: Selection) -> Selection:
 
 
 def _timed(
-    source: Readable, device: Any, selection: Selection, iterations: int, engine: str
+    source: Readable,
+    device: Any,
+    selection: Selection,
+    iterations: int,
+    engine: str,
+    form: tuple[bool | None, bool],
 ) -> Any:
     from protonet.cli.bar import bar
+    from protonet.optimizing.choice import made_fast
     from protonet.training.gpu import gpu_told
     from protonet.training.plan import net_plan
     from protonet.training.timing import open_timed, timed
@@ -82,7 +93,10 @@ def _timed(
     outputs = [v.blob for v in net.graph.outputs if not v.producer.layer.is_data]
     other = engine_of(engine, net, outputs)
     with gpu_told(), bar(plan.title, iterations + 2) as advance:
-        return timed(net, batch, iterations, advance, other)
+        forms: dict[str, Any] = {"onnxruntime": other} if other else {}
+        if any(form):
+            forms["fast"] = made_fast(net.module, iterations, device.type, *form)
+        return timed(net, batch, iterations, advance, forms)
 
 
 def _table(table: list[list[str]]) -> None:

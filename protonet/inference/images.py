@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from protonet.selection import Selection
 from protonet.shape import Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 ForwardPass = Callable[..., "dict[str, Tensor]"]  # takes the inputs in their order
@@ -128,6 +128,18 @@ class SeenImage:
     wrong: str = ""
 
 
+class Ready(Protocol):
+    """What gives the form in which a net runs so many times on a device."""
+
+    def __call__(self, net: nn.Module, /, *, passes: int, device: str) -> nn.Module:
+        """A net with the same numbers."""
+        ...
+
+
+def _as_it_is(net: nn.Module, /, *, passes: int, device: str) -> nn.Module:  # noqa: ARG001 (Ready)
+    return net
+
+
 def seen_images(
     net: ImageNet,
     paths: Sequence[Path],
@@ -137,6 +149,7 @@ def seen_images(
     ten_crop: bool = False,
     batch: int = 16,
     device: str = "auto",
+    ready: Ready = _as_it_is,
     lenient: bool = False,
     has_bar: bool = False,
     engine: Maker | None = None,
@@ -144,7 +157,8 @@ def seen_images(
     """Every image with its blobs, over its ten crops their mean.
 
     ``batch`` is how many inputs the net takes at a time; boxes are asked for one image at a time.
-    ``engine`` makes what computes on the CPU, or None: then PyTorch does, on the device.
+    ``ready`` makes the net fast for so many batches on a device; ``engine`` makes what computes in
+    its place on the CPU, or None.
     NetError at a file that is no image, unless ``lenient``: then it is given without blobs.
     """
     views = 10 if ten_crop else 1
@@ -152,7 +166,8 @@ def seen_images(
     read = partial(_read, preparation=preparation, ten_crop=ten_crop, lenient=lenient)
     first = [read(path) for path in paths[:each]]  # what fails does so before weights are read
     shape = (min(each, len(paths)) * views, *net.shape[1:])
-    run = _runner(net, shape, weights, device, engine)
+    ready = partial(ready, passes=len(paths) // each)
+    run = _runner(net, shape, weights, device, ready, engine)
 
     def found() -> Iterator[SeenImage]:
         for start in range(0, len(paths), each):
@@ -181,7 +196,14 @@ def _read(path: Path, preparation: Preparation, ten_crop: bool, lenient: bool) -
 _Run = Callable[[Array, int], list[dict[str, Array]]]
 
 
-def _runner(net: ImageNet, shape: Shape, weights: str, device: str, engine: Maker | None) -> _Run:
+def _runner(
+    net: ImageNet,
+    shape: Shape,
+    weights: str,
+    device: str,
+    ready: Callable[..., nn.Module],
+    engine: Maker | None,
+) -> _Run:
     """A function from a batch, of so many views an image, to the blobs of each image."""
     import torch
 
@@ -193,13 +215,11 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str, engine: Make
         if made.blobs[blob].shape[:1] != shape[:1] and not grows:
             raise NetError(f"the blob {blob!r} has not one row for each image of a batch")
     selection = replace(selection, outputs=net.blobs)
-    found = engine(net.source, selection, weights) if engine else None
-    where = device_kind(device) if found is None else "cpu"
-    call: ForwardPass = found or module_of(net.source, selection, weights).to(where)
-    others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
-    if net.regions is not None:  # height, width and scale, of an image that is itself the original
-        at = [v.blob for v in made.inputs].index(net.regions.sizes)
-        others[at] = torch.tensor([[shape[2], shape[3], 1.0]])
+    call = engine(net.source, selection, weights) if engine else None
+    where = "cpu" if call else device_kind(device)
+    if call is None:
+        call = ready(module_of(net.source, selection, weights).to(where), device=where)
+    others = _others(net, made, shape)
 
     def run(inputs: Array, views: int) -> list[dict[str, Array]]:
         # A net may hold its batch size in a Reshape; the last batch is filled up.
@@ -216,6 +236,17 @@ def _runner(net: ImageNet, shape: Shape, weights: str, device: str, engine: Make
         return _by_image(rows, len(inputs), views)
 
     return run
+
+
+def _others(net: ImageNet, made: Graph, shape: Shape) -> list[Tensor | None]:
+    """What the other inputs are given; None for that of the images."""
+    import torch
+
+    others = [None if v.blob == net.input else torch.zeros(v.shape) for v in made.inputs]
+    if net.regions is not None:  # height, width and scale, of an image that is itself the original
+        at = [v.blob for v in made.inputs].index(net.regions.sizes)
+        others[at] = torch.tensor([[shape[2], shape[3], 1.0]])
+    return others
 
 
 def _by_image(rows: dict[str, Array], count: int, views: int) -> list[dict[str, Array]]:

@@ -36,12 +36,12 @@ class LayerTime:
 
 @dataclass
 class NetTime:
-    """Mean seconds of each layer alone, of the whole module, and of another engine."""
+    """Mean seconds of each layer alone, of the whole module, and of its other forms by name."""
 
     layers: list[LayerTime] = field(default_factory=list)
     forward: float = 0.0
     backward: float | None = None
-    engine: float | None = None
+    forms: dict[str, float] = field(default_factory=dict)
 
 
 def open_timed(
@@ -85,18 +85,20 @@ def timed(
     batch: Mapping[str, Tensor],
     iterations: int,
     each: Callable[[], None],
-    engine: Callable[..., object] | None = None,
+    forms: Mapping[str, Callable[..., object]],
 ) -> NetTime:
     """Time ``iterations`` passes, after two to warm up. ``each`` is called after every pass.
 
-    ``engine`` takes the net's inputs as its module does.
+    ``forms`` give the outputs in other ways, by their names, and are timed beside the net.
     """
     layers = [LayerTime(stage.node.name, stage.node.type) for stage in net.stages]
     result = NetTime(layers)
     for number in range(iterations + _WARM_UP):
         share = 0.0 if number < _WARM_UP else 1.0 / iterations
         _whole(net, batch, result, share)
-        _other(net, batch, result, share, engine)
+        for name, form in forms.items():
+            seconds = share * _seconds(form, net, batch)
+            result.forms[name] = result.forms.get(name, 0.0) + seconds
         values = net.inputs(batch)
         for stage, layer in zip(net.stages, layers, strict=True):
             _alone(net, stage, layer, values, share)
@@ -117,19 +119,12 @@ def _whole(net: RunnableNet, batch: Mapping[str, Tensor], result: NetTime, share
     net.module.zero_grad(set_to_none=False)
 
 
-def _other(
-    net: RunnableNet,
-    batch: Mapping[str, Tensor],
-    result: NetTime,
-    share: float,
-    engine: Callable[..., object] | None,
-) -> None:
-    if engine is None:
-        return
-    given = [batch[value.blob] for value in net.graph.inputs]
+def _seconds(form: Callable[..., object], net: RunnableNet, batch: Mapping[str, Tensor]) -> float:
+    inputs = [batch[value.blob] for value in net.graph.inputs]
     start = _now(net.device)
-    engine(*given)
-    result.engine = (result.engine or 0.0) + share * (_now(net.device) - start)
+    with torch.no_grad():
+        form(*inputs)
+    return _now(net.device) - start
 
 
 def _alone(net: RunnableNet, stage: Stage, layer: LayerTime, values: Values, share: float) -> None:
@@ -173,13 +168,10 @@ def rows(first: NetTime, other: NetTime | None) -> Iterator[list[str]]:
     sums = [_sum(one) for one in (first, other) if one is not None]
     yield ["layers", "together", *_cells(sums[0], sums[1] if other else None, other is not None)]
     yield ["net", "compiled", *_cells(first, other, other is not None)]
-    engine, theirs = (_of_engine(one) for one in (first, other))
-    if engine is not None:
-        yield ["net", "onnxruntime", *_cells(engine, theirs, other is not None)]
-
-
-def _of_engine(one: NetTime | None) -> LayerTime | None:
-    return LayerTime("", "", one.engine) if one and one.engine is not None else None
+    for name, seconds in first.forms.items():
+        theirs = other.forms.get(name) if other else None
+        beside = None if theirs is None else LayerTime("", "", theirs)
+        yield ["net", name, *_cells(LayerTime("", "", seconds), beside, other is not None)]
 
 
 def _sum(one: NetTime) -> LayerTime:

@@ -128,7 +128,7 @@ def test_time_has_a_row_for_the_engine():
             ("test", "train_val.prototxt", "--weights", "net.caffemodel", "--precision", "bf16"),
             "--precision bf16 is PyTorch's",
         ),
-        (("time", "deploy.prototxt", "--device", "cuda"), "leave --device out"),
+        (("time", "deploy.prototxt", "--device", "cuda"), "--device cuda is PyTorch's"),
     ],
 )
 def test_what_only_pytorch_does_is_said(arguments, said):
