@@ -221,7 +221,10 @@ def test_nets(name, task):
     assert grows(task, make, n) < MOST
 
 
-@pytest.mark.parametrize("name", ["tops of a Slice", "readers of one blob", "losses without tops"])
+@pytest.mark.parametrize(
+    "name",
+    ["tops of a Slice", "readers of one blob", "losses without tops", "a chain", "layers in place"],
+)
 def test_emit(name):
     n, make = NETS[name]
     assert grows(protonet.emit, make, n) < MOST
