@@ -105,8 +105,7 @@ class Layer:
     type's blobs also where lr_mult is 0. ``kind`` is that of a drawing's legend, which goes
     by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
     above, as those that work in-place are. ``refuses`` are fields of forks that change what is
-    computed and are not done, with the reason, those of loss_param apart; ``ignores`` are those
-    that change nothing that is computed.
+    computed and are not done, with the reason, but loss_param's; ``ignores`` change nothing.
     """
 
     type: ClassVar[str]
