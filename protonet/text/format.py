@@ -35,9 +35,11 @@ class _Writer:
     def field(self, item: Field, level: int) -> None:
         if any(isinstance(value, Block) for value in item.values):
             for inner in item.values:
-                assert isinstance(inner, Block)
                 self.comments_before(inner.start, level)
-                self.block(inner, f"{item.name} {{", level)
+                if isinstance(inner, Block):
+                    self.block(inner, f"{item.name} {{", level)
+                else:  # no schema has a list of both
+                    self.line(f"{item.name}: {' '.join(inner.parts)}", level, inner.end)
             self.last_end = item.end
             return
         values = [" ".join(v.parts) for v in item.values if isinstance(v, Scalar)]

@@ -78,3 +78,8 @@ def test_small_texts_are_stable(text):
     once = formatted(text)
     assert formatted(once) == once
     assert meaning(once) == meaning(text)
+
+
+def test_a_list_of_values_and_blocks_is_written_one_by_one():
+    text = format_text(parse(Source("a", "x { dim: [1, {}, 2] }")))
+    assert text == "x {\n  dim: 1\n  dim {}\n  dim: 2\n}\n"

@@ -40,8 +40,9 @@ class Proposal(Layer):
             raise LayerError("it has no anchors", hint="give ratio and scale at least once")
         for field in ("ratio", "scale"):
             for index, value in enumerate(getattr(self.p, field)):
-                if not value > 0:
-                    raise LayerError(f"{field} must be positive", field, index)
+                if not 0 < value < math.inf:
+                    what = f"{field} must be positive and finite, it is {single(value)}"
+                    raise LayerError(what, field, index)
         if not self.p.base_size:
             raise LayerError("base_size must be positive, it is 0", "base_size")
         for index, (x, each) in enumerate(((scores, 2), (deltas, 4))):

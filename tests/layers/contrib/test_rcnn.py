@@ -269,6 +269,12 @@ def test_a_mapped_class_comes_before_our_own(monkeypatch):
     [
         ('type: "ROIPooling"', [(1, 2, 4, 4), (3, 5)], 1, "pooled_h must be positive"),
         (
+            'type: "Proposal" proposal_param { ratio: inf scale: 8 }',
+            [(1, 2, 4, 4), (1, 4, 4, 4), (1, 4)],
+            1,
+            "ratio must be positive and finite, it is inf",
+        ),
+        (
             'type: "ROIPooling" roi_pooling_param { pooled_h: 2 pooled_w: 2 }',
             [(1, 2, 4, 4), (3, 4)],
             1,
