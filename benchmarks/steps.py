@@ -96,8 +96,11 @@ def compare(name, rounds, compiled):
         own = ours(stack, name, batch)
         own()
         count = max(1, round(0.3 / timed(own, 2)))
-        ways = [Way(last, graph) for graph in ((False, True) if compiled else (False,))
-                for last in (False, True)]
+        ways = [
+            Way(last, graph)
+            for graph in ((False, True) if compiled else (False,))
+            for last in (False, True)
+        ]
         loops = {way: Loop(NETS[name], batch, RATE, way).step for way in ways}
         for once in loops.values():
             timed(once, 2)
