@@ -30,7 +30,7 @@ def _fuses(norm: Node, scale: Node) -> bool:
     alone = scale.inputs == norm.outputs and normalised.uses == 1
     plain = not layer.scales and factor.scales_channels(normalised.shape)
     shared = any(param.name for param in (*norm.params, *scale.params))
-    learned = all((*norm.propagate_down, *scale.propagate_down)) and not any(norm.loss_weights)
+    learned = all(scale.propagate_down)
     return alone and plain and learned and not shared and normalised.blob == scaled.blob
 
 

@@ -90,7 +90,6 @@ def test_a_training_net_writes_one_module_and_the_faithful_one_two():
         NORM + SCALE.replace('top: "y"', 'top: "z"'),
         NORM + SCALE.replace("bias_term: true", "axis: 2"),
         NORM + SCALE.replace("scale_param", 'param { name: "w" } scale_param'),
-        NORM.replace('top: "y"', 'top: "y" loss_weight: 1') + SCALE,
         NORM + SCALE.replace("scale_param", "propagate_down: false scale_param"),
     ],
 )
@@ -102,6 +101,7 @@ CONV = (
     'layer { name: "conv" type: "Convolution" bottom: "x" top: "c" '
     "convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }"
 )
+WEIGHED = CONV.replace('top: "c"', 'top: "c" loss_weight: 1')
 RELU = 'layer { name: "relu" type: "ReLU" bottom: "c" top: "c" }'
 OTHER = 'layer { name: "other" type: "Power" bottom: "c" top: "d" }'
 POOL = CONV + (
@@ -122,7 +122,11 @@ def test_a_relu_of_a_training_net_is_in_place():
         (CONV + RELU.replace('top: "c"', 'top: "r"') + OTHER, {}),
         (CONV + RELU.replace('top: "c"', 'top: "r"'), {"outputs": ["c", "r"]}),
         (POOL + RELU.replace('"c"', '"p"'), {}),
-        (CONV.replace('top: "c"', 'top: "c" loss_weight: 1') + RELU, {}),
+        (
+            CONV.replace('top: "c"', 'top: "c" loss_weight: 1')
+            + RELU.replace(' top: "c"', ' top: "r"'),
+            {},
+        ),
     ],
 )
 def test_a_relu_spares_what_something_else_needs(text, options):
