@@ -82,7 +82,7 @@ class LRN(Layer):
                 return b.call(F.local_response_norm, x, size, **stated)
             if self.phase == "TEST":
                 return b.call(local_response_norm, x, size, **stated)
-            for helper in (nearby_sum, inverse_power, CrossChannelNorm):
+            for helper in (nearby_sum, inverse_power, in_parts, CrossChannelNorm):
                 b.helper(helper)
             return b.call(cross_channel_norm, x, size, **stated)
         b.helper(inverse_power)
@@ -122,6 +122,21 @@ def inverse_power(x: torch.Tensor, beta: float) -> torch.Tensor:
     return root * root.sqrt()
 
 
+def in_parts(function, *batches):
+    """What a function makes of batches; on a CPU part by part, as its cache holds them."""
+    x = batches[0]
+    step = max(1, 2**18 // max(1, x[:1].numel()))
+    if step >= len(x) or not x.is_cpu or torch.compiler.is_compiling():
+        return function(*batches)
+    whole: list[torch.Tensor] = []
+    for i in range(0, len(x), step):
+        parts = function(*(batch[i : i + step] for batch in batches))
+        whole = whole or [torch.empty_like(x) for _ in parts]
+        for result, part in zip(whole, parts, strict=True):
+            result[i : i + step].copy_(part)
+    return tuple(whole)
+
+
 class CrossChannelNorm(torch.autograd.Function):
     """y = x * scale ** -beta, with scale = k + alpha / size * (sum of squares nearby)."""
 
@@ -129,8 +144,11 @@ class CrossChannelNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(x, size, alpha, beta, k):
-        scale = nearby_sum(x.square(), size).mul_(alpha / size).add_(k)
-        return x * inverse_power(scale, beta), scale
+        def normed(x):
+            scale = nearby_sum(x.square(), size).mul_(alpha / size).add_(k)
+            return x * inverse_power(scale, beta), scale
+
+        return in_parts(normed, x)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -139,11 +157,13 @@ class CrossChannelNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, y_grad, scale_grad):
-        x, y, scale = ctx.saved_tensors
-        ratio = scale_grad - ctx.beta * y_grad * y / scale
-        factor = 2 * ctx.alpha / ctx.size
-        through_scale = nearby_sum(ratio, ctx.size).mul_(x).mul_(factor)
-        x_grad = through_scale + y_grad * inverse_power(scale, ctx.beta)
+        def gradient(y_grad, scale_grad, x, y, scale):
+            ratio = scale_grad - ctx.beta * y_grad * y / scale
+            direct = y_grad * inverse_power(scale, ctx.beta)
+            around = nearby_sum(ratio, ctx.size)
+            return (torch.addcmul(direct, around, x, value=2 * ctx.alpha / ctx.size),)
+
+        (x_grad,) = in_parts(gradient, y_grad, scale_grad, *ctx.saved_tensors)
         return x_grad, None, None, None, None
 
 

@@ -1,4 +1,4 @@
-"""Activations that write over what they read, where nothing else reads it: less memory to cross."""
+"""Activations that write over what they read, where nothing else reads it."""
 
 from __future__ import annotations
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protonet.graph.graph import Graph, Node
 from protonet.graph.replace import replace
+from protonet.layers.base import Layer
 from protonet.layers.batch_norm import BatchNormLayer, FusedBatchNorm
 from protonet.layers.scale import ScaleLayer
 
@@ -15,9 +18,7 @@ def fuse_batch_norm(graph: Graph) -> Graph:
     """
     pairs = zip(graph.nodes, graph.nodes[1:], strict=False)
     runs = {scale: (norm, scale) for norm, scale in pairs if _fuses(norm, scale)}
-    return (
-        replace(graph, runs, lambda run: FusedBatchNorm([n.layer for n in run])) if runs else graph
-    )
+    return replace(graph, runs, _fused) if runs else graph
 
 
 def _fuses(norm: Node, scale: Node) -> bool:
@@ -29,5 +30,9 @@ def _fuses(norm: Node, scale: Node) -> bool:
     alone = scale.inputs == norm.outputs and normalised.uses == 1
     plain = not layer.scales and factor.scales_channels(normalised.shape)
     shared = any(param.name for param in (*norm.params, *scale.params))
-    learned = all((*norm.propagate_down, *scale.propagate_down)) and not any(norm.loss_weights)
+    learned = all(scale.propagate_down)
     return alone and plain and learned and not shared and normalised.blob == scaled.blob
+
+
+def _fused(run: Sequence[Node]) -> Layer:
+    return FusedBatchNorm([node.layer for node in run])

@@ -22,6 +22,21 @@ def inverse_power(x: Tensor, beta: float) -> Tensor:
     return root * root.sqrt()
 
 
+def in_parts(function, *batches):
+    """What a function makes of batches; on a CPU part by part, as its cache holds them."""
+    x = batches[0]
+    step = max(1, 2**18 // max(1, x[:1].numel()))
+    if step >= len(x) or not x.is_cpu or torch.compiler.is_compiling():
+        return function(*batches)
+    whole: list[Tensor] = []
+    for i in range(0, len(x), step):
+        parts = function(*(batch[i : i + step] for batch in batches))
+        whole = whole or [torch.empty_like(x) for _ in parts]
+        for result, part in zip(whole, parts, strict=True):
+            result[i : i + step].copy_(part)
+    return tuple(whole)
+
+
 class CrossChannelNorm(torch.autograd.Function):
     """y = x * scale ** -beta, with scale = k + alpha / size * (sum of squares nearby)."""
 
@@ -29,8 +44,11 @@ class CrossChannelNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(x, size, alpha, beta, k):
-        scale = nearby_sum(x.square(), size).mul_(alpha / size).add_(k)
-        return x * inverse_power(scale, beta), scale
+        def normed(x):
+            scale = nearby_sum(x.square(), size).mul_(alpha / size).add_(k)
+            return x * inverse_power(scale, beta), scale
+
+        return in_parts(normed, x)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -39,11 +57,13 @@ class CrossChannelNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, y_grad, scale_grad):
-        x, y, scale = ctx.saved_tensors
-        ratio = scale_grad - ctx.beta * y_grad * y / scale
-        factor = 2 * ctx.alpha / ctx.size
-        through_scale = nearby_sum(ratio, ctx.size).mul_(x).mul_(factor)
-        x_grad = through_scale + y_grad * inverse_power(scale, ctx.beta)
+        def gradient(y_grad, scale_grad, x, y, scale):
+            ratio = scale_grad - ctx.beta * y_grad * y / scale
+            direct = y_grad * inverse_power(scale, ctx.beta)
+            around = nearby_sum(ratio, ctx.size)
+            return (torch.addcmul(direct, around, x, value=2 * ctx.alpha / ctx.size),)
+
+        (x_grad,) = in_parts(gradient, y_grad, scale_grad, *ctx.saved_tensors)
         return x_grad, None, None, None, None
 
 
@@ -90,13 +110,13 @@ class AlexNet(nn.Module):
         nn.init.zeros_(self.fc8.bias)
 
     def forward(self, data: Tensor, label: Tensor) -> dict[str, Tensor]:
-        x = self.pool(cross_channel_norm(F.relu(self.conv1(data)), 5))
-        x = self.pool(cross_channel_norm(F.relu(self.conv2(x)), 5))
-        x = F.relu(self.conv3(x))
-        x = F.relu(self.conv4(x))
-        x = self.pool(F.relu(self.conv5(x)))
-        x = self.drop(F.relu(self.fc6(x.flatten(1))))
-        x = self.drop(F.relu(self.fc7(x)))
+        x = self.pool(cross_channel_norm(F.relu(self.conv1(data), inplace=True), 5))
+        x = self.pool(cross_channel_norm(F.relu(self.conv2(x), inplace=True), 5))
+        x = F.relu(self.conv3(x), inplace=True)
+        x = F.relu(self.conv4(x), inplace=True)
+        x = self.pool(F.relu(self.conv5(x), inplace=True))
+        x = self.drop(F.relu(self.fc6(x.flatten(1)), inplace=True))
+        x = self.drop(F.relu(self.fc7(x), inplace=True))
         x = self.fc8(x)
         loss = softmax_loss(x, label.long())
         return {"loss": loss, "objective": loss}

@@ -18,11 +18,15 @@ class BatchNorm(nn.Module):
         eps: float = 1e-5,
         moving_average_fraction: float = 0.999,
         use_global_stats: bool | None = None,
+        affine: bool = False,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.eps = eps
         self.fraction = moving_average_fraction
         self.use_global_stats = use_global_stats
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine and bias else None
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.zeros(channels))
         self.register_buffer("factor", torch.zeros(1))
@@ -32,12 +36,14 @@ class BatchNorm(nn.Module):
         if stored or (stored is None and not self.training):
             scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
             mean, variance = self.mean * scale, self.variance * scale
-            return F.batch_norm(x, mean, variance, eps=self.eps)
+            return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
         mean, variance = torch.zeros_like(self.mean), torch.zeros_like(self.variance)
         if x.numel() == x.shape[1]:  # one value a channel, which torch refuses
-            y, mean = x - x, x.detach().flatten()
+            y = F.batch_norm(x - x, mean, variance + 1, self.weight, self.bias)
+            mean = x.detach().flatten()
         else:
-            y = F.batch_norm(x, mean, variance, training=True, momentum=1, eps=self.eps)
+            batch = (x, mean, variance, self.weight, self.bias)
+            y = F.batch_norm(*batch, training=True, momentum=1, eps=self.eps)
         self.mean.mul_(self.fraction).add_(mean)
         self.variance.mul_(self.fraction).add_(variance)
         self.factor.mul_(self.fraction).add_(1)
