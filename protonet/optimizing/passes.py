@@ -111,7 +111,7 @@ class _Part(nn.Module):
         result = self._run(*inputs)
         made = None
         try:
-            made = fused(self._part, inputs)
+            made = fused(self._part, inputs, result)
         except Exception as error:  # noqa: BLE001 (a compiler's own, of any kind)
             self.failure = f"oneDNN does not take a part of it: {error}".splitlines()[0]
         self._part = None
