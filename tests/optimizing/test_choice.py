@@ -121,7 +121,10 @@ def test_no_compiler_is_told(monkeypatch):
 @pytest.mark.filterwarnings(
     "ignore:.torch.jit:DeprecationWarning"
 )  # in torch.compile's own modules
-def test_torch_compile_gives_the_same():
+def test_torch_compile_gives_the_same(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config, "freezing", False)  # and put back afterwards
     net = protonet.compile(NET)
     x = torch.randn(2, 3, 12, 12)
     with torch.no_grad():
