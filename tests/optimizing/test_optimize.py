@@ -316,3 +316,33 @@ def test_a_detector_whose_boxes_follow_from_its_numbers():
     net = protonet.compile(CASES / "small_ssd.prototxt")
     fast, x = protonet.optimize(net), torch.rand(1, 3, 192, 192)
     assert all(equal(net(x), fast(x)) for _ in range(3))
+
+
+class InPlace(nn.Module):
+    """Sums and activations in place, as torchvision writes them; ``late`` reads before a write."""
+
+    def __init__(self, late):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, padding=1)
+        self.relu, self.late = nn.ReLU(inplace=True), late
+
+    def forward(self, x):
+        x = self.first(x)
+        median = torch.median(x) if self.late else 0  # no step that is fused, so it may wait
+        x = self.relu(x)
+        y = self.second(x)
+        y += x
+        return self.relu(y) + median
+
+
+@pytest.mark.usefixtures("_always")
+def test_steps_in_place_write_over_nothing_that_is_read():
+    net, x = InPlace(late=False).eval(), torch.randn(2, 3, 9, 9)
+    fast = protonet.optimize(net)
+    assert all(equal(net(x), fast(x)) for _ in range(3))
+    assert is_compiled(fast)
+    late = InPlace(late=True).eval()
+    fast = protonet.optimize(late)
+    with pytest.warns(NetWarning, match="the step relu writes over what others may read"):
+        fast(x), fast(x)
+    assert torch.equal(late(x), fast(x))
