@@ -1,7 +1,7 @@
 """Forward passes of an optimized net against the fastest others, and a table of them in RESULTS.md.
 
     python benchmarks/inference.py [net ...] [--batch 1,8] [--rounds 9] [--threads 2] [--cpu]
-        [--without compile] [--dry]
+        [--without compile,frozen] [--dry]
 
 All forms of a net take turns in one process. With --cpu the time is that of one processor, which a
 busy machine changes less, and one thread runs.
@@ -62,18 +62,23 @@ def makers(name, batch, without):
         frozen = torch.jit.freeze(torch.jit.trace(net, x, strict=False))
         return partial(torch.jit.optimize_for_inference(frozen), x)
 
+    def freezing():
+        from torch._inductor import config
+
+        config.freezing = True  # the options of torch.compile alone leave weights as they are
+        return partial(torch.compile(copy.deepcopy(net)), x)
+
     made_by = {
         "emitted": lambda: partial(net, x),
         "last": last,
         "script": script,
         "compile": lambda: partial(torch.compile(copy.deepcopy(net)), x),
-        "frozen": lambda: partial(torch.compile(copy.deepcopy(net), options={"freezing": True}), x),
+        "frozen": freezing,
         "opencv": lambda: opencv(name, net, x),
         "onnxruntime": lambda: onnxruntime(net, x),
         "ours": lambda: partial(protonet.optimize(net), x),
     }
-    left = ("compile", "frozen") if "compile" in without else ()
-    return {form: maker for form, maker in made_by.items() if form not in left}
+    return {form: maker for form, maker in made_by.items() if form not in without.split(",")}
 
 
 def opencv(name, net, x):
@@ -133,7 +138,7 @@ def measure(name, batch, rounds, threads, cpu, without):
         for form, maker in makers(name, batch, without).items():
             try:
                 run = maker()
-                run(), run()
+                run(), run()  # the second pass may compile
                 results[form] = tensors(run())
                 found[form] = run
             except Exception as error:  # noqa: BLE001 (what a rival can't is a gap in the table)

@@ -10,6 +10,8 @@ from typing import Any
 from torch import nn
 from torch.fx import Graph, GraphModule, Tracer
 
+from protonet.optimizing.functional import functional
+
 
 class _Calls(Tracer):
     """A tracer to which a helper that stands beside the net's class is one call."""
@@ -26,7 +28,7 @@ def capture(net: nn.Module) -> GraphModule:
     Any exception where it isn't one straight run of calls.
     """
     graph: Graph = _Calls(autowrap_functions=_helpers(net)).trace(net)
-    return GraphModule(net, graph)
+    return functional(GraphModule(net, graph))
 
 
 def _helpers(net: nn.Module) -> tuple[Callable[..., Any], ...]:

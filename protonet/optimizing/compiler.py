@@ -15,12 +15,17 @@ _COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 def compiled(net: nn.Module) -> nn.Module:
-    """A net as torch.compile makes it for inference. NetError where there is no C++ compiler."""
+    """A net as torch.compile makes it for inference: all nets that it compiles from now on.
+
+    NetError where there is no C++ compiler.
+    """
     named = os.environ.get("CXX")
     if not any(shutil.which(each) for each in ([named] if named else _COMPILERS)):
         hint = "install g++ or name one in CXX; --optimize needs none"
         raise NetError("torch.compile needs a C++ compiler, and there is none", None, hint)
-    on_cpu = all(each.device.type == "cpu" for each in net.parameters())
-    made: Any = torch.compile(net, options={"freezing": True}) if on_cpu else torch.compile(net)
+    from torch._inductor import config
+
+    config.freezing = True  # an option of torch.compile by this name leaves weights as they are
+    made: Any = torch.compile(net)
     assert isinstance(made, nn.Module)
     return made

@@ -17,7 +17,7 @@ class _Held:
 
 
 class Fingerprint:
-    """What a module was made of when something was computed from its parameters.
+    """What a module was made of, and its mode, when something was computed from its parameters.
 
     Writing into a parameter is noticed, as is replacing one, or a part; not what numpy writes
     into memory that it shares with one.
@@ -25,12 +25,15 @@ class Fingerprint:
 
     def __init__(self, net: nn.Module) -> None:
         self._parts = [(each, list(each._modules.items())) for each in net.modules()]
+        self._modes = [each.training for each, _ in self._parts]
         self._held = [_held(tensor) for tensor in self._tensors()]
 
     def holds(self) -> bool:
         """Whether nothing was changed since."""
         now = self._tensors()
         if any(list(each._modules.items()) != parts for each, parts in self._parts):
+            return False
+        if [each.training for each, _ in self._parts] != self._modes:
             return False
         return len(now) == len(self._held) and all(
             held.tensor is tensor

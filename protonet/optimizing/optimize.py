@@ -15,8 +15,8 @@ from protonet.optimizing.passes import Passes
 def optimize(net: nn.Module) -> nn.Module:
     """A net of the same class, over the same parameters, that is fast at inference on the CPU.
 
-    Numbers are equal to 1e-4. The first pass with inputs of a shape takes as long as about ten,
-    since it is compiled, checked against the net's own and timed; what isn't equal and faster
+    Numbers are equal to 1e-4. The second pass with inputs of a shape takes as long as about ten:
+    the net is compiled for it, checked and timed against itself; what isn't equal and faster
     stays as it was. What is trained, or on another device, or of another type than float32, is
     computed as before. Raises NetError where it is no module in evaluation mode.
     """

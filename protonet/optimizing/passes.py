@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from protonet.optimizing.local_norm import with_local_norms
 
 InputShapes = tuple[torch.Size, ...]
 _PLANS = 4  # shapes of inputs for which packed weights are kept at once
+_SHAPES = 1000  # how many are remembered without
 
 
 class Passes:
@@ -31,7 +33,10 @@ class Passes:
         self._signature = inspect.signature(net.forward)
         self._parts: tuple[GraphModule, tuple[str, ...]] | None = None
         self._plans: OrderedDict[InputShapes, Callable[..., Any]] = OrderedDict()
+        self._seen: Counter[InputShapes] = Counter()
+        self._patience = 1
         self._state: Fingerprint | None = None
+        self._one_at_a_time = RLock()
         self._is_told = False
 
     def run(self, given: Sequence[object], named: Mapping[str, object]) -> object:
@@ -53,20 +58,37 @@ class Passes:
         return tuple(bound.arguments.values())
 
     def _planned(self, inputs: tuple[Tensor, ...]) -> Any:
-        if self._state is None or not self._state.holds():
-            self._state, self._parts = Fingerprint(self.net), None
-            self._plans.clear()
-        key = tuple(each.shape for each in inputs)
-        if key in self._plans:
-            self._plans.move_to_end(key)
-            return self._plans[key](*inputs)
-        self._plans[key], result = self._compiled(inputs)
+        with self._one_at_a_time:
+            if self._state is None or not self._state.holds():
+                self._state, self._parts = Fingerprint(self.net), None
+                self._plans.clear()
+                self._seen.clear()
+            key = tuple(each.shape for each in inputs)
+            plan = self._plans.get(key, self.net)
+            if key in self._plans:
+                self._plans.move_to_end(key)
+            elif self._pays(key):
+                return self._compiled(key, inputs)
+        return plan(*inputs)
+
+    def _pays(self, key: InputShapes) -> bool:
+        """Whether inputs of these shapes have come before: of many sizes few come again."""
+        if len(self._seen) > _SHAPES:
+            self._seen.clear()
+        self._seen[key] += 1
+        return self._seen[key] > self._patience
+
+    def _compiled(self, key: InputShapes, inputs: tuple[Tensor, ...]) -> Any:
+        """What the net gives, and from now on what was compiled gives for such inputs."""
+        self._plans[key], result = self._tried(inputs)
         if len(self._plans) > _PLANS:
-            self._plans.popitem(last=False)
+            left, _ = self._plans.popitem(last=False)
+            del self._seen[left]
+            self._patience *= 2  # or some shapes more than are kept would be compiled in turn
         return result
 
-    def _compiled(self, inputs: tuple[Tensor, ...]) -> tuple[Callable[..., Any], Any]:
-        """What runs the net from now on for such inputs, and what it gives for these."""
+    def _tried(self, inputs: tuple[Tensor, ...]) -> tuple[Callable[..., Any], Any]:
+        """The fastest that runs the net for such inputs, and what it gives for these."""
         reason = _against(self.net)
         if not reason and self._parts is None:
             try:
@@ -111,7 +133,7 @@ class _Part(nn.Module):
         result = self._run(*inputs)
         made = None
         try:
-            made = fused(self._part, inputs)
+            made = fused(self._part, inputs, result)
         except Exception as error:  # noqa: BLE001 (a compiler's own, of any kind)
             self.failure = f"oneDNN does not take a part of it: {error}".splitlines()[0]
         self._part = None

@@ -128,7 +128,7 @@ def test_outputs_are_the_blobs_asked_for():
     net = compiled("branches", outputs=["both", "d", "best"])
     fast = protonet.optimize(net)
     x = torch.randn(2, 3, 17, 17)
-    assert list(fast(x)) == ["both", "d", "best"]
+    assert list(fast(x)) == list(fast(x)) == ["both", "d", "best"]
     assert equal(net(x), fast(x))
 
 
@@ -144,7 +144,6 @@ def test_local_norm_is_that_of_torch(size, beta):
 def test_a_changed_parameter_counts_at_once():
     net = compiled("residual")
     fast, x = protonet.optimize(net), torch.randn(1, 3, 17, 17)
-    fast(x)
     changes = [
         lambda: net.load_state_dict({k: v + 0.1 for k, v in net.state_dict().items()}),
         lambda: setattr(net.c1, "weight", nn.Parameter(torch.randn_like(net.c1.weight))),
@@ -153,7 +152,9 @@ def test_a_changed_parameter_counts_at_once():
         lambda: protonet.load_blobs(fast, {"c2": [b * 2 for b in protonet.dump_blobs(net)["c2"]]}),
     ]
     for change in changes:
+        fast(x)
         before = fast(x)
+        assert is_compiled(fast)
         change()
         assert not equal(before, net(x))
         assert equal(net(x), fast(x))
@@ -174,12 +175,14 @@ def test_it_is_the_net_in_all_else():
 def test_it_pickles_and_copies():
     net = compiled("lrn")
     fast, x = protonet.optimize(net), torch.randn(2, 3, 17, 17)
+    fast(x)
     expected = fast(x)
     file = io.BytesIO()
     torch.save(fast, file)
     file.seek(0)
     saved = torch.load(file, weights_only=False)
     for other in (pickle.loads(pickle.dumps(fast)), copy.deepcopy(fast), saved):
+        assert equal(expected, other(x))
         assert equal(expected, other(x))
         assert is_compiled(other)
         assert other.c1.weight is not fast.c1.weight
@@ -232,9 +235,10 @@ def test_a_net_that_is_no_run_of_calls_stays_and_says_so_once():
     fast = protonet.optimize(net)
     x = torch.randn(2, 3, 9, 9)
     with pytest.warns(NetWarning, match="Branching is not optimized, it runs as it is"):
-        found = fast(x)
-    assert torch.equal(found, net(x))
+        fast(x), fast(x)
+    assert torch.equal(fast(x), net(x))
     assert torch.equal(fast(-x), net(-x))  # and another warning would be an error
+    fast(torch.randn(1, 3, 9, 9))
     fast(torch.randn(1, 3, 9, 9))
 
 
@@ -255,8 +259,7 @@ def test_a_part_that_is_not_compiled_stays_and_says_so(monkeypatch):
     net = compiled("residual")
     fast, x = protonet.optimize(net), torch.randn(2, 3, 17, 17)
     with pytest.warns(NetWarning, match="does not take a part of it: no such kernel$"):
-        found = fast(x)
-    assert torch.equal(net(x), found)
+        fast(x), fast(x)
     assert torch.equal(net(x), fast(x))
 
 
@@ -268,8 +271,7 @@ def test_a_module_written_by_hand():
     net = filled(made.eval())
     fast, x = protonet.optimize(net), torch.randn(2, 3, 7, 7)
     with torch.no_grad():
-        assert equal(net(x), fast(x))
-        assert equal(net(x), fast(x))
+        assert all(equal(net(x), fast(x)) for _ in range(3))
     assert is_compiled(fast)
 
 
@@ -278,16 +280,34 @@ def test_compile_takes_it_as_an_option():
     x = torch.randn(2, 3, 17, 17)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert fast(x).shape == (2, 5)
+        assert fast(x).shape == fast(x).shape == (2, 5)
     with pytest.raises(NetError, match="a net that trains"):
         protonet.compile(NETS["lrn"], phase="TRAIN", optimize=True)
 
 
 def test_few_shapes_are_kept():
     fast = protonet.optimize(compiled("residual"))
-    for n in range(1, 7):
-        fast(torch.randn(n, 3, 17, 17))
-    assert len(fast._passes._plans) == 4
+    for n in range(1, 5):
+        fast(torch.randn(n, 3, 5, 5))
+    assert len(fast._passes._plans) == 0  # none came again
+    for n in [*range(1, 6), 1, 1]:
+        fast(torch.randn(n, 3, 5, 5))
+    assert [key[0][0] for key in fast._passes._plans] == [2, 3, 4, 1]
+    fast(torch.randn(5, 3, 5, 5))
+    assert [key[0][0] for key in fast._passes._plans] == [3, 4, 1, 5]
+    for n in (2, 2):
+        fast(torch.randn(n, 3, 5, 5))
+    assert 2 not in [key[0][0] for key in fast._passes._plans]  # it is to come more often
+
+
+@pytest.mark.usefixtures("_always")
+def test_the_mode_of_a_part_counts():
+    net = compiled("lrn")
+    fast, x = protonet.optimize(net), torch.randn(2, 3, 17, 17)
+    fast(x), fast(x)
+    net.c1.train()
+    with pytest.warns(NetWarning, match="its part 'c1' is in training mode"):
+        fast(x), fast(x)
 
 
 @pytest.mark.usefixtures("_always")
@@ -295,5 +315,34 @@ def test_a_detector_whose_boxes_follow_from_its_numbers():
     torch.manual_seed(1)
     net = protonet.compile(CASES / "small_ssd.prototxt")
     fast, x = protonet.optimize(net), torch.rand(1, 3, 192, 192)
-    assert equal(net(x), fast(x))
-    assert equal(net(x), fast(x))
+    assert all(equal(net(x), fast(x)) for _ in range(3))
+
+
+class InPlace(nn.Module):
+    """Sums and activations in place, as torchvision writes them; ``late`` reads before a write."""
+
+    def __init__(self, late):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, padding=1)
+        self.relu, self.late = nn.ReLU(inplace=True), late
+
+    def forward(self, x):
+        x = self.first(x)
+        median = torch.median(x) if self.late else 0  # no step that is fused, so it may wait
+        x = self.relu(x)
+        y = self.second(x)
+        y += x
+        return self.relu(y) + median
+
+
+@pytest.mark.usefixtures("_always")
+def test_steps_in_place_write_over_nothing_that_is_read():
+    net, x = InPlace(late=False).eval(), torch.randn(2, 3, 9, 9)
+    fast = protonet.optimize(net)
+    assert all(equal(net(x), fast(x)) for _ in range(3))
+    assert is_compiled(fast)
+    late = InPlace(late=True).eval()
+    fast = protonet.optimize(late)
+    with pytest.warns(NetWarning, match="the step relu writes over what others may read"):
+        fast(x), fast(x)
+    assert torch.equal(late(x), fast(x))
