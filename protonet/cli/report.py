@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protonet.cli.table import HEADS, aligned, row, totals
+from protonet.garbage import uncollected
 from protonet.graph.cost import LayerCost, NetCost
 from protonet.graph.field import ReceptiveField
 from protonet.layers.base import show
@@ -32,6 +33,7 @@ _CSV_HEADS = (
 )
 
 
+@uncollected()
 def markdown(cost: NetCost) -> str:
     """A table for a pull request or a paper's notes, numbers to the right."""
     lines = [_line(HEADS), _line(("---",) * 3 + ("---:",) * (len(HEADS) - 3))]
@@ -45,6 +47,7 @@ def _line(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+@uncollected()
 def as_json(cost: NetCost) -> str:
     """Numbers as they are: elements, multiply-adds, bytes."""
     graph = cost.graph
@@ -86,6 +89,7 @@ def _field(field: ReceptiveField) -> dict[str, Any]:
     return {"size": list(field.size), "stride": stride, "offset": list(field.offset)}
 
 
+@uncollected()
 def as_csv(cost: NetCost) -> str:
     """A line a layer, texts in quotes; one that a spreadsheet would run has an apostrophe first."""
     text = io.StringIO()

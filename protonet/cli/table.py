@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protonet.garbage import uncollected
 from protonet.graph import Graph
 from protonet.graph.cost import LayerCost, NetCost, costs
 from protonet.layers.base import show
@@ -29,6 +30,7 @@ def table(graph: Graph) -> str:
     return aligned(costs(graph))
 
 
+@uncollected()
 def aligned(cost: NetCost) -> str:
     """The same for costs that are known already."""
     return in_columns([HEADS, *(row(layer) for layer in cost.layers), totals(cost)])
