@@ -377,3 +377,13 @@ def test_drawn_shapes_lie_in_their_boxes():
         f"{number:06d}" for number in range(12, 16)
     ]
     assert not Path("drawn/solver.prototxt").exists()
+
+
+def test_the_mean_of_images_with_boxes(voc, images):
+    run("annotated", voc, "-o", "db", "--resize", "8x6")
+    done = run("mean", "db")
+    stored = [cv2.imdecode(np.frombuffer(r.datum.data, np.uint8), -1) for r in records().values()]
+    means = np.mean(stored, (0, 1, 2))
+    assert len(stored) == len(images)
+    shown = [float(line.removeprefix("mean_value: ")) for line in done.stdout.splitlines()]
+    np.testing.assert_allclose(shown, means, rtol=1e-5)
