@@ -147,11 +147,11 @@ def shapes(output: Path, force: bool, detector: bool, **numbers: int) -> None:
     protonet train shapes/solver.prototxt
     """
     from protonet.data.detection.shapes import CLASSES, write_shapes
-    from protonet.zoo.detector import Detector
+    from protonet.zoo.detector import SmallDetector
 
     texts = {}
     if detector:
-        made = Detector(len(CLASSES) + 1, "train_lmdb", "test_lmdb", "labelmap.prototxt")
+        made = SmallDetector(len(CLASSES) + 1, "train_lmdb", "test_lmdb", "labelmap.prototxt")
         texts["train_val.prototxt"] = made.train_val()
         texts["solver.prototxt"] = made.solver(-(-numbers["test"] // made.test_batch))
     boxes = write_shapes(output, **numbers, force=force, texts=texts)

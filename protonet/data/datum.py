@@ -36,6 +36,16 @@ def parse_datum(record: Bytes) -> Datum:
     return of_message(given)
 
 
+def datum_within(record: Bytes) -> Datum:
+    """The fields of a serialized Datum, or of the one that an AnnotatedDatum has.
+
+    ValueError where the record is neither.
+    """
+    if is_annotated(record):
+        return of_message(message_class("AnnotatedDatum").FromString(record).datum)
+    return parse_datum(record)
+
+
 def is_annotated(record: Bytes) -> bool:
     """Whether a record has a Datum within it, as those with boxes have."""
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.data.cores import available_cores
-from protonet.data.datum import parse_datum, pixels
+from protonet.data.datum import datum_within, pixels
 from protonet.data.image_decode import Image
 from protonet.data.ordered import in_order
 from protonet.data.records import Reader, Record
@@ -60,7 +60,7 @@ def images_of(records: Iterable[Record], path: Path) -> Iterator[tuple[Record, I
 
     def image(record: Record) -> tuple[Record, Image]:
         try:
-            return record, pixels(parse_datum(record.value), None)
+            return record, pixels(datum_within(record.value), None)
         except ValueError as error:
             raise broken(path, record, error) from None
 

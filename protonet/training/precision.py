@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from protonet.arrays import Floats
 
-Numbers = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 _SAME = 1e-6
 
 
@@ -63,13 +63,13 @@ def average_precision(found: list[tuple[float, int]], count: int, version: str) 
     )
 
 
-def _points(precision: Numbers, recall: Numbers) -> float:
+def _points(precision: Doubles, recall: Doubles) -> float:
     """The mean of the best precisions from a tenth of the recall on, and the next."""
     least = (precision[recall >= tenth / 10] for tenth in range(11))
     return float(sum(part.max() if part.size else 0.0 for part in least) / 11)
 
 
-def _highest(precision: Numbers, recall: Numbers) -> float:
+def _highest(precision: Doubles, recall: Doubles) -> float:
     """The area below the best precision of each recall or more.
 
     Between two recalls it is that of the lower one, as the fork has it.
@@ -79,6 +79,6 @@ def _highest(precision: Numbers, recall: Numbers) -> float:
     return float(recall[0] * best[0] + (steps * best[:-1])[steps > _SAME].sum())
 
 
-def _area(precision: Numbers, recall: Numbers) -> float:
+def _area(precision: Doubles, recall: Doubles) -> float:
     steps = np.diff(recall, prepend=0.0)
     return float((steps * precision)[steps > _SAME].sum())

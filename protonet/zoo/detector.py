@@ -11,9 +11,19 @@ _KEPT = 0.9  # of the statistics at each step
 _TRUNK = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (128, 2))
 _HEADS = {4: (0.18, 0.32), 6: (0.32, 0.5), 7: (0.5, 0.75)}  # of the trunk: least and greatest side
 
+_FOUND = (
+    "share_location: true",
+    "background_label_id: 0",
+    "nms_param { nms_threshold: 0.45 top_k: 100 }",
+    "code_type: CENTER_SIZE",
+    "keep_top_k: 50",
+    "confidence_threshold: 0.01",
+)
+_JUDGED = ("background_label_id: 0", "overlap_threshold: 0.5", "evaluate_difficult_gt: false")
+
 
 @dataclass(frozen=True)
-class Detector:
+class SmallDetector:
     """What a detector is written for: its databases, its classes with the background, its size."""
 
     classes: int
@@ -61,7 +71,7 @@ class Detector:
 class _Text(NetText):
     """The prototxt of a detector, layer by layer."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: SmallDetector) -> None:
         self.detector = detector
         training = Training(
             (detector.train, detector.test),
@@ -168,29 +178,19 @@ class _Text(NetText):
     def _test(self, loc: str, conf: str, priors: str) -> None:
         classes, test = self.detector.classes, ["include { phase: TEST }"]
         shape = f"shape {{ dim: 0 dim: -1 dim: {classes} }}"
-        rows = self.layer(
-            "mbox_conf_reshape", "Reshape", [conf], param="reshape", fields=[shape], extra=test
-        )
-        soft = self.layer(
-            "mbox_conf_softmax", "Softmax", [rows], param="softmax", fields=["axis: 2"], extra=test
-        )
-        flat = self.layer(
-            "mbox_conf_flatten", "Flatten", [soft], param="flatten", fields=["axis: 1"], extra=test
-        )
+        x = conf
+        for name, kind, param, field in (
+            ("mbox_conf_reshape", "Reshape", "reshape", shape),
+            ("mbox_conf_softmax", "Softmax", "softmax", "axis: 2"),
+            ("mbox_conf_flatten", "Flatten", "flatten", "axis: 1"),
+        ):
+            x = self.layer(name, kind, [x], param=param, fields=[field], extra=test)
         found = self.layer(
             "detection_out",
             "DetectionOutput",
-            [loc, flat, priors],
+            [loc, x, priors],
             param="detection_output",
-            fields=[
-                f"num_classes: {classes}",
-                "share_location: true",
-                "background_label_id: 0",
-                "nms_param { nms_threshold: 0.45 top_k: 100 }",
-                "code_type: CENTER_SIZE",
-                "keep_top_k: 50",
-                "confidence_threshold: 0.01",
-            ],
+            fields=[f"num_classes: {classes}", *_FOUND],
             extra=test,
         )
         self.layer(
@@ -198,12 +198,7 @@ class _Text(NetText):
             "DetectionEvaluate",
             [found, "label"],
             param="detection_evaluate",
-            fields=[
-                f"num_classes: {classes}",
-                "background_label_id: 0",
-                "overlap_threshold: 0.5",
-                "evaluate_difficult_gt: false",
-            ],
+            fields=[f"num_classes: {classes}", *_JUDGED],
             extra=test,
         )
 

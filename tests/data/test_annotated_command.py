@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import cv2
 import lmdb
@@ -353,3 +354,36 @@ def test_show_tells_classes_and_draws_boxes(voc):
     # The first image is as wide as its cell of 256: its dog's left edge is at 0.05 of that.
     edge = drawn[6 + (256 - 192) // 2 + 60, 6 + 13]
     assert edge.tolist() == [230, 120, 30]
+
+
+def test_drawn_shapes_lie_in_their_boxes():
+    """The light pixels of a picture with one shape reach to its box's edges."""
+    done = run("shapes", "-o", "drawn", "--train", 12, "--test", 4, "--size", 64, "--seed", 3)
+    run("shapes", "-o", "again", "--train", 12, "--test", 4, "--size", 64, "--seed", 3)
+    total = 0
+    for path in sorted(Path("drawn/Annotations").iterdir()):
+        assert path.read_bytes() == Path("again/Annotations", path.name).read_bytes()
+        tree = ET.parse(path).getroot()
+        boxes = [[int(side.text) for side in box] for box in tree.iter("bndbox")]
+        total += len(boxes)
+        assert {element.text for element in tree.iter("name")} <= {"circle", "square", "triangle"}
+        if len(boxes) == 1:
+            image = cv2.imread(f"drawn/JPEGImages/{path.stem}.jpg")
+            y, x = np.nonzero(image.min(2) > 150)
+            light = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+            np.testing.assert_allclose(light, boxes[0], atol=3)
+    assert done.stdout == f"drawn: 16 images with {total} boxes\n"
+    assert Path("drawn/ImageSets/Main/test.txt").read_text().split() == [
+        f"{number:06d}" for number in range(12, 16)
+    ]
+    assert not Path("drawn/solver.prototxt").exists()
+
+
+def test_the_mean_of_images_with_boxes(voc, images):
+    run("annotated", voc, "-o", "db", "--resize", "8x6")
+    done = run("mean", "db")
+    stored = [cv2.imdecode(np.frombuffer(r.datum.data, np.uint8), -1) for r in records().values()]
+    means = np.mean(stored, (0, 1, 2))
+    assert len(stored) == len(images)
+    shown = [float(line.removeprefix("mean_value: ")) for line in done.stdout.splitlines()]
+    np.testing.assert_allclose(shown, means, rtol=1e-5)

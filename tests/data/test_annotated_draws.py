@@ -337,3 +337,17 @@ def test_text_of_fields():
     assert text({"a": [1, 2.5], "b": {"c": True}, "d": "x", "e": "WARP"}) == (
         'a: 1 a: 2.5 b { c: true } d: "x" e: WARP'
     )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"at": -1}, {"at": 1 << 40}, {"random": {"key": "", "position": 0}}]
+)
+def test_places_where_no_stream_stood(wrong):
+    stream = Stream(1)
+    stream.draw()
+    state = stream.mark().state()
+    numbers = stream.peek(3).tolist()
+    with pytest.raises(ValueError, match=r"stand"):
+        stream.go_to({**state, **wrong})
+    stream.go_to(state)
+    assert stream.peek(3).tolist() == numbers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from protonet.diagnostics import NetError
 
+_FARTHEST = 1e9  # pixels; single precision holds them, and none that is no number is below
 Corners = tuple[float, float, float, float]
 
 
@@ -69,7 +69,7 @@ def _reason(box: MarkedBox) -> str:
     """Why corners are no box; "" where they are one."""
     if not box.name:
         return "has no class"
-    if not all(math.isfinite(value) for value in box.corners):
+    if not all(abs(value) < _FARTHEST for value in box.corners):
         return f"has the corners {shown(box.corners)}"
     left, top, right, bottom = box.corners
     if left >= right:

@@ -1,8 +1,7 @@
-"""A small set to detect: circles, squares and triangles over clouds, as a Pascal VOC folder."""
+"""A small set to detect: light circles, squares and triangles over clouds, as a VOC folder."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,7 @@ from protonet.data.writing import new_folder
 CLASSES = ("circle", "square", "triangle")
 _MOST, _TRIES = 3, 40
 _APART = 0.1  # how much of the smaller of two shapes may lie under the other
-_CONTRAST = 100.0
-_CLOUDS = 50  # how far the colours behind go up and down
+_DARK, _LIGHT = (0, 150), (170, 256)  # the clouds and the shapes
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,7 @@ def write_shapes(
 def drawn_shapes(generator: np.random.RandomState, size: int) -> tuple[Array, list[Shape2D]]:
     """An image (size, size, 3), BGR, and the one to three shapes on it."""
     cv2 = need("cv2", "an image")
-    noise = generator.randint(60, 196, 3) + generator.randint(-_CLOUDS, _CLOUDS + 1, (6, 6, 3))
-    noise = noise.astype(np.uint8)
+    noise = generator.randint(*_DARK, (6, 6, 3)).astype(np.uint8)
     image = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
     shapes: list[Shape2D] = []
     for _ in range(generator.randint(1, _MOST + 1)):
@@ -103,13 +100,9 @@ def _shared(a: Shape2D, b: Shape2D) -> float:
 
 
 def _draw(generator: np.random.RandomState, image: Array, shape: Shape2D) -> None:
-    """Fill a shape with a colour that is not the one behind it."""
+    """Fill a shape with a light colour."""
     cv2 = need("cv2", "an image")
-    behind = image[shape.top : shape.bottom, shape.left : shape.right].mean((0, 1))
-    color = generator.randint(0, 256, 3)
-    while math.dist(color, behind) < _CONTRAST:
-        color = generator.randint(0, 256, 3)
-    tone = tuple(int(value) for value in color)
+    tone = tuple(int(value) for value in generator.randint(*_LIGHT, 3))
     right, bottom, middle = shape.right - 1, shape.bottom - 1, (shape.left + shape.right - 1) // 2
     if shape.name == "square":
         cv2.rectangle(image, (shape.left, shape.top), (right, bottom), tone, -1)
