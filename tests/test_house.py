@@ -54,6 +54,7 @@ SHARED_BY_LAYERS = {
     "batch",
     "blob",
     "boxes",
+    "detectnet",
     "extent",
     "filler",
     "forks",
