@@ -224,27 +224,14 @@ class DetectNetTransformation(nn.Module):
         corner: tuple[int, int],
     ) -> torch.Tensor:
         """The grid of an image's boxes with all that was drawn for it."""
-        height, width = image.shape[1:]
-        low, side, kinds = rows[:, :2], rows[:, 2:4], rows[:, 5].long().tolist()
-        if flip:
-            mirrored = width - low[:, :1] - side[:, :1] - 1
-            low = torch.cat([mirrored, low[:, 1:]], 1)
-        scale = low.new_tensor([size[0] / width, size[1] / height])
-        low, side = low * scale, side * scale
-        if degrees:
-            turn, shift, _ = rotation_of(size, degrees)
-            middle = (low + side / 2) @ low.new_tensor(turn).t()
-            low = middle + low.new_tensor(shift) - side / 2
-        boxes = torch.cat([low, low + side], 1) - low.new_tensor(corner * 2)
+        boxes = self.placed(rows, image.shape[2], image.shape[1], flip, size, degrees)
+        boxes = boxes - boxes.new_tensor(corner * 2)
         if self.cropped:
-            limit = low.new_tensor(self.size * 2)
-            boxes = torch.minimum(boxes.clamp(min=0), limit)
-        area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
-        there = [
-            i
-            for i, (kind, each) in enumerate(zip(kinds, area.tolist(), strict=True))
-            if kind in self.classes and each >= 1.1920929e-7
-        ]
+            boxes = torch.minimum(boxes.clamp(min=0), boxes.new_tensor(self.size * 2))
+        area = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1).tolist()
+        kinds = rows[:, 5].long().tolist()
+        known, least = self.classes, 1.1920929e-7
+        there = [i for i, k in enumerate(kinds) if k in known and area[i] >= least]
         boxes = boxes[there]
         return covered_grid(
             boxes,
@@ -255,3 +242,25 @@ class DetectNetTransformation(nn.Module):
             self.stride,
             self.normed,
         )
+
+    def placed(
+        self,
+        rows: torch.Tensor,
+        width: int,
+        height: int,
+        flip: bool,
+        size: tuple[int, int],
+        degrees: float,
+    ) -> torch.Tensor:
+        """The corners of boxes, mirrored, scaled and turned with their image."""
+        low, side = rows[:, :2], rows[:, 2:4]
+        if flip:
+            mirrored = width - low[:, :1] - side[:, :1] - 1
+            low = torch.cat([mirrored, low[:, 1:]], 1)
+        scale = low.new_tensor([size[0] / width, size[1] / height])
+        low, side = low * scale, side * scale
+        if degrees:
+            turn, shift, _ = rotation_of(size, degrees)
+            middle = (low + side / 2) @ low.new_tensor(turn).t()
+            low = middle + low.new_tensor(shift) - side / 2
+        return torch.cat([low, low + side], 1)

@@ -14,7 +14,7 @@ from protonet import NetError
 cv2 = pytest.importorskip("cv2")
 
 quick = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -23,8 +23,11 @@ seeds = st.integers(0, 2**16)
 SIZE, WIDE, HIGH, STRIDE = (64, 48), 70, 50, 16
 
 
-def layer(ground="", augment="", mean="mean_value: 104 mean_value: 117 mean_value: 123"):
-    fields = f"stride: {STRIDE} image_size_x: {SIZE[0]} image_size_y: {SIZE[1]} {ground}"
+MEAN = "mean_value: 104 mean_value: 117 mean_value: 123"
+
+
+def layer(ground="", augment="", mean=MEAN, stride=STRIDE):
+    fields = f"stride: {stride} image_size_x: {SIZE[0]} image_size_y: {SIZE[1]} {ground}"
     return (
         f'type: "DetectNetTransformation" detectnet_groundtruth_param {{ {fields} }} '
         f"detectnet_augmentation_param {{ {augment} }} transform_param {{ {mean} }}"
@@ -225,7 +228,7 @@ def test_eval_mode_draws_nothing():
 @pytest.mark.parametrize(
     ("text", "shapes", "told"),
     [
-        (layer("stride: 0"), [(1, 3, 4, 5), (1, 1, 3, 16)], "stride must be positive"),
+        (layer(stride=0), [(1, 3, 4, 5), (1, 1, 3, 16)], "stride must be positive"),
         (layer(), [(1, 1, 4, 5), (1, 1, 3, 16)], "images Nx3xHxW, not 1x1x4x5"),
         (layer(), [(1, 3, 4, 5), (1, 1, 3, 5)], "boxes 1x1xMx16, not 1x1x3x5"),
         (layer(mean='mean_file: "m"'), [(1, 3, 4, 5), (1, 1, 3, 16)], "a mean image"),

@@ -33,7 +33,7 @@ def held_to_region_errors(net, x, truth, errors, share):
     close(variable.grad, errors / 2)
 
 
-@settings(quick, max_examples=20)
+@settings(quick, max_examples=10)
 @given(seeds, st.integers(0, 6), flags, flags)
 def test_region_loss(seed, real, match, rescore):
     draw = np.random.default_rng(seed)
