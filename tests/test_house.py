@@ -58,6 +58,7 @@ SHARED_BY_LAYERS = {
     "coefficients",
     "colours",
     "boxes",
+    "detectnet",
     "extent",
     "filler",
     "gabor",

@@ -122,14 +122,14 @@ def average_precision(found, truth, kind):
 def test_a_tiny_yolov3_learns_rendered_shapes(tmp_path):
     torch.manual_seed(1)
     draw = np.random.default_rng(1)
-    images, truth = map(np.stack, zip(*(rendered(draw) for _ in range(800)), strict=True))
+    images, truth = map(np.stack, zip(*(rendered(draw) for _ in range(3100)), strict=True))
     images, labels = torch.from_numpy(images), torch.from_numpy(truth)[:, None]
     net = protonet.compile(definition(), phase="TRAIN", outputs=["objective"]).train()
-    steps, losses = 600, []
+    steps, losses = 1500, []
     optimizer = torch.optim.Adam(net.parameters(), 0.004)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.004, steps)
     for _ in range(steps):
-        at = torch.from_numpy(draw.integers(0, 700, BATCH))
+        at = torch.from_numpy(draw.integers(0, 3000, BATCH))
         (loss,) = net(images[at], labels[at]).values()
         optimizer.zero_grad()
         loss.backward()
@@ -142,6 +142,6 @@ def test_a_tiny_yolov3_learns_rendered_shapes(tmp_path):
         definition(), outputs=["found"], weights=tmp_path / "yolo.caffemodel"
     ).eval()
     with torch.no_grad():
-        found = [test(x[None])["found"][0, 0].numpy() for x in images[700:]]
-    scores = [average_precision(found, truth[700:], kind) for kind in range(CLASSES)]
+        found = [test(x[None])["found"][0, 0].numpy() for x in images[3000:]]
+    scores = [average_precision(found, truth[3000:], kind) for kind in range(CLASSES)]
     assert np.mean(scores) > 0.8, scores

@@ -1,8 +1,8 @@
-"""RegionLoss: what YOLOv2 trains on, of the MobileNet-YOLO fork."""
+"""RegionLoss: what YOLOv2 trains on, of three forks that the true boxes' shape tells apart."""
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
+from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import box_iou
 from protonet.program import Builder, Expr, nn, number, single, torch
 
@@ -13,9 +13,12 @@ class RegionLossLayer(Layer):
 
     A square map (n, num * (5 + classes), h, w) and true boxes (n, m * 5) of class, center, width
     and height, in units of the image, ending where a center or width is 0; to one number. As in
-    the fork the gradient is the errors, not that of their squares, and the first 12800 images pull
-    every box to its anchor. jitter, absolute, random, softmax_tree and class_map are not read, nor
-    does the fork. Source: RegionLossLayer of eric612's MobileNet-YOLO.
+    the fork the gradient is the errors, not that of their squares. jitter, absolute, random,
+    softmax_tree and class_map are not read, nor does the fork. Source: RegionLossLayer of eric612's
+    MobileNet-YOLO. 30 true boxes an image are gklz1982's caffe-yolov2: it does not rescore, sums
+    over images, and its first 12800 images pull every box to its anchor. True boxes (1, 1, m, 8) as
+    SSD's are Intel's fork: as that without the pull, errors of boxes are 1 at most, and objectness
+    counts by the cube of what lacks.
     """
 
     param = "region_loss_param"
@@ -26,7 +29,7 @@ class RegionLossLayer(Layer):
         Example(
             'layer { name: "l" type: "RegionLoss" bottom: "x" bottom: "label" top: "y" '
             "region_loss_param { num_class: 2 num: 1 biases: 1.5 biases: 2 } }",
-            {"x": (2, 7, 4, 4), "label": (2, 1, 30, 5)},
+            {"x": (2, 7, 4, 4), "label": (2, 1, 300, 5)},
             {"y": ()},
             "self.l = RegionLoss([(1.5, 2)], 2)",
         ),
@@ -44,61 +47,92 @@ class RegionLossLayer(Layer):
         if len(x) != 4 or x[1] != channels or x[2] != x[3]:
             what = f"{p.num} boxes of {p.num_class} classes take a square map of {channels}"
             raise LayerError(f"{what} channels, not {show(x)}", "bottom", 0)
-        numbers = 1
-        for size in truth[1:]:
-            numbers *= size
-        if not truth or truth[0] != x[0] or numbers % 5:
-            what = f"true boxes have the shape {x[0]}xM*5, not {show(truth)}"
+        if truth[-1:] != (8,) and (not truth or truth[0] != x[0] or count(truth, 1) % 5):
+            what = f"true boxes have the shape {x[0]}xM*5 or 1x1xMx8, not {show(truth)}"
             raise LayerError(what, "bottom", 1)
+        if self.is_older(truth):
+            for field in ("softmax_tree", "class_map"):
+                if getattr(p, field):
+                    raise LayerError("a tree or map of classes is not supported", field)
+            if p.side != x[2]:
+                what = f"side {p.side} is not that of the map {show(x)}"
+                raise LayerError(what, *["side"] * self.has("side"))
         return ((),)
+
+    def is_older(self, truth: Shape) -> bool:
+        """Whether the true boxes are those of gklz1982's fork, or of Intel's, made of it."""
+        return truth[-1:] == (8,) or count(truth, 1) == 150
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         b.helper(box_iou)
-        p = self.p
+        p, truth = self.p, b.bottoms[1]
+        given = {
+            "match_anchors": bool(p.bias_match),
+            "rescore": bool(p.rescore),
+            "object_scale": single(p.object_scale),
+            "empty_scale": single(p.noobject_scale),
+            "class_scale": single(p.class_scale),
+            "box_scale": single(p.coord_scale),
+            "older": self.is_older(truth),
+            "pulls": 12800 if self.is_older(truth) and truth[-1] != 8 else 0,
+            "limited": truth[-1] == 8,
+        }
+        options = {k: v for k, v in given.items() if v != getattr(RegionLoss, k)}
         biases = [number(v) for v in p.biases[: 2 * p.num]]
         return b.module(
             RegionLoss,
             list(zip(biases[::2], biases[1::2], strict=True)),
             p.num_class,
             threshold=single(p.thresh),
-            match_anchors=bool(p.bias_match),
-            rescore=bool(p.rescore),
-            object_scale=single(p.object_scale),
-            empty_scale=single(p.noobject_scale),
-            class_scale=single(p.class_scale),
-            box_scale=single(p.coord_scale),
+            **options,
         )(*bottoms)
 
 
 class RegionLoss(nn.Module):
     """The squared errors of YOLOv2's boxes, whose gradient is the errors themselves."""
 
+    match_anchors = True
+    rescore = True
+    object_scale = 1.0
+    empty_scale = 0.5
+    class_scale = 1.0
+    box_scale = 5.0
+    older = False
+    pulls = 0
+    limited = False
+
     def __init__(
         self,
         anchors: list[tuple[float, float]],
         classes: int,
         threshold: float = 0.2,
-        match_anchors: bool = True,
-        rescore: bool = True,
-        object_scale: float = 1.0,
-        empty_scale: float = 0.5,
-        class_scale: float = 1.0,
-        box_scale: float = 5.0,
+        **options: object,
     ) -> None:
         super().__init__()
         self.anchors, self.classes, self.threshold = anchors, classes, threshold
-        self.match_anchors, self.rescore = match_anchors, rescore
-        self.object_scale, self.empty_scale = object_scale, empty_scale
-        self.class_scale, self.box_scale = class_scale, box_scale
+        for name, value in options.items():
+            setattr(self, name, value)
         self.passes = 0
 
     def forward(self, x: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         n, _, side, _ = x.shape
         given = x.detach().reshape(n, len(self.anchors), -1, side, side)
-        error = self.errors(given, truth.detach().reshape(n, -1, 5)).reshape(x.shape)
+        error = self.errors(given, self.rows(truth.detach(), n)).reshape(x.shape)
         self.passes += 1
         leading = (x * error).sum() / n
-        return leading + (error.square().sum() / n - leading).detach()
+        value = error.square().sum() / (1 if self.older else n)
+        return leading + (value - leading).detach()
+
+    def rows(self, truth: torch.Tensor, images: int) -> torch.Tensor:
+        """True boxes by image, (n, m, 5) of class, center, width and height."""
+        if not self.limited:
+            return truth.reshape(images, -1, 5)
+        each = truth.reshape(-1, 8)
+        middle, size = (each[:, 3:5] + each[:, 5:7]) / 2, each[:, 5:7] - each[:, 3:5]
+        own = torch.cat([each[:, 1:2] - 1, middle, size], 1)
+        real = (size > 0).all(1)
+        places = [real & (each[:, 0] == image) for image in range(images)]
+        return nn.utils.rnn.pad_sequence([own[place] for place in places], True)
 
     def errors(self, x: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """The errors of a map (n, anchors, 5 + classes, h, w)."""
@@ -111,7 +145,7 @@ class RegionLoss(nn.Module):
         boxes = torch.cat([center - size / 2, center + size / 2], 2)
         shown, error = x[:, :, 4].sigmoid(), torch.zeros_like(x)
         error[:, :, 4] = self.empty_scale * shown * shown * (1 - shown)
-        if self.passes < 12800 // len(x):
+        if self.passes < self.pulls // len(x):
             near = x[:, :, :2].sigmoid()
             error[:, :, :2] = 0.01 * (near - 0.5) * near * (1 - near)
             error[:, :, 2:4] = 0.01 * x[:, :, 2:4]
@@ -154,14 +188,18 @@ class RegionLoss(nn.Module):
         given = x[best, :, i, j]
         near, shown = given[:, :2].sigmoid(), given[:, 4].sigmoid()
         scale = truth.new_tensor(self.box_scale)
-        if not self.rescore:
+        if not self.rescore and not self.older:
             scale = self.box_scale * (2 - truth[:, 3:].prod(1, keepdim=True))
         wanted = truth[:, 1:3] * side - torch.stack([j, i], 1)
-        moved = scale * (near - wanted) * near * (1 - near)
-        scaled = scale * (given[:, 2:4] - (truth[:, 3:] * side / anchors[best]).log())
+        off = near - wanted, given[:, 2:4] - (truth[:, 3:] * side / anchors[best]).log()
+        if self.limited:
+            off = off[0].clamp(-1, 1), off[1].clamp(-1, 1)
+        moved, scaled = scale * off[0] * near * (1 - near), scale * off[1]
         overlap = box_iou(boxes[best, :, i, j], self.corners(truth)).diagonal()
-        goal = overlap if self.rescore else torch.ones_like(overlap)
-        sure = self.object_scale * (shown - goal) * shown * (1 - shown)
+        rescored = self.rescore and not self.older
+        goal = overlap if rescored else torch.ones_like(overlap)
+        lacks = 2 * (shown - goal) ** 3 if self.limited else shown - goal
+        sure = self.object_scale * lacks * shown * (1 - shown)
         right = torch.arange(self.classes, device=x.device) == truth[:, :1].long()
         kind = self.class_scale * (given[:, 5:].softmax(1) - right.to(given))
         error[best, :, i, j] = torch.cat([moved, scaled, sure[:, None], kind], 1)

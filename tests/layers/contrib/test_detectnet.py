@@ -17,7 +17,7 @@ from protonet import NetError
 cv2 = pytest.importorskip("cv2")
 
 quick = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -144,32 +144,6 @@ def test_yolov2_detections(seed, classes, threshold, bottoms):
     close(run(compiled(layer, [x.shape for x in maps]), *maps)[0], wanted)
 
 
-@settings(quick, max_examples=30)
-@given(seeds, st.integers(0, 6), flags, flags, flags)
-def test_region_loss(seed, real, match, rescore, burns):
-    draw = np.random.default_rng(seed)
-    x = draw.normal(size=(2, 2 * 8, 4, 4))
-    truth = np.zeros((2, 8, 5))
-    truth[:, :real, 0] = draw.integers(0, 3, (2, real))
-    truth[:, :real, 1:] = draw.uniform(0.05, 0.95, (2, real, 4))
-    truth[:, real + 1 :, 0] = 1
-    p = {"threshold": 0.3, "match": match, "rescore": rescore}
-    p |= {"object": 5, "empty": 1, "class": 2, "box": 1.5}
-    fields = f"num_class: 3 num: 2 thresh: 0.3 bias_match: {int(match)} rescore: {int(rescore)} "
-    fields += "object_scale: 5 noobject_scale: 1 class_scale: 2 coord_scale: 1.5 "
-    fields += "biases: 0.75 biases: 1 biases: 2.5 biases: 1.5"
-    layer = f'type: "RegionLoss" region_loss_param {{ {fields} }}'
-    net = compiled(layer, [x.shape, (2, 1, 8, 5)])
-    net.l.passes = 0 if burns else 6400
-    errors = reference.region_errors(x, truth, [(0.75, 1), (2.5, 1.5)], p, burns)
-    variable = torch.from_numpy(x).requires_grad_()
-    (loss,) = run(net, variable, truth.reshape(2, 1, 8, 5))
-    close(loss, (errors**2).sum() / 2)
-    loss.backward()
-    close(variable.grad, errors / 2)
-    assert net.l.passes == (1 if burns else 6401)
-
-
 @quick
 @given(seeds, st.integers(1, 3), st.integers(1, 4))
 def test_box_annotator_ohem(seed, images, most):

@@ -13,9 +13,10 @@ from test_yolov3 import net_of, value_and_gradient
 from yolo_reference import sigmoid
 
 from protonet import NetError
+from protonet.api import graph
 
 quick = settings(
-    max_examples=12,
+    max_examples=7,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -153,3 +154,21 @@ def test_what_the_yolo_forks_would_refuse(layer, shapes, told):
     with pytest.raises(NetError, match=told) as caught:
         net_of(layer, shapes)
     assert caught.value.span is not None
+
+
+def box_data(tops, fields="", given_shapes=None):
+    text = f'layer {{ name: "data" type: "BoxData" {tops} data_param {{ source: "db" {fields} '
+    return graph(text + "batch_size: 2 } transform_param { crop_size: 8 } }", shapes=given_shapes)
+
+
+def test_box_data_is_told_its_shapes():
+    with pytest.raises(NetError, match="two forks differ") as caught:
+        box_data('top: "x" top: "y"', "side: 3")
+    assert "63 (YOLO) or 150 (YOLOv2)" in caught.value.hint
+    with pytest.raises(NetError, match="1 sides take 1 tops behind the images, not 2"):
+        box_data('top: "x" top: "y" top: "z"', "side: 3")
+    net = box_data('top: "x" top: "y"', "side: 3", {"x": (2, 3, 9, 9), "y": (2, 63)})
+    assert {blob: value.shape for blob, value in net.blobs.items()} == {
+        "x": (2, 3, 9, 9),
+        "y": (2, 63),
+    }

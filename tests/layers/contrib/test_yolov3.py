@@ -16,7 +16,7 @@ import protonet
 from protonet import NetError
 
 quick = settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -86,7 +86,7 @@ def test_the_fields_of_yolov3_reach_the_module():
     )
 
 
-@settings(quick, max_examples=60)
+@settings(quick, max_examples=40)
 @given(seeds, st.integers(0, 6), kinds, flags, flags, flags, st.sampled_from([0.2, 0.5, 1.0]))
 def test_yolov3(seed, real, iou_loss, focal, logic, accumulate, iou_thresh):
     draw, net = np.random.default_rng(seed), yolov3_net()

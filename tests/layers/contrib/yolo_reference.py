@@ -119,20 +119,27 @@ def place_truth(x, diff, t, anchors, side, p):
         overlaps.append(boxes.iou(corners(0, 0, w, h), corners(0, 0, t[3], t[4])))
     a = int(np.argmax(overlaps))
     v, d = x[a, :, i, j], diff[a, :, i, j]
-    scale = p["box"] if p["rescore"] else p["box"] * (2 - t[3] * t[4])
-    d[:4] = box_errors(v, t[1:], anchors[a], (i, j), side, scale)
+    plain = p["rescore"] or p.get("older")
+    scale = p["box"] if plain else p["box"] * (2 - t[3] * t[4])
+    d[:4] = box_errors(v, t[1:], anchors[a], (i, j), side, scale, p.get("limited"))
     box = corners(*box_of(v, anchors[a], (i, j), (side, side), 1))
-    goal = boxes.iou(box, corners(*t[1:])) if p["rescore"] else 1
+    goal = boxes.iou(box, corners(*t[1:])) if p["rescore"] and not p.get("older") else 1
     shown = sigmoid(v[4])
-    d[4] = -p["object"] * (goal - shown) * shown * (1 - shown)
+    lacks = 2 * (1 - shown) ** 3 if p.get("limited") else goal - shown
+    d[4] = -p["object"] * lacks * shown * (1 - shown)
     d[5:] = -p["class"] * ((np.arange(len(v) - 5) == int(t[0])) - softmax(v[5:]))
 
 
-def box_errors(v, box, anchor, at, side, scale):
+def box_errors(v, box, anchor, at, side, scale, limited=False):
     px, py = sigmoid(v[0]), sigmoid(v[1])
-    return [
-        -scale * (box[0] * side - at[1] - px) * px * (1 - px),
-        -scale * (box[1] * side - at[0] - py) * py * (1 - py),
-        -scale * (np.log(box[2] * side / anchor[0]) - v[2]),
-        -scale * (np.log(box[3] * side / anchor[1]) - v[3]),
-    ]
+    off = np.array(
+        [
+            box[0] * side - at[1] - px,
+            box[1] * side - at[0] - py,
+            np.log(box[2] * side / anchor[0]) - v[2],
+            np.log(box[3] * side / anchor[1]) - v[3],
+        ]
+    )
+    if limited:
+        off = np.clip(off, -1, 1)
+    return -scale * off * np.array([px * (1 - px), py * (1 - py), 1, 1])
