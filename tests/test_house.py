@@ -58,6 +58,7 @@ SHARED_BY_LAYERS = {
     "filler",
     "forks",
     "param_str",
+    "lattice",
     "loss",
     "many_axes",
     "recurrent",
