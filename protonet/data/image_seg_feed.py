@@ -8,7 +8,8 @@ from protonet.arrays import Array, Floats
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import feeds
 from protonet.data.image_decode import Image
-from protonet.data.image_files import Size
+from protonet.data.image_files import Size, resized
+from protonet.data.label_map import nearest
 from protonet.data.padded_crop import PaddedCrop
 from protonet.data.pair_batches import PairFeed
 from protonet.data.pair_list import IMAGE, NONE, PIXEL, Pair
@@ -28,9 +29,9 @@ class ImageSegFeed(PairFeed):
     """Images with a map of labels, one label for all pixels (IMAGE) or the ignored one (NONE).
 
     The third top holds each image's height and width before its scaling and padding, at most the
-    batch's, (n, 1, 1, 2). A map of labels is not resized: new_height and new_width take files
-    of that size. Source: ImageSegDataLayer of DeepLab's and PSPNet's Caffe forks; there such a
-    map is resized linearly, which makes labels that are none.
+    batch's, (n, 1, 1, 2). With new_height and new_width a label becomes the nearest old one, as in
+    DeconvNet's fork; DeepLab's mixes them linearly, which makes labels that are none. Source:
+    ImageSegDataLayer of DeepLab's, PSPNet's and HyeonwooNoh's Caffe forks.
     """
 
     type = "ImageSegData"
@@ -66,17 +67,17 @@ class ImageSegFeed(PairFeed):
         return label
 
     def read(self, pair: Pair) -> tuple[Image, Image]:
-        image = self.image_file(pair, self._size, self._p.is_color)
-        size = image.shape[:2]
+        image = self.image_file(pair, Size(), self._p.is_color)
+        small = resized(image, self._size)
         if self._kind == PIXEL:
             labels = self.label_file(pair)
-            if labels.shape != size:
-                shown = [f"{height}x{width}" for height, width in (labels.shape, size)]
+            if labels.shape != image.shape[:2]:
+                shown = [f"{height}x{width}" for height, width in (labels.shape, image.shape[:2])]
                 what = f"its map of labels is {shown[0]}, and the image {shown[1]}"
                 raise ValueError(f"{what}; both must have one size")
-            return image, labels
+            return small, nearest(labels, *small.shape[:2])
         value = pair.labels if self._kind == IMAGE else self._ignore
-        return image, np.full(size, value, np.uint8)
+        return small, np.full(small.shape[:2], value, np.uint8)
 
     def cut(self, image: Image, labels: Image, numbers: list[int]) -> tuple[Image, Image]:
         return self._crop.cut(image, labels, numbers)

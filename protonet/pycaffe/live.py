@@ -24,6 +24,7 @@ from protonet.pycaffe.runner import Runner, SilenceRunner, SplitRunner
 from protonet.pycaffe.wiring import BlobWire, WiringStep, wiring
 from protonet.runtime.fit import Fitter
 from protonet.shape import count
+from protonet.training.output_files import WRITING
 
 Callback = Callable[[int], object]
 _CONSTANT = "constant"
@@ -59,7 +60,7 @@ class LiveNet:
             return SplitRunner(step, bottoms, tops)
         if node in self.python:
             return PythonRunner(step, bottoms, tops, self.python[node])
-        if node.type == "HDF5Output":
+        if node.type in WRITING:
             return FileRunner(step, bottoms, self.files.pop(0))
         if node.layer.is_data:
             fixed = _fixed(node, tops)

@@ -12,7 +12,6 @@ import torch
 
 from protonet import api
 from protonet.data import Feed, open_feeds
-from protonet.data.hdf5_output import HDF5Writer
 from protonet.diagnostics import NetError, raise_all
 from protonet.graph import Graph, Node
 from protonet.layers import REGISTRY
@@ -26,7 +25,8 @@ from protonet.schema.select import select
 from protonet.selection import Selection
 from protonet.training.memory import keep_memory
 from protonet.training.nets import Net as RunningNet
-from protonet.training.nets import OutputFile, lay_out, outputs_of
+from protonet.training.nets import lay_out, outputs_of
+from protonet.training.output_files import output_file, writing_nodes
 from protonet.training.plan import NetPlan
 
 PHASES = ("TRAIN", "TEST")
@@ -79,10 +79,7 @@ def _compiled(plan: NetPlan, selected: Loaded, feeds: Sequence[Feed]) -> Opened:
         device=made.device,
         files=[],
     )
-    for node in graph.nodes:
-        if node.type == "HDF5Output":
-            names = [value.blob for value in node.inputs]
-            net.files.append(OutputFile(HDF5Writer(node.layer.p.file_name), names[0], names[1]))
+    net.files.extend(output_file(node) for node in writing_nodes(graph))
     return Opened(net, python)
 
 

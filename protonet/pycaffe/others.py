@@ -11,7 +11,7 @@ from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.runner import Runner
 from protonet.pycaffe.wiring import WiringStep
-from protonet.training.nets import OutputFile
+from protonet.training.output_files import OutputFile
 
 ReadBatch = Callable[[str], Mapping[str, Tensor]]
 
@@ -42,14 +42,14 @@ class DataRunner(Runner):
 
 
 class FileRunner(Runner):
-    """An HDF5Output: each pass adds its bottoms to the file."""
+    """An HDF5Output or a MatWrite: each pass adds its bottoms to the file."""
 
     def __init__(self, step: WiringStep, bottoms: Sequence[Blob], file: OutputFile) -> None:
         super().__init__(step, bottoms, ())
         self.file = file
 
     def forward(self, flow: Flow) -> None:
-        names = (self.file.data, self.file.label)
+        names = self.file.blobs
         self.file.add({n: flow.tensor(b) for n, b in zip(names, self.bottoms, strict=True)})
 
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from protonet import api
 from protonet.arrays import Array
 from protonet.data import READ, Feed, open_feeds
-from protonet.data.hdf5_output import HDF5Writer
 from protonet.data.position import Position
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError, raise_all
@@ -30,6 +29,7 @@ from protonet.selection import Selection
 from protonet.training.carried import Start, carried, carry_on, started
 from protonet.training.gpu import is_gpus_own
 from protonet.training.moved import Moved
+from protonet.training.output_files import OutputFile, output_file, writing_nodes
 from protonet.training.plan import NetPlan
 
 Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
@@ -58,20 +58,6 @@ class Output:
 
     blob: str
     weight: float
-
-
-@dataclass
-class OutputFile:
-    """The file of an HDF5Output layer, and the blobs that go into it."""
-
-    writer: HDF5Writer
-    data: str
-    label: str
-
-    def add(self, blobs: Mapping[str, Tensor]) -> None:
-        """Add the layer's bottoms of one pass."""
-        data, label = (blobs[name].detach().float().cpu() for name in (self.data, self.label))
-        self.writer.add(data.numpy(), label.numpy())
 
 
 @dataclass(kw_only=True)
@@ -245,19 +231,16 @@ def _compiled(
     if training and not graph.has_loss:
         raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
     # Statistics and blobs stay as Caffe has them: a test net shares them with the training net.
-    sinks = [node for node in graph.nodes if node.type == "HDF5Output"]
+    sinks = writing_nodes(graph)
     if training and sinks:
-        what = f"layer {sinks[0].name!r} (HDF5Output): a training net writes no file"
+        what = f"layer {sinks[0].name!r} ({sinks[0].type}): a training net writes no file"
         raise NetError(what, sinks[0].span, "write include { phase: TEST } into the layer")
     taken = [v.blob for node in sinks for v in node.inputs if not v.producer.layer.is_data]
     given = dict.fromkeys([*(o.blob for o in outputs), *taken])
     made = runnable(lowered(graph, None if training else list(given), title=plan.title), device)
     made.module.train(training)
     lay_out(made.module, device)
-    files = [
-        OutputFile(HDF5Writer(node.layer.p.file_name), *(value.blob for value in node.inputs))
-        for node in sinks
-    ]
+    files = [output_file(node) for node in sinks]
     return Net(
         lowered=made.lowered,
         module=made.module,

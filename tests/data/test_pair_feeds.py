@@ -109,6 +109,15 @@ def test_labels_of_whole_images_and_of_none(feed_of):
     assert batch["label"].shape == (2, 1, 8, 8)
 
 
+def test_labels_are_resized_to_the_nearest(feed_of, pairs):
+    source = layer("ImageSegData", "batch_size: 5 label_type: PIXEL new_height: 16 new_width: 12")
+    batch = next(feed_of(source))
+    for row, (image, labels) in enumerate(pairs):
+        rows, columns = (np.arange(n) * m // n for n, m in zip((16, 12), labels.shape, strict=True))
+        np.testing.assert_array_equal(batch["label"][row, 0], labels[rows][:, columns])
+        np.testing.assert_array_equal(batch["data"][row], values(cv2.resize(image, (12, 16))))
+
+
 @pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
 def test_segnet_mirrors_and_crops_in_both_phases(feed_of, pairs, phase):
     fields = "batch_size: 2 mirror: true crop_height: 24 crop_width: 30"

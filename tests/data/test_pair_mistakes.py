@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pair_layers import NINE, PIXEL, layer, write_pairs
+from pair_layers import PIXEL, layer, write_pairs
 
 from protonet.diagnostics import NetError
 
@@ -37,7 +37,6 @@ def written(labels):
         ("i0.png 256\n", "label_type: IMAGE", "the label 256 is not one of 0 to 255"),
         ("i0.png m0.png\n", PIXEL + " ignore_label: -1", "ignore_label -1 is not one of 0 to 255"),
         ("i0.png m0.png\n", PIXEL + " new_height: 9", "new_height is given without new_width"),
-        ("i0.png m0.png\n", f"{PIXEL} {NINE}", "and the image 9x9"),
         (
             "i0.png m0.png\ni1.png m1.png\n",
             "batch_size: 2 label_type: PIXEL",

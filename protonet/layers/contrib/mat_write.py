@@ -10,8 +10,8 @@ from protonet.program import Builder, Expr
 class MatWrite(Layer):
     """Take blobs out of the net; a module has no files, so it computes nothing.
 
-    Name the bottoms as outputs to get them. Any shapes. Source: MatWriteLayer of DeepLab's Caffe
-    fork.
+    A test writes them (`protonet test`). Name the bottoms as outputs to get them. Any shapes.
+    Source: MatWriteLayer of DeepLab's Caffe fork.
     """
 
     param = "mat_write_param"
