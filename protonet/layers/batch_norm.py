@@ -220,7 +220,7 @@ class BatchNorm(nn.Module):
             mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, eps=self.eps)
         if self.part:
-            parts = x.unflatten(0, (-1, self.part))
+            parts = x.reshape(-1, self.part, *x.shape[1:])
             return torch.cat([self.normalised(part) for part in parts])
         return self.normalised(x)
 

@@ -49,7 +49,7 @@ def eigen_coloured(
     bent = share.abs() ** power * torch.where(share < 0, -1, 1)
     shown = seen.view(1, 3, 1, 1)
     eig = torch.where(shown, (bent + add) * factor, share) + offset
-    first, second, third = eig.split(1, 1)
+    first, second, third = eig[:, :1], eig[:, 1:2], eig[:, 2:]
     level = first.abs() ** power_m[:, :1] * torch.where(first < 0, -1, 1)
     level = (level + add_m[:, :1]) * factor_m[:, :1]
     first = torch.where(seen[0], level, first)

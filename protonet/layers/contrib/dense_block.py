@@ -94,7 +94,7 @@ class DenseBlockLayer(Layer):
         return pixels * sum(count(blob.shape) for blob in convolved)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        options = {"narrow": True} if self.p.use_BC else {}
+        options: dict[str, bool | float] = {"narrow": True} if self.p.use_BC else {}
         fraction = single(self.p.moving_average_fraction)
         if fraction != 0.1:
             options["fraction"] = fraction

@@ -102,10 +102,12 @@ class GenerateAugmentationParametersLayer(Layer):
         if schedule.ListFields():
             fields = ("initial_coeff", "final_coeff", "half_life")
             options["schedule"] = [single(getattr(schedule, name)) for name in fields]
-        for helper in (affine_of, multiplies, values_of, share_of):
-            b.helper(helper)
-        for helper in (drawn_coefficients, inside_coefficients):
-            b.helper(helper)
+        b.helper(affine_of)
+        b.helper(multiplies)
+        b.helper(values_of)
+        b.helper(share_of)
+        b.helper(drawn_coefficients)
+        b.helper(inside_coefficients)
         crop, old = self.sizes(b.bottoms)
         module = b.module(GenerateAugmentationParameters, list(crop), list(old), **options)
         return module(bottoms[0])
