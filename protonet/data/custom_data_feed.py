@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,7 +232,7 @@ class CustomDataFeed(Feed):
     def mark(self) -> _Mark:
         return _Mark(self._batches, self._at, self._order, self._random.state())
 
-    def marked(self, mark: Any) -> Position:
+    def marked(self, mark: _Mark) -> Position:
         order = [int(number) for number in mark.order]
         return {"batches": mark.batches, "at": mark.at, "order": order, "random": mark.random}
 

@@ -10,7 +10,7 @@ from protonet.layers.coefficients import (
     COUNT,
     OTHERS,
     SPATIAL,
-    Draw,
+    Distribution,
     affine_of,
     check_crop,
     check_eigenvectors,
@@ -21,7 +21,7 @@ from protonet.layers.coefficients import (
     share_of,
     values_of,
 )
-from protonet.layers.colours import effected, eigen_coloured, recoloured
+from protonet.layers.colours import brightened, effected, eigen_coloured, recoloured
 from protonet.layers.sampling import between, looked_up
 from protonet.program import Builder, Expr, nn, single, torch
 from protonet.schema.pool import message as new_message
@@ -129,13 +129,13 @@ class DataAugmentationLayer(Layer):
         both = module(x, *given)
         return both[0] if len(b.tops) == 1 else both
 
-    def augmenting(self) -> dict[str, Any]:
+    def augmenting(self) -> dict[str, object]:
         """The options of what is drawn and how it is applied."""
-        options: dict[str, Any] = {}
+        options: dict[str, object] = {}
         training = self.phase == "TRAIN" or self.p.augment_during_test
         if training and len(self.message.bottom) == 1:
-            spatial: list[Draw] = draws_of(self.p, SPATIAL)
-            others: list[Draw] = draws_of(self.p, OTHERS)
+            spatial: list[Distribution] = draws_of(self.p, SPATIAL)
+            others: list[Distribution] = draws_of(self.p, OTHERS)
             options |= {"spatial": spatial} if spatial else {}
             options |= {"others": others} if others else {}
         options["eigenvectors"] = [single(value) for value in self.p.chromatic_eigvec]
@@ -156,6 +156,7 @@ def use_helpers(b: Builder) -> None:
     b.helper(multiplies)
     b.helper(values_of)
     b.helper(effected)
+    b.helper(brightened)
     b.helper(eigen_coloured)
     b.helper(recoloured)
     b.helper(share_of)
