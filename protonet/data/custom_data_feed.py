@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,17 +86,17 @@ class CustomDataFeed(Feed):
     def _chosen(self) -> NDArray[np.int64]:
         """The records' numbers in their order: preselected, cut to a range, shuffled."""
         p = self._p
-        order = np.arange(len(self._keys), dtype=np.int64)
+        order: NDArray[np.int64] = np.arange(len(self._keys), dtype=np.int64)
         if p.HasField("preselection_file"):
             order = self._preselected(order)
         last = len(order) - 1
-        start = min(max(p.range_start, 0), last)
-        end = last if not 0 <= p.range_end <= last else p.range_end
+        start = min(max(int(p.range_start), 0), last)
+        end = int(p.range_end) if 0 <= p.range_end <= last else last
         if end < start:
             raise self._error(f"range_end {end} is before range_start {start}", "range_end")
         if p.rand_permute and p.rand_permute_order == _PERMUTE_FIRST:
             self._shuffle(order)
-        order = order[start : end + 1].copy()
+        order = np.array(order[start : end + 1])
         if p.rand_permute and p.rand_permute_order != _PERMUTE_FIRST:
             self._shuffle(order)
         return order
@@ -113,7 +112,7 @@ class CustomDataFeed(Feed):
         if len(labels) != len(order):
             what = f"{p.preselection_file} has {len(labels)} labels for {len(order)} records"
             raise self._error(what, "preselection_file")
-        found = order[labels == p.preselection_label]
+        found: NDArray[np.int64] = order[labels == p.preselection_label]
         if not len(found):
             what = f"{p.preselection_file} gives no record the label {p.preselection_label}"
             raise self._error(what, "preselection_label")
@@ -233,7 +232,7 @@ class CustomDataFeed(Feed):
     def mark(self) -> _Mark:
         return _Mark(self._batches, self._at, self._order, self._random.state())
 
-    def marked(self, mark: Any) -> Position:
+    def marked(self, mark: _Mark) -> Position:
         order = [int(number) for number in mark.order]
         return {"batches": mark.batches, "at": mark.at, "order": order, "random": mark.random}
 

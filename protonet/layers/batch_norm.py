@@ -95,8 +95,7 @@ class BatchNormLayer(Layer):
         size = self.p.stats_batch_size
         stored = self.p.use_global_stats if self.has("use_global_stats") else self.phase == "TEST"
         if size and not stored and x[0] % size:
-            what = f"a batch of {x[0]} has no parts of stats_batch_size {size}"
-            raise LayerError(what, "stats_batch_size")
+            raise LayerError(f"a batch of {x[0]} has no parts of {size}", "stats_batch_size")
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         shape = bottoms[0][1:2]
@@ -232,7 +231,7 @@ class BatchNorm(nn.Module):
             mean, variance = self.mean * scale, self.variance * scale
             return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
         if self.part:
-            parts = x.unflatten(0, (-1, self.part))
+            parts = x.reshape(-1, self.part, *x.shape[1:])
             return torch.cat([self.normalised(part) for part in parts])
         return self.normalised(x)
 

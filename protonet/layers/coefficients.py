@@ -58,15 +58,15 @@ OTHERS = {
 }
 _UNSEEN = ("fog_amount", "fog_size", "motion_blur_angle", "motion_blur_size")
 _KINDS = ("uniform", "gaussian", "bernoulli", "uniform_bernoulli", "gaussian_bernoulli")
-Draw = tuple[str, float, float, float, bool, bool, float, bool, list[int]]
+Distribution = tuple[str, float, float, float, bool, bool, float, bool, list[int]]
 
 
-def draws_of(parameter: Message, fields: dict[str, str]) -> list[Draw]:
+def draws_of(parameter: Message, fields: dict[str, str]) -> list[Distribution]:
     """What is drawn for each image: kind, mean, spread, probability, and how it is taken.
 
     LayerError where a distribution is none, or is drawn in the fork and then not applied.
     """
-    found: list[Draw] = []
+    found: list[Distribution] = []
     for name in _UNSEEN if fields is OTHERS else ():
         if parameter.HasField(name):
             what = f"{name} is drawn in the fork, but changes no image there"
@@ -79,7 +79,7 @@ def draws_of(parameter: Message, fields: dict[str, str]) -> list[Draw]:
     return [draw for draw in found if draw[-1]]
 
 
-def _draw(name: str, given: Message, target: str, parameter: Message) -> Draw:
+def _draw(name: str, given: Message, target: str, parameter: Message) -> Distribution:
     if given.rand_type not in _KINDS:
         what = f"rand_type is one of {', '.join(_KINDS)}, not {given.rand_type!r}"
         raise LayerError(what, "augmentation_param", name, "rand_type")

@@ -49,7 +49,7 @@ def eigen_coloured(
     bent = share.abs() ** power * torch.where(share < 0, -1, 1)
     shown = seen.view(1, 3, 1, 1)
     eig = torch.where(shown, (bent + add) * factor, share) + offset
-    first, second, third = eig.split(1, 1)
+    first, second, third = eig[:, :1], eig[:, 1:2], eig[:, 2:]
     level = first.abs() ** power_m[:, :1] * torch.where(first < 0, -1, 1)
     level = (level + add_m[:, :1]) * factor_m[:, :1]
     first = torch.where(seen[0], level, first)
@@ -63,15 +63,26 @@ def eigen_coloured(
         turn.sin() * second + turn.cos() * third,
     )
     eig = torch.cat([first, second, third], 1) * scale
+    gain = torch.where(colourful, richer / strength.clamp(min=1e-2), 1)
+    eig = brightened(eig, gain, values[:, 30:33, None, None, None], most)
+    return torch.einsum("ji,njhw->nihw", basis, eig).clamp(0, largest)
+
+
+def brightened(
+    eig: torch.Tensor,
+    gain: torch.Tensor,
+    values: torch.Tensor,
+    most: torch.Tensor,
+) -> torch.Tensor:
+    """Colours along eigenvectors, whose richness is changed and then their brightness."""
     longest = most.square().sum().sqrt()
     length = eig.square().sum(1, True).sqrt() / longest
-    gain = torch.where(colourful, richer / strength.clamp(min=1e-2), 1)
     eig = torch.cat([eig[:, :1], eig[:, 1:] * gain], 1)
-    if longest > 1e-2:
-        power, add, factor = values[:, 30:33, None, None, None].unbind(1)
-        wanted = ((length**power + add).clamp(min=0) * factor) * longest
-        now = eig.square().sum(1, True).sqrt()
-        bright = eig / now.clamp(min=1e-2) * wanted
-        bright = torch.minimum(bright, most.view(1, 3, 1, 1))
-        eig = torch.where(now > 1e-2, bright, eig)
-    return torch.einsum("ji,njhw->nihw", basis, eig).clamp(0, largest)
+    if longest <= 1e-2:
+        return eig
+    power, add, factor = values.unbind(1)
+    wanted = (length**power + add).clamp(min=0) * factor * longest
+    now = eig.square().sum(1, True).sqrt()
+    bright = eig / now.clamp(min=1e-2) * wanted
+    bright = torch.minimum(bright, most.view(1, 3, 1, 1))
+    return torch.where(now > 1e-2, bright, eig)

@@ -10,7 +10,7 @@ from protonet.layers.coefficients import (
     COUNT,
     OTHERS,
     SPATIAL,
-    Draw,
+    Distribution,
     affine_of,
     check_crop,
     check_eigenvectors,
@@ -21,7 +21,7 @@ from protonet.layers.coefficients import (
     share_of,
     values_of,
 )
-from protonet.layers.colours import effected, eigen_coloured, recoloured
+from protonet.layers.colours import brightened, effected, eigen_coloured, recoloured
 from protonet.layers.sampling import between, looked_up
 from protonet.program import Builder, Expr, nn, single, torch
 from protonet.schema.pool import message as new_message
@@ -117,29 +117,25 @@ class DataAugmentationLayer(Layer):
             options["stated"] = stated
         shape = list(b.tops[0][1:])
         if not self.crops:
+            b.helper(Centred)
             y = b.module(MeanTaken, shape, self.p.recompute_mean, **options)(x)
             if len(b.tops) == 1:
                 return y
             how = given[0] if given else x.new_zeros(b.bottoms[0][0], COUNT, 1, 1)
             return y, how
-        for helper in (MeanTaken, affine_of, between, looked_up, multiplies, values_of):
-            b.helper(helper)
-        for helper in (effected, eigen_coloured, recoloured, share_of):
-            b.helper(helper)
-        for helper in (drawn_coefficients, inside_coefficients):
-            b.helper(helper)
+        use_helpers(b)
         options |= self.augmenting()
         module = b.module(DataAugmentation, shape, self.p.recompute_mean, **options)
         both = module(x, *given)
         return both[0] if len(b.tops) == 1 else both
 
-    def augmenting(self) -> dict[str, Any]:
+    def augmenting(self) -> dict[str, object]:
         """The options of what is drawn and how it is applied."""
-        options: dict[str, Any] = {}
+        options: dict[str, object] = {}
         training = self.phase == "TRAIN" or self.p.augment_during_test
         if training and len(self.message.bottom) == 1:
-            spatial: list[Draw] = draws_of(self.p, SPATIAL)
-            others: list[Draw] = draws_of(self.p, OTHERS)
+            spatial: list[Distribution] = draws_of(self.p, SPATIAL)
+            others: list[Distribution] = draws_of(self.p, OTHERS)
             options |= {"spatial": spatial} if spatial else {}
             options |= {"others": others} if others else {}
         options["eigenvectors"] = [single(value) for value in self.p.chromatic_eigvec]
@@ -151,8 +147,25 @@ class DataAugmentationLayer(Layer):
         return options
 
 
-class MeanTaken(nn.Module):
-    """Images less the mean of the first batches, or less a stated one."""
+def use_helpers(b: Builder) -> None:
+    """Copy what the module of crops and colours calls."""
+    b.helper(Centred)
+    b.helper(affine_of)
+    b.helper(between)
+    b.helper(looked_up)
+    b.helper(multiplies)
+    b.helper(values_of)
+    b.helper(effected)
+    b.helper(brightened)
+    b.helper(eigen_coloured)
+    b.helper(recoloured)
+    b.helper(share_of)
+    b.helper(drawn_coefficients)
+    b.helper(inside_coefficients)
+
+
+class Centred(nn.Module):
+    """A mean of the first batches, or a stated one, and what takes it away."""
 
     count: torch.Tensor
     mean: torch.Tensor
@@ -172,10 +185,6 @@ class MeanTaken(nn.Module):
             self.register_buffer("mean", torch.zeros(1, *shape))
             self.register_buffer("channel_mean", torch.zeros(1, shape[0], 1, 1))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.count.add_(1)
-        return self.taken(x)
-
     def taken(self, x: torch.Tensor) -> torch.Tensor:
         """The images without their mean, of which they are a part as long as it is learned."""
         if self.batches:
@@ -190,7 +199,15 @@ class MeanTaken(nn.Module):
         return x
 
 
-class DataAugmentation(MeanTaken):
+class MeanTaken(Centred):
+    """Images less the mean of the first batches, or less a stated one."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.count.add_(1)
+        return self.taken(x)
+
+
+class DataAugmentation(Centred):
     """Images cropped, turned and coloured by coefficients, less their mean."""
 
     def __init__(

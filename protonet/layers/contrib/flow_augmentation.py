@@ -70,4 +70,5 @@ def augmented_flow(
     there = at + looked_up(flow, x, y).permute(0, 2, 3, 1)
     there = there - two[:, None, None, :, 2]
     back = torch.linalg.inv(two[:, :, :2]).transpose(1, 2)[:, None]
-    return (there @ back - pixels).permute(0, 3, 1, 2)
+    apart: torch.Tensor = there @ back - pixels
+    return apart.permute(0, 3, 1, 2)

@@ -10,7 +10,7 @@ from protonet.layers.coefficients import (
     NAMES,
     OTHERS,
     SPATIAL,
-    Draw,
+    Distribution,
     affine_of,
     drawn_coefficients,
     draws_of,
@@ -26,7 +26,7 @@ _MODES = ("add", "replace", "regenerate")
 
 @register("GenerateAugmentationParameters")
 class GenerateAugmentationParametersLayer(Layer):
-    """Draw coefficients that change images, added to given ones, in their place, or alone.
+    """Distribution coefficients that change images, added to given ones, in their place, or alone.
 
     Coefficients (n, 42, 1, 1), the images and their crops, or images alone, to (n, 42, 1, 1). Drawn
     ones keep the crop inside of the image. In the TEST phase nothing is drawn, unless
@@ -87,7 +87,7 @@ class GenerateAugmentationParametersLayer(Layer):
         return (int(crop[0]), int(crop[1])), (int(old[0]), int(old[1]))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        draws: dict[str, list[Draw]] = {"spatial": [], "others": []}
+        draws: dict[str, list[Distribution]] = {"spatial": [], "others": []}
         if self.phase == "TRAIN" or self.p.augment_during_test:
             draws = {
                 "spatial": draws_of(self.p, SPATIAL),
@@ -102,15 +102,17 @@ class GenerateAugmentationParametersLayer(Layer):
         if schedule.ListFields():
             fields = ("initial_coeff", "final_coeff", "half_life")
             options["schedule"] = [single(getattr(schedule, name)) for name in fields]
-        for helper in (affine_of, multiplies, values_of, share_of):
-            b.helper(helper)
-        for helper in (drawn_coefficients, inside_coefficients):
-            b.helper(helper)
+        b.helper(affine_of)
+        b.helper(multiplies)
+        b.helper(values_of)
+        b.helper(share_of)
+        b.helper(drawn_coefficients)
+        b.helper(inside_coefficients)
         crop, old = self.sizes(b.bottoms)
         module = b.module(GenerateAugmentationParameters, list(crop), list(old), **options)
         return module(bottoms[0])
 
-    def replaced(self, draws: dict[str, list[Draw]]) -> list[int]:
+    def replaced(self, draws: dict[str, list[Distribution]]) -> list[int]:
         """The coefficients whose given numbers make room for drawn ones."""
         spatial = list(range(6)) if draws["spatial"] else []
         drawn = {abs(place) - 1 for draw in draws["others"] for place in draw[-1]}

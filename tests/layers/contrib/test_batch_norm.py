@@ -130,7 +130,7 @@ def test_statistics_of_parts_of_a_batch():
 def test_a_batch_without_parts_of_the_size_is_refused_where_it_trains():
     fields = "batch_norm_param { filler { value: 1 } stats_batch_size: 2 }"
     compiled("BatchNorm", fields, [(3, 3)], phase="TEST")
-    with pytest.raises(NetError, match="a batch of 3 has no parts of stats_batch_size 2"):
+    with pytest.raises(NetError, match="a batch of 3 has no parts of 2"):
         compiled("BatchNorm", fields, [(3, 3)], phase="TRAIN")
 
 

@@ -388,3 +388,16 @@ def test_one_bottom_of_eltwise_takes_a_coeff():
     for fields in ("", "eltwise_param { operation: MAX coeff: 2 }"):
         with pytest.raises(NetError, match="it takes at least 2 bottoms, not 1"):
             compiled("Eltwise", fields, [(2, 3)])
+
+
+def test_mean_is_taken_from_each_channel():
+    fields = "mean_param { operation: SUBTRACT value: 1 value: 2 mean_scale: 3 input_scale: 0.5 "
+    net = compiled("Mean", f"{fields} output_scale: 4 }}", [(2, 4, 2, 3)])
+    x = numbers(0, (2, 4, 2, 3))
+    mean = 3 * np.array([1, 2, 1, 2]).reshape(1, 4, 1, 1)
+    close(outputs(net, x)[0], 4 * (0.5 * x - mean))
+
+
+def test_a_writer_takes_flows():
+    text = text_of("FLOWriter", "", [(1, 3, 2, 3)], tops=0)
+    assert message_of(text) == "layer 'l' (FLOWriter): it takes (n, 2, h, w), not 1x3x2x3"
