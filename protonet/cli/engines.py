@@ -80,7 +80,7 @@ def image_engine(engine: str, device: str) -> Maker | None:
 
 def test_engine(engine: str, net: Net) -> OnnxSession | None:
     """What gives the outputs of an opened net in its module's place; None for the module."""
-    filed = [name for file in net.files for name in (file.data, file.label)]
+    filed = [name for file in net.files for name in file.blobs]
     return engine_of(engine, net, [*(output.blob for output in net.outputs), *filed])
 
 
