@@ -16,7 +16,7 @@ from protonet.data.detection.boxes import Boxes
 from protonet.data.detection.drawn import Drawn, Generators, Lottery
 from protonet.data.detection.labels import Labels
 from protonet.data.detection.masks import Masks
-from protonet.data.detection.recipe import Ready, Recipe
+from protonet.data.detection.recipe import ReadyImage, Recipe
 from protonet.data.detection.record import BBOX, BBOX_AND_MASK, Annotated, parse_annotated
 from protonet.data.detection.resizing import Resize
 from protonet.data.detection.settings import ANNOTATIONS, TRANSFORMS, problems
@@ -190,7 +190,7 @@ class AnnotatedFeed(Feed):
             arrays.insert(1, self._second(planned.items, boxes))
         return dict(zip(self.definition.tops, arrays, strict=True))
 
-    def _arrays(self, first: Ready, new: Allocate) -> list[Floats]:
+    def _arrays(self, first: ReadyImage, new: Allocate) -> list[Floats]:
         """The images of a batch of such, and their masks."""
         height, width, *channels = first.image.shape
         arrays = [new((self._batch, *(channels or [1]), height, width))]
@@ -198,7 +198,7 @@ class AnnotatedFeed(Feed):
             arrays.append(new(self._masks.shape(self._batch, height, width)))
         return arrays
 
-    def _check(self, item: Annotated, ready: Ready) -> None:
+    def _check(self, item: Annotated, ready: ReadyImage) -> None:
         """ValueError where a record has not what the second top takes."""
         if len(self.definition.tops) < 2:
             return

@@ -30,7 +30,7 @@ _PLAIN = (ComputedRunner, DataRunner, SplitRunner, SilenceRunner)
 _Shapes = dict[str, tuple[int, ...]]
 
 
-class Engine:
+class PassEngine:
     """onnxruntime in the place of a net's layers, where ``control.set_engine`` asks for it.
 
     A pass gives the outputs, and the blobs that were read before or whose arrays are held; what

@@ -13,7 +13,7 @@ from protonet.data.memory_feed import MemoryFeed
 from protonet.graph import Node, Value
 from protonet.pycaffe.blob import Blob
 from protonet.pycaffe.computed import ComputedRunner
-from protonet.pycaffe.engine import Engine
+from protonet.pycaffe.engine import PassEngine
 from protonet.pycaffe.flow import Flow
 from protonet.pycaffe.learned import Parameters, fill_python_blobs
 from protonet.pycaffe.memory import LiveMemory
@@ -46,7 +46,7 @@ class LiveNet:
         self.files = list(self.net.files)
         self.runners = [self._runner(step) for step in self.wiring.steps]
         _mark_stable(self.runners)
-        self.engine = Engine(self)
+        self.engine = PassEngine(self)
         self.before_forward: list[Callback] = []
         self.after_forward: list[Callback] = []
         self.before_backward: list[Callback] = []

@@ -25,7 +25,7 @@ from protonet.data.mean_file import read_mean
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
+class ReadyImage:
     """An image of 8 bits that is to be written into a batch, and its boxes."""
 
     image: Array
@@ -72,7 +72,7 @@ class Recipe:
             raise ValueError(f"its values are floats, and {self._changing} takes 8 bits")
         return image
 
-    def prepare(self, item: Annotated, drawn: Drawn, policy: int) -> Ready:
+    def prepare(self, item: Annotated, drawn: Drawn, policy: int) -> ReadyImage:
         """The image and the boxes before what is arithmetic. ValueError where it can't be."""
         image, boxes = self.image(item), item.boxes
         image = distorted(image, drawn.changes)
@@ -88,7 +88,7 @@ class Recipe:
         image = self._resized(image, resize, drawn)
         image, window = self._center(image, drawn)
         boxes = cut(boxes, window, self._emit, drawn.mirror, resize, size)
-        return Ready(image, drawn.mirror, boxes)
+        return ReadyImage(image, drawn.mirror, boxes)
 
     def _resized(self, image: Array, resize: Resize | None, drawn: Drawn) -> Array:
         """With its colours in their order, resized, with noise."""
@@ -124,7 +124,7 @@ class Recipe:
             shown = f"{self._crop[0]}x{self._crop[1]} are cut out of {height}x{width}"
             raise ValueError(f"{shown}, and the mean file is for the whole image")
 
-    def write(self, prepared: Ready, out: Floats) -> None:
+    def write(self, prepared: ReadyImage, out: Floats) -> None:
         """(pixel - mean) * scale into (channels, height, width), mirrored where that was drawn.
 
         ValueError where sizes don't fit. The mean image is not mirrored, as in the fork.
