@@ -206,7 +206,7 @@ UNTYPED = {
     "weights of any kind: paths, arrays, tensors": {
         "api.py": 2,
         "exporting/export.py": 1,
-        "weights/mapping.py": 2,
+        "weights/mapping.py": 3,
         "weights/stored.py": 3,
         "weights/caffemodel.py": 1,
     },

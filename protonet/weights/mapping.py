@@ -100,7 +100,7 @@ def load_weights(
 
 
 def loaded(
-    make: Callable[[], nn.Module], weights: object, variants: Variants = tuple
+    make: Callable[[], nn.Module], weights: Any, variants: Variants = tuple
 ) -> tuple[nn.Module, Match]:
     """A net that protonet compiled, made and loaded as ``load_weights`` loads it.
 
