@@ -17,9 +17,9 @@ from protonet.data.image_files import content
 from protonet.data.order import Order, OrderMark
 from protonet.data.position import Position
 from protonet.data.random import Mark, Random
-from protonet.data.truth_crop import Crop, Recipe, aspect_choices, draw_crop
+from protonet.data.truth_crop import Recipe, TruthCrop, aspect_choices, draw_crop
 from protonet.data.truth_file import Truth, read_truth
-from protonet.data.truth_maps import Field, ignored, truth_maps
+from protonet.data.truth_maps import MapField, ignored, truth_maps
 from protonet.diagnostics import NetError
 
 _PARAM = "image_gt_data_param"
@@ -52,7 +52,7 @@ class ImageGtFeed(Feed):
         self._contents: dict[str, bytes] = {}
         self._recipe = self._read_recipe()
         self._fields = [
-            Field(*numbers)
+            MapField(*numbers)
             for numbers in zip(
                 self._p.downsample_rate, self._p.field_w, self._p.field_h, strict=True
             )
@@ -125,7 +125,7 @@ class ImageGtFeed(Feed):
             raise self.definition.error(what, "transform_param", "mean_value", 0)
         return np.broadcast_to(values if values.size else np.float32(0), (3,))
 
-    def plan(self) -> list[Crop]:
+    def plan(self) -> list[TruthCrop]:
         planned = []
         for _ in range(self._batch):
             truth = self._truths[self._order.current]
@@ -133,7 +133,7 @@ class ImageGtFeed(Feed):
             self._order.advance()
         return planned
 
-    def make(self, planned: list[Crop], new: Allocate = new_array) -> Batch:
+    def make(self, planned: list[TruthCrop], new: Allocate = new_array) -> Batch:
         size, p = (self._recipe.height, self._recipe.width), self._p
         data = new((len(planned), 3, *size))
         data.fill(0)
@@ -160,7 +160,7 @@ class ImageGtFeed(Feed):
     def _map_tops(self) -> list[str]:
         return self.definition.tops[1 : 1 + len(self._fields)]
 
-    def _paste(self, crop: Crop, out: Floats) -> None:
+    def _paste(self, crop: TruthCrop, out: Floats) -> None:
         """Write what a crop takes of its image into an item."""
         cv2 = need("cv2", "an ImageGtData layer")
         image = self._image(crop.truth.path)

@@ -31,7 +31,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
+class TruthCrop:
     """The steps from an image to its place in an item.
 
     ``cut`` is left, top, width and height of the part of the resized image that is scaled to
@@ -51,7 +51,7 @@ class Crop:
     outside: Floats
 
 
-def draw_crop(truth: Truth, recipe: Recipe, random: Random) -> Crop:
+def draw_crop(truth: Truth, recipe: Recipe, random: Random) -> TruthCrop:
     """Draw the crop of an image. Source: ImageGtDataLayer::load_batch of mscnn, in its order."""
     mirror = recipe.mirror and random.draw() % 2 == 1
     sets = [truth.boxes.copy(), truth.outside.copy()]
@@ -80,7 +80,7 @@ def draw_crop(truth: Truth, recipe: Recipe, random: Random) -> Crop:
     columns = _placed(size[1], recipe.width, center[0] * factors[0], noise[0])
     shift = columns[1] - columns[0], rows[1] - rows[0]
     boxes, outside = (_moved(s, (_f(1), _f(1)), shift) for s in sets)
-    return Crop(
+    return TruthCrop(
         *(truth, mirror, recipe.resize, cut, scaled),
         *((rows[0], columns[0]), (rows[1], columns[1]), (rows[2], columns[2])),
         *(boxes, outside),

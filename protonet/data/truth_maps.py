@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.arrays import Floats
-from protonet.data.truth_crop import Crop
+from protonet.data.truth_crop import TruthCrop
 
 _f = np.float32
 _LABEL, _X, _Y, _WIDTH, _HEIGHT, _OVERLAP = range(6)
 
 
 @dataclass(frozen=True)
-class Field:
+class MapField:
     """The size of the boxes that a map's places stand for, and the pixels from one to the next."""
 
     stride: int
@@ -37,7 +37,9 @@ def overlaps(a: Floats, b: Floats, over_first: bool = False) -> Floats:
     return found
 
 
-def ignored(crop: Crop, size: tuple[int, int], least: tuple[float, float]) -> NDArray[np.bool_]:
+def ignored(
+    crop: TruthCrop, size: tuple[int, int], least: tuple[float, float]
+) -> NDArray[np.bool_]:
     """Which boxes do not count: those said so, those around another place, those too small.
 
     ``least`` is the width and height that they have at least.
@@ -50,9 +52,9 @@ def ignored(crop: Crop, size: tuple[int, int], least: tuple[float, float]) -> ND
 
 
 def truth_maps(
-    crop: Crop,
+    crop: TruthCrop,
     size: tuple[int, int],
-    fields: list[Field],
+    fields: list[MapField],
     unseen: NDArray[np.bool_],
     object_from: float,
 ) -> list[Floats]:
@@ -83,9 +85,9 @@ def truth_maps(
 
 
 def _map(
-    crop: Crop,
+    crop: TruthCrop,
     size: tuple[int, int],
-    field: Field,
+    field: MapField,
     unseen: NDArray[np.bool_],
     object_from: float,
 ) -> tuple[Floats, Floats]:
@@ -123,7 +125,7 @@ def _sides(boxes: Floats) -> tuple[Floats, ...]:
     return (x1 + x2) / _f(2), (y1 + y2) / _f(2), x2 - x1, y2 - y1
 
 
-def _settle(made: Floats, stride: int, crop: Crop, box: int) -> None:
+def _settle(made: Floats, stride: int, crop: TruthCrop, box: int) -> None:
     """Give a box the place at its middle, unless another has it."""
     x, y, wide, high = (float(v[box]) for v in _sides(crop.boxes))
     row = min(max(int(np.floor(y / stride)), 0), made.shape[1] - 1)

@@ -48,11 +48,15 @@ def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
-    layer of that name, which runs nothing of the user's; map_to_torch comes first.
+    layer of that name, which runs nothing of the user's; map_to_torch comes first. One with other
+    numbers of bottoms or tops is another class of that name.
     """
     name = f"{message.python_param.module}.{message.python_param.layer}"
     if message.type == "Python" and name in REGISTRY and name not in MAPPED and name not in _OWN:
-        return REGISTRY[name]
+        known, counts = REGISTRY[name], (len(message.bottom), len(message.top))
+        fits = zip(counts, (known.bottoms, known.tops), strict=True)
+        if all(low <= n <= (n if high is None else high) for n, (low, high) in fits):
+            return known
     cls = REGISTRY.get(message.type)
     other = cls.form(message) if cls is not None else ""
     return REGISTRY[other] if other else cls

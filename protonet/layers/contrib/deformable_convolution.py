@@ -115,7 +115,7 @@ class DeformableConv(nn.Module):
     def forward(self, x: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
         """The output, (n, outputs, h, w)."""
         size = offset.shape[2:]
-        moved = offset.unflatten(1, (self.offsets, -1, 2))
+        moved = offset.reshape(x.shape[0], self.offsets, -1, 2, *size)
         taps = [torch.arange(k, device=x.device) for k in self.kernel]
         grid = torch.meshgrid(*taps, indexing="ij")
         places = []
@@ -138,12 +138,12 @@ class DeformableConv(nn.Module):
         top, left = (v.detach().floor().long().clamp(min=0) for v in (y, z))
         down, across = (y - top)[:, :, None], (z - left)[:, :, None]
         bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
-        image = x.unflatten(1, (self.offsets, -1)).flatten(3)
+        image = x.reshape(x.shape[0], self.offsets, -1, height * width)
 
         def at(row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
             index = (row * width + column)[:, :, None].flatten(3)
             index = index.expand(*image.shape[:3], -1)
-            return image.gather(3, index).unflatten(3, row.shape[2:])
+            return image.gather(3, index).reshape(*image.shape[:3], *row.shape[2:])
 
         upper = torch.lerp(at(top, left), at(top, right), across)
         lower = torch.lerp(at(bottom, left), at(bottom, right), across)

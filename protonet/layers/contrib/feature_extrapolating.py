@@ -59,7 +59,7 @@ class FeatureExtrapolating(Layer):
 def extrapolated(x: torch.Tensor, scales: list[float], steps: int) -> torch.Tensor:
     """The maps of the scales given and of those between, (n * scales, c, h, w)."""
     images = x.shape[0] // len(scales)
-    maps = x[: images * len(scales)].unflatten(0, (images, len(scales)))
+    maps = x[: images * len(scales)].reshape(images, len(scales), *x.shape[1:])
     found = []
     for index in range((len(scales) - 1) * steps + 1):
         first, part = divmod(index, steps)

@@ -55,6 +55,7 @@ class ROIGenerating(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         b.helper(falling)
+        b.helper(hardest_places)
         b.helper(drawn_background)
         return b.call(
             generated_regions,
@@ -78,24 +79,9 @@ def generated_regions(
     alone: bool = True,
 ) -> tuple[torch.Tensor, ...]:
     """Regions, subclasses, targets and weights, and regions and classes at the mapped scale."""
-    heat, facts = heat.detach()[:, 0].clone(), facts.detach().reshape(-1, 18)
+    heat = heat.detach()[:, 0]
     scales = int(parameters.flatten()[0])
-    images = heat.shape[0] // scales
-    each = batch // images
-    column, row, level = facts[:, :3].long().unbind(1)
-    chance = heat[level, row, column]
-    heat[level, row, column] = -1
-    chosen, background = [], []
-    for image in range(images):
-        mine = (level // scales == image).nonzero()[:, 0]
-        if len(mine) > int(share * each):
-            mine = mine[chance[mine].argsort(stable=True)[: int(share * each)]]
-        chosen.append(mine)
-        own = heat[image * scales : (image + 1) * scales].flatten()
-        hard = falling(own)[: each - len(mine)]
-        background.append(hard + image * own.numel())
-    objects = facts[torch.cat(chosen)]
-    places = torch.cat(background)
+    objects, places = hardest_places(heat, facts, scales, batch, share)
     regions, mapped = drawn_background(places, heat, parameters, scale)
     number = len(places)
     targets = objects.new_zeros(len(objects) + number, classes, 4)
@@ -110,6 +96,32 @@ def generated_regions(
         tops += [torch.cat([objects[:, 7:12], mapped])]
         tops += [torch.cat([objects[:, 12:13], none])]
     return tuple(top[:, :, None, None] for top in tops)
+
+
+def hardest_places(
+    heat: torch.Tensor,
+    facts: torch.Tensor,
+    scales: int,
+    batch: int,
+    share: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The facts of the objects that are taken, and the places of background in the heat map."""
+    heat, facts = heat.clone(), facts.detach().reshape(-1, 18)
+    images = heat.shape[0] // scales
+    each = batch // images
+    column, row, level = facts[:, :3].long().unbind(1)
+    chance = heat[level, row, column]
+    heat[level, row, column] = -1
+    chosen, background = [], []
+    for image in range(images):
+        mine = (level // scales == image).nonzero()[:, 0]
+        if len(mine) > int(share * each):
+            mine = mine[chance[mine].argsort(stable=True)[: int(share * each)]]
+        chosen.append(mine)
+        own = heat[image * scales : (image + 1) * scales].flatten()
+        hard = falling(own)[: each - len(mine)]
+        background.append(hard + image * own.numel())
+    return facts[torch.cat(chosen)], torch.cat(background)
 
 
 def drawn_background(

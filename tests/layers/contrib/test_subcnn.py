@@ -10,6 +10,7 @@ import regions_reference as reference
 import torch
 from one_layer import close, compiled, filled, gradients_hold, numbers, outputs
 
+import protonet
 from protonet import NetError
 
 
@@ -221,3 +222,29 @@ def test_gradient_of_deformable_convolution():
 def test_subcnns_mistakes_are_told(kind, fields, shapes, what):
     with pytest.raises(NetError, match=what):
         compiled(kind, fields, shapes)
+
+
+def proposal(bottoms, param):
+    inputs = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ '
+        f"{' '.join(f'dim: {n}' for n in shape)} }} }} }} "
+        for name, shape in bottoms.items()
+    )
+    names = " ".join(f'bottom: "{name}"' for name in bottoms)
+    return inputs + (
+        f'layer {{ name: "l" type: "Python" {names} top: "y" python_param {{ '
+        f'module: "rpn.proposal_layer" layer: "ProposalLayer" param_str: "{param}" }} }}'
+    )
+
+
+def test_ratios_of_anchors():
+    bottoms = {"x": (1, 16, 4, 5), "delta": (1, 32, 4, 5), "size": (1, 3)}
+    text = proposal(bottoms, "{'feat_stride': 16, 'ratios': [0.5, 1, 2, 3], 'scales': [4, 8]}")
+    net = protonet.compile(text)
+    assert tuple(net(torch.zeros(1, 16, 4, 5), torch.zeros(1, 32, 4, 5), torch.ones(1, 3)).shape)
+
+
+def test_a_class_of_a_known_name_with_other_bottoms_is_the_users_own():
+    bottoms = {"x": (1, 6, 4, 5), "delta": (1, 12, 4, 5), "size": (1, 3), "more": (1, 3)}
+    with pytest.raises(NetError, match="allow_python"):
+        protonet.compile(proposal(bottoms, "{'feat_stride': 16, 'scales': [8]}"))
