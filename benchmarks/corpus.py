@@ -37,6 +37,7 @@ import torch  # noqa: E402
 from protonet.api import lowered, read  # noqa: E402
 from protonet.checking import check_any  # noqa: E402
 from protonet.diagnostics import NetError, NetWarning  # noqa: E402
+from protonet.layers.python import layer_class  # noqa: E402
 from protonet.runtime.module import instantiate  # noqa: E402
 from protonet.schema.load import load_any  # noqa: E402
 from protonet.schema.select import data_elsewhere, select  # noqa: E402
@@ -69,7 +70,7 @@ def compiles(path: Path, phase: str) -> str:
         return "no layers in this phase"
     if data_elsewhere(loaded, selected):
         return "data layers for another phase or stage only"
-    if any(layer.type == "Python" for layer in layers):
+    if any(getattr(layer_class(layer), "runs_code", False) for layer in layers):
         return "runs Python code of its own, which takes the user's word"
     tops = [layer.top[0] for layer in layers if not layer.bottom and layer.top]
     error: NetError | None = None

@@ -19,7 +19,7 @@ from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 from protonet.data.truth_crop import TruthCrop, TruthRecipe, aspect_choices, draw_crop
 from protonet.data.truth_file import Truth, read_truth
-from protonet.data.truth_maps import TruthField, ignored, truth_maps
+from protonet.data.truth_maps import MapField, ignored, truth_maps
 from protonet.diagnostics import NetError
 
 _PARAM = "image_gt_data_param"
@@ -52,7 +52,7 @@ class ImageGtFeed(Feed):
         self._contents: dict[str, bytes] = {}
         self._recipe = self._read_recipe()
         self._fields = [
-            TruthField(*numbers)
+            MapField(*numbers)
             for numbers in zip(
                 self._p.downsample_rate, self._p.field_w, self._p.field_h, strict=True
             )

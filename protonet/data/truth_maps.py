@@ -15,7 +15,7 @@ _LABEL, _X, _Y, _WIDTH, _HEIGHT, _OVERLAP = range(6)
 
 
 @dataclass(frozen=True)
-class TruthField:
+class MapField:
     """The size of the boxes that a map's places stand for, and the pixels from one to the next."""
 
     stride: int
@@ -54,7 +54,7 @@ def ignored(
 def truth_maps(
     crop: TruthCrop,
     size: tuple[int, int],
-    fields: list[TruthField],
+    fields: list[MapField],
     unseen: NDArray[np.bool_],
     object_from: float,
 ) -> list[Floats]:
@@ -87,7 +87,7 @@ def truth_maps(
 def _map(
     crop: TruthCrop,
     size: tuple[int, int],
-    field: TruthField,
+    field: MapField,
     unseen: NDArray[np.bool_],
     object_from: float,
 ) -> tuple[Floats, Floats]:

@@ -143,11 +143,11 @@ class Filters(Layer):
     """What both directions of convolution share. Source: Caffe's BaseConvolutionLayer."""
 
     param = "convolution_param"
-    bottoms = (1, None)
-    tops = (1, None)
+    bottoms: ClassVar[tuple[int, int | None]] = (1, None)
+    tops: ClassVar[tuple[int, int | None]] = (1, None)
     backward_reads = ("bottoms",)
     refuses = CONVOLUTION
-    ignores = WAYS
+    ignores: ClassVar[tuple[str, ...]] = WAYS
     modules: ClassVar[tuple[type, ...]] = ()
     transposes: ClassVar[bool] = False
 

@@ -48,14 +48,18 @@ def layer_class(message: Message) -> type[Layer] | None:
     """The class of a layer by its type, or None.
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
-    layer of that name, which runs nothing of the user's; map_to_torch comes first. Where forks
-    give one type to different layers, the fields tell which is meant.
+    layer of that name, which runs nothing of the user's; map_to_torch comes first. One with other
+    numbers of bottoms or tops is another class of that name. Where forks give one type to
+    different layers, what is stated tells which is meant.
     """
     kind = message.type
     if kind == "Python":
         name = f"{message.python_param.module}.{message.python_param.layer}"
         if name in REGISTRY and name not in MAPPED and name not in _OWN:
-            return REGISTRY[name]
+            known, counts = REGISTRY[name], (len(message.bottom), len(message.top))
+            fits = zip(counts, (known.bottoms, known.tops), strict=True)
+            if all(low <= n <= (n if high is None else high) for n, (low, high) in fits):
+                return known
     cls = REGISTRY.get(kind)
     other = cls.form(message) if cls is not None else ""
     return REGISTRY[other] if other else cls

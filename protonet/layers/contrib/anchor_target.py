@@ -17,7 +17,7 @@ class AnchorTarget(Layer):
     Scores (1, 2 * anchors, h, w), true boxes (m, 5) of x1, y1, x2, y2, class, sizes (1, 3) and the
     image, to labels (1, 1, anchors * h, w) of 1, 0 or -1 for neither, and to targets, inside and
     outside weights (1, 4 * anchors, h, w). 256 anchors at most count, half of them positive; which
-    is random. param_str states feat_stride, scales and allowed_border. No gradient.
+    is random. param_str states feat_stride, scales, ratios and allowed_border. No gradient.
     Source: py-faster-rcnn, lib/rpn/anchor_target_layer.py, with the settings of its
     fast_rcnn/config.py.
     """
@@ -47,7 +47,7 @@ class AnchorTarget(Layer):
         anchors = len(self.anchors())
         if len(scores) != 4 or scores[:2] != (1, 2 * anchors):
             what = f"{anchors} anchors take scores of one image and {2 * anchors} channels"
-            hint = "the scales of param_str make 3 anchors each, 9 where it states none"
+            hint = "its scales make an anchor for each of its ratios, 9 where it states none"
             raise LayerError(what, "bottom", 0, hint=hint)
         if len(truth) < 2 or truth[1] != 5:
             raise LayerError("it takes true boxes (m, 5)", "bottom", 1)
@@ -56,14 +56,17 @@ class AnchorTarget(Layer):
 
     def options(self) -> dict[str, Any]:
         """The values of param_str."""
-        given = options(self.p, feat_stride=WHOLE, scales=SIZES, allowed_border=NUMBER)
+        given = options(
+            self.p, feat_stride=WHOLE, scales=SIZES, ratios=SIZES, allowed_border=NUMBER
+        )
         if "feat_stride" not in given:
             raise LayerError("param_str states no 'feat_stride'", "param_str")
         return given
 
     def anchors(self) -> list[tuple[float, ...]]:
         """The anchors around the first place."""
-        return anchor_boxes(self.options().get("scales", (8, 16, 32)))
+        given = self.options()
+        return anchor_boxes(given.get("scales", (8, 16, 32)), given.get("ratios", (0.5, 1, 2)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, box_deltas, shifted_anchors, thin_out):

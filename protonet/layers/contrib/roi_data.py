@@ -11,14 +11,16 @@ class RoIData(Layer):
     """An image with its true boxes, or with regions, their classes and their targets.
 
     With three tops to (1, 3, h, w), sizes (1, 3) of height, width and scale, and true boxes (m, 5)
-    of x1, y1, x2, y2, class; else to (1, 3, h, w), regions (k, 5), classes (k) and, by twos or
-    threes, (k, 4 * classes). The image is 600x1000 unless a shape is given, m and k are 1.
-    Source: py-faster-rcnn, lib/roi_data_layer/layer.py.
+    of x1, y1, x2, y2, class; else, and with a second top called rois, to (1, 3, h, w), regions
+    (k, 5), classes (k) and, by twos or threes, (k, 4 * classes). Behind these SubCNN's has the
+    subclasses (k), three views (k, 3 * classes), or both. The image is 640x1024, which strides
+    divide, unless a shape is given; m and k are 1. Source: lib/roi_data_layer/layer.py of
+    py-faster-rcnn, fast-rcnn and SubCNN.
     """
 
     param = "python_param"
     bottoms = (0, 0)
-    tops = (3, 6)
+    tops = (3, 10)
     is_data = True
     examples = (
         Example(
@@ -26,8 +28,16 @@ class RoIData(Layer):
             'python_param { module: "roi_data_layer.layer" layer: "RoIDataLayer" '
             "param_str: \"'num_classes': 21\" } }",
             {},
-            {"data": (1, 3, 600, 1000), "im_info": (1, 3), "gt_boxes": (1, 5)},
+            {"data": (1, 3, 640, 1024), "im_info": (1, 3), "gt_boxes": (1, 5)},
             "def forward(self, data, im_info, gt_boxes):",
+        ),
+        Example(
+            'layer { name: "l" type: "Python" top: "data" top: "rois" top: "labels" '
+            'python_param { module: "roi_data_layer.layer" layer: "RoIDataLayer" '
+            "param_str: \"'num_classes': 21\" } }",
+            {},
+            {"data": (1, 3, 640, 1024), "rois": (1, 5), "labels": (1,)},
+            "def forward(self, data, rois, labels):",
         ),
     )
 
@@ -36,6 +46,10 @@ class RoIData(Layer):
         if classes is None:
             raise LayerError("param_str states no 'num_classes'", "param_str")
         tops = len(self.message.top)
-        if tops == 3:
-            return (1, 3, 600, 1000), (1, 3), (1, 5)
-        return (1, 3, 600, 1000), (1, 5), (1,), *((1, 4 * classes),) * (tops - 3)
+        if tops == 3 and self.message.top[1] != "rois":
+            return (1, 3, 640, 1024), (1, 3), (1, 5)
+        boxes, more = min(tops - 3, 3), tops - 6
+        if more == 2:
+            raise LayerError("it has no 8 tops: subclasses are one, views three", "top")
+        sub, views = ((1,),) * (more in (1, 4)), ((1, 3 * classes),) * (3 * (more >= 3))
+        return (1, 3, 640, 1024), (1, 5), (1,), *((1, 4 * classes),) * boxes, *sub, *views

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import round_half_away
 from protonet.program import Builder, Expr, F, single, torch
@@ -50,6 +52,65 @@ class ROIPooling(Layer):
             single(self.p.spatial_scale),
             pad_ratio=single(self.p.pad_ratio),
         )
+
+
+@register("ROIMaskPooling")
+class ROIMaskPooling(Layer):
+    """ROIPooling of regions scaled around their middles, or of half of them.
+
+    A map (n, c, h, w) and regions (k, 5) of image, x1, y1, x2, y2, to (k, c, pooled_h, pooled_w);
+    half_part 1 to 4 is the left, right, upper or lower half. Regions take no gradient.
+    Source: ROIMaskPoolingLayer of craftGBD's caffe-GBD, as it is on a GPU.
+    """
+
+    param = "roi_mask_pooling_param"
+    bottoms = (2, 2)
+    kind = "pooling"
+    refuses: ClassVar[dict[str, str]] = {
+        "mask_scale": "a mask within a region is not supported",
+        "spatial_shift": "a shift of regions is not supported",
+    }
+    examples = (
+        Example(
+            'layer { name: "l" type: "ROIMaskPooling" bottom: "x" bottom: "roi" top: "y" '
+            "roi_mask_pooling_param { pooled_h: 7 pooled_w: 7 spatial_scale: 0.0625 "
+            "roi_scale: 1.5 } }",
+            {"x": (2, 8, 10, 12), "roi": (3, 5)},
+            {"y": (3, 8, 7, 7)},
+            "y = roi_pool(x, resized_regions(roi, 1.5), (7, 7), 0.0625)",
+        ),
+    )
+
+    def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
+        x, regions = bottoms
+        if len(x) != 4:
+            raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+        if not regions or count(regions, 1) != 5:
+            raise LayerError(f"regions have the shape Nx5, not {show(regions)}", "bottom", 1)
+        self.check_positive("pooled_h", "pooled_w")
+        return ((regions[0], x[1], self.p.pooled_h, self.p.pooled_w),)
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        for helper in (round_half_away, bin_edges):
+            b.helper(helper)
+        x, regions = bottoms
+        wide = b.call(
+            resized_regions, regions, single(self.p.roi_scale), half=max(0, self.p.half_part)
+        )
+        size = (self.p.pooled_h, self.p.pooled_w)
+        return b.call(roi_pool, x, wide, size, single(self.p.spatial_scale))
+
+
+def resized_regions(regions: torch.Tensor, scale: float, half: int = 0) -> torch.Tensor:
+    """Regions (k, 5) scaled around their middles, or half of them."""
+    regions = regions.detach().reshape(-1, 5)
+    middle = (regions[:, 1:3] + regions[:, 3:]) / 2
+    reach = (regions[:, 3:] - regions[:, 1:3]) * scale / 2
+    low, high = middle - reach, middle + reach
+    if 1 <= half <= 4:
+        axis = (half - 1) // 2
+        (high if half % 2 else low)[:, axis] = middle[:, axis]
+    return torch.cat([regions[:, :1], low, high], 1)
 
 
 def roi_pool(

@@ -24,8 +24,8 @@ class RpnProposal(Layer):
     and scale, to regions (found, 5) of image, x1, y1, x2, y2 in pixels; a second top has the
     scores, (found, 1). How many follows from the data, where shapes say 1. TRAIN keeps 2000 of
     12000, TEST 300 of 6000, of at least 16 pixels, by an overlap of 0.7. param_str states
-    feat_stride and scales. No gradient. Source: py-faster-rcnn, lib/rpn/proposal_layer.py, with
-    the settings of its fast_rcnn/config.py.
+    feat_stride, scales and ratios. No gradient. Source: lib/rpn/proposal_layer.py of
+    py-faster-rcnn, with the settings of its fast_rcnn/config.py.
     """
 
     param = "python_param"
@@ -50,7 +50,7 @@ class RpnProposal(Layer):
             if len(x) != 4 or x[1] != each * anchors:
                 given = x[1] if len(x) > 1 else 0
                 what = f"{anchors} anchors take {each * anchors} channels, not {given}"
-                hint = "the scales of param_str make 3 anchors each, 9 where it states none"
+                hint = "its scales make an anchor for each of its ratios, 9 where it states none"
                 raise LayerError(what, "bottom", index, hint=hint)
         if len(sizes) != 2 or sizes[1] < 3:
             raise LayerError("it takes sizes (n, 3): height, width and scale", "bottom", 2)
@@ -58,14 +58,15 @@ class RpnProposal(Layer):
 
     def options(self) -> dict[str, Any]:
         """The values of param_str."""
-        given = options(self.p, feat_stride=WHOLE, scales=SIZES)
+        given = options(self.p, feat_stride=WHOLE, scales=SIZES, ratios=SIZES)
         if "feat_stride" not in given:
             raise LayerError("param_str states no 'feat_stride'", "param_str")
         return given
 
     def anchors(self) -> list[tuple[float, ...]]:
         """The anchors around the first place."""
-        return anchor_boxes(self.options().get("scales", (8, 16, 32)))
+        given = self.options()
+        return anchor_boxes(given.get("scales", (8, 16, 32)), given.get("ratios", (0.5, 1, 2)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr | tuple[Expr, ...]:
         for helper in (box_iou, nms, apply_deltas, shifted_anchors):
