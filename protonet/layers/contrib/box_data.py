@@ -12,8 +12,8 @@ class BoxData(Layer):
 
     To (n, c, crop, crop), and for each side a top that the forks make differently: YOLO's (n, side
     * side * 7) of difficult, object, class and box, YOLOv2's (n, 150) of 30 boxes; so `--shape`
-    gives it. Its databases hold boxes in a form of their own, which are not read. Source:
-    BoxDataLayer of yeahkun's caffe-yolo and of gklz1982's caffe-yolov2.
+    gives it. Its databases hold boxes in a form of their own, which are not read.
+    Source: BoxDataLayer of yeahkun's caffe-yolo and of gklz1982's caffe-yolov2.
     """
 
     param = "data_param"
