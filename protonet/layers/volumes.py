@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.layers.base import Layer, LayerError, Shape, show
 from protonet.layers.extent import Extent, positive
 from protonet.layers.forks import CONVOLUTION, WAYS, without
@@ -49,3 +51,23 @@ class VolumeFilters(Layer):
         if self.p.group != 1:
             raise LayerError(f"group {self.p.group} is not supported", "group")
         return x
+
+
+def shaped_extent(p: Any, x: Shape) -> Extent:
+    """The window that kernel_shape, stride_shape and pad_shape state, for a bottom's shape.
+
+    LayerError where one has another number of axes than lie behind the channels.
+    """
+    axes, parts = len(x) - 2, []
+    for field, default in (("kernel_shape", None), ("stride_shape", 1), ("pad_shape", 0)):
+        given = tuple(int(n) for n in getattr(p, field).dim)
+        if not p.HasField(field) and default is not None:
+            given = (default,) * axes
+        if len(given) != axes:
+            what = f"{field} has {len(given)} axes, and {axes} lie behind the channels"
+            raise LayerError(what, *([field] if p.HasField(field) else []))
+        if field != "pad_shape" and min(given) < 1:
+            raise LayerError(f"{field} must be positive, it is {show(given)}", field)
+        parts.append(given)
+    kernel, stride, pad = parts
+    return Extent(kernel, stride, pad, (1,) * axes)

@@ -82,3 +82,62 @@ def test_refused(kind, fields, shapes, words):
     (problem,) = protonet.check(text_of(kind, fields, shapes))
     assert words in problem.message
     assert problem.span is not None
+
+
+ND = (
+    "convolution_param {{ num_output: 4 group: 2 kernel_shape {{ dim: 2 dim: 3 dim: 3 }} "
+    "stride_shape {{ dim: 1 dim: 2 dim: 2 }} pad_shape {{ dim: 1 dim: 0 dim: 1 }} {} }}"
+)
+
+
+def test_nd_convolution():
+    x = numbers(6, (2, 4, 3, 5, 6))
+    net = compiled("NdConvolution", ND.format(""), [x.shape])
+    weight, bias = filled(net, 2)
+    padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (0, 0), (1, 1)])
+    wanted = np.zeros((2, 4, 4, 2, 3))
+    for n, o, t, i, j in np.ndindex(*wanted.shape):
+        inputs = slice(0, 2) if o < 2 else slice(2, 4)
+        window = padded[n, inputs, t : t + 2, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
+        wanted[n, o, t, i, j] = (window * weight[o]).sum() + bias[o]
+    close(outputs(net, x)[0], wanted)
+    assert gradients_hold(net, x[:1, :, :1, :3, :3])
+
+
+@pytest.mark.parametrize(("pool", "size"), [("MAX", (4, 7, 5)), ("AVE", (4, 6, 6))])
+def test_nd_pooling(pool, size):
+    x = numbers(7, (2, 3, *size))
+    shapes = "kernel_shape { dim: 1 dim: 2 dim: 2 } stride_shape { dim: 1 dim: 2 dim: 2 }"
+    net = compiled("NdPooling", f"pooling_param {{ pool: {pool} {shapes} }}", [x.shape])
+    wanted = np.zeros((2, 3, 4, -(-size[1] // 2), -(-size[2] // 2)))
+    for *first, i, j in np.ndindex(*wanted.shape):
+        window = x[tuple(first)][2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+        wanted[(*first, i, j)] = window.max() if pool == "MAX" else window.mean()
+    close(outputs(net, x)[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "words"),
+    [
+        ("NdConvolution", ND.format("").replace("group: 2", "group: 3"), "group 3 does not divide"),
+        ("NdConvolution", ND.format("").replace("dim: 2 dim: 2", "dim: 2"), "stride_shape has 2"),
+        ("NdConvolution", "convolution_param { num_output: 4 }", "kernel_shape has 0 axes"),
+        ("NdPooling", "pooling_param { kernel_shape { dim: 9 dim: 1 dim: 1 } }", "does not fit"),
+        (
+            "NdPooling",
+            "pooling_param { kernel_shape { dim: 1 dim: 1 dim: 1 } "
+            "stride_shape { dim: 2 dim: 1 dim: 1 } }",
+            "leave gaps",
+        ),
+        (
+            "NdPooling",
+            "pooling_param { pool: AVE kernel_shape { dim: 2 dim: 2 dim: 2 } "
+            "stride_shape { dim: 2 dim: 2 dim: 2 } }",
+            "do not end with 3x5x6",
+        ),
+    ],
+)
+def test_nd_refused(kind, fields, words):
+    (problem,) = protonet.check(text_of(kind, fields, [(2, 4, 3, 5, 6)]))
+    assert words in problem.message
+    assert problem.span is not None
