@@ -125,14 +125,18 @@ def test_nd_pooling(pool, size):
         ("NdPooling", "pooling_param { kernel_shape { dim: 9 dim: 1 dim: 1 } }", "does not fit"),
         (
             "NdPooling",
-            "pooling_param { kernel_shape { dim: 1 dim: 1 dim: 1 } "
-            "stride_shape { dim: 2 dim: 1 dim: 1 } }",
+            (
+                "pooling_param { kernel_shape { dim: 1 dim: 1 dim: 1 } "
+                "stride_shape { dim: 2 dim: 1 dim: 1 } }"
+            ),
             "leave gaps",
         ),
         (
             "NdPooling",
-            "pooling_param { pool: AVE kernel_shape { dim: 2 dim: 2 dim: 2 } "
-            "stride_shape { dim: 2 dim: 2 dim: 2 } }",
+            (
+                "pooling_param { pool: AVE kernel_shape { dim: 2 dim: 2 dim: 2 } "
+                "stride_shape { dim: 2 dim: 2 dim: 2 } }"
+            ),
             "do not end with 3x5x6",
         ),
     ],
