@@ -18,7 +18,8 @@ def permutohedral(
     """
     n, d = features.shape
     axes = torch.arange(d + 1, device=features.device)
-    lengths = [math.sqrt(2 / 3) * (d + 1) / math.sqrt((i + 1) * (i + 2)) for i in range(d)]
+    spread = math.sqrt(2 / 3) * (d + 1)
+    lengths = [spread / math.sqrt((i + 1) * (i + 2)) for i in range(d)]
     scaled = features * features.new_tensor(lengths)
     sums = torch.cat([scaled.flip(1).cumsum(1).flip(1), scaled.new_zeros(n, 1)], 1)
     elevated = torch.cat([sums[:, :1], sums[:, 1:] - axes[1:] * scaled], 1)

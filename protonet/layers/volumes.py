@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Layer, LayerError, Shape, show
 from protonet.layers.extent import Extent, positive
 from protonet.layers.forks import CONVOLUTION, WAYS, without
+from protonet.schema.pool import Message
 
 
 class VolumeFilters(Layer):
@@ -53,7 +52,7 @@ class VolumeFilters(Layer):
         return x
 
 
-def shaped_extent(p: Any, x: Shape) -> Extent:
+def shaped_extent(p: Message, x: Shape) -> Extent:
     """The window that kernel_shape, stride_shape and pad_shape state, for a bottom's shape.
 
     LayerError where one has another number of axes than lie behind the channels.

@@ -89,7 +89,7 @@ def dense_crf(
             filters.append((weight, permutohedral(torch.cat(features, 1))))
         found = unary.softmax(1)
         for _ in range(steps):
-            agreement = [weight * smoothed(found, lattice) for weight, lattice in filters]
+            agreement = [weight * smoothed(found, near) for weight, near in filters]
             found = (unary + sum(agreement)).softmax(1)
         if logarithm:
             found = found.clamp(min=1.17549435e-38).log()  # the smallest number of single precision

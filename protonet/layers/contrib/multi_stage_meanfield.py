@@ -93,7 +93,10 @@ class Meanfield(nn.Module):
             self.compatibility.copy_(-each)
 
     def forward(
-        self, scores: torch.Tensor, start: torch.Tensor, images: torch.Tensor
+        self,
+        scores: torch.Tensor,
+        start: torch.Tensor,
+        images: torch.Tensor,
     ) -> torch.Tensor:
         alpha, beta, gamma = self.spread
         places = pixel_places(scores.shape[2], scores.shape[3], scores)
