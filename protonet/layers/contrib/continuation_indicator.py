@@ -20,9 +20,8 @@ class ContinuationIndicatorLayer(Layer):
     examples = (
         Example(
             'layer { name: "l" type: "ContinuationIndicator" top: "y" '
-            "continuation_indicator_param { time_step: 6 batch_size: 2 } } "
-            'layer { name: "z" type: "AbsVal" bottom: "x" top: "z" }',
-            {"x": (1,)},
+            "continuation_indicator_param { time_step: 6 batch_size: 2 } }",
+            {},
             {"y": (6, 2)},
             "self.l = ContinuationIndicator(6, 2)",
         ),
