@@ -12,7 +12,10 @@ class VolumeFilters(Layer):
     """A layer whose filters are square in space and of their own size in time."""
 
     param = "convolution3d_param"
-    refuses = without(CONVOLUTION, "kernel_depth", "temporal_pad", "temporal_stride")
+    refuses = without(
+        CONVOLUTION,
+        *("kernel_depth", "temporal_pad", "temporal_stride", "hole", "hole_h", "hole_w"),
+    )
     ignores = WAYS
 
     def param_field(self) -> str:

@@ -28,7 +28,12 @@ _SETTINGS = {
 
 
 def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeOptimizer:
-    """An optimiser for a SolverParameter, one group for each pair of multipliers."""
+    """An optimiser for a SolverParameter, one group for each pair of multipliers.
+
+    NetError where there are no weights.
+    """
+    if not weights:
+        raise NetError("the net learns no parameters, there is nothing to train")
     cls = OPTIMIZERS[method]
     settings = {ours: getattr(solver, theirs) for theirs, ours in _SETTINGS.items()}
     settings |= {name: getattr(solver, name) for name in cls.own_defaults()}

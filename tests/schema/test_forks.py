@@ -15,12 +15,13 @@ from protonet.schema.forks import IGNORED
 from protonet.schema.pool import message, message_class
 
 # What layers of Caffe's own do with the forks' fields, and the test that holds it.
+SHAPES = ("kernel_shape", "stride_shape", "pad_shape")  # of the Nd layers, which need them
 DONE = {
     "BatchNormParameter": {"filler", "use_weight_bias", "bias_term", "stats_batch_size"},
-    "ConvolutionParameter": {"dilation_h", "dilation_w"},
+    "ConvolutionParameter": {"dilation_h", "dilation_w", *SHAPES},
     "DropoutParameter": {"scale_train"},
     "LossParameter": {"class_weighting"},
-    "PoolingParameter": {"ceil_mode"},
+    "PoolingParameter": {"ceil_mode", *SHAPES},
     "NetParameter": {"bn_stats_batch_size"},
     "FillerParameter": {"scale", "diag_val"},
 }
@@ -45,7 +46,7 @@ def refused_fields():
     fields = message("LayerParameter").DESCRIPTOR.fields_by_name
     found = {"LossParameter": set(Layer.refuses_in_loss)}
     for cls in REGISTRY.values():
-        if cls.param and cls.type != "Convolution3D":  # which may take Convolution's message
+        if cls.param and not cls.type.endswith("olution3D"):  # may take Convolution's message
             found.setdefault(fields[cls.param].message_type.name, set()).update(cls.refuses)
     return found
 

@@ -260,6 +260,13 @@ def test_a_net_without_data_or_loss(folder):
     Path("net.prototxt").write_text(text.replace('type: "SoftmaxWithLoss"', 'type: "Accuracy"'))
     with pytest.raises(NetError, match="has no loss"):
         protonet.train("solver.prototxt", log="none")
+    Path("net.prototxt").write_text(
+        'layer { name: "d" type: "DummyData" top: "x" top: "y" dummy_data_param '
+        "{ shape { dim: 2 } shape { dim: 2 } } } "
+        'layer { name: "l" type: "EuclideanLoss" bottom: "x" bottom: "y" top: "l" }'
+    )
+    with pytest.raises(NetError, match="learns no parameters"):
+        protonet.train("solver.prototxt", log="none")
     Path("net.prototxt").write_text('input: "x" input_shape { dim: 1 }' + text)
     with pytest.raises(NetError, match="nothing gives the TRAIN net its data"):
         protonet.train("solver.prototxt", log="none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved
-from protonet.layers.forks import CONVOLUTION, without
+from protonet.layers.forks import CONVOLUTION
 from protonet.layers.volumes import shaped_extent
 from protonet.program import Builder, Expr, nn
 
@@ -22,7 +22,7 @@ class NdConvolution(Layer):
 
     param = "convolution_param"
     backward_reads = ("bottoms",)
-    refuses = without(CONVOLUTION, "kernel_shape", "stride_shape", "pad_shape")
+    refuses = CONVOLUTION
     examples = (
         Example(
             'layer { name: "conv1a" type: "NdConvolution" bottom: "x" top: "y" convolution_param { '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.extent import Extent
+from protonet.layers.forks import POOLING
 from protonet.layers.volumes import shaped_extent
 from protonet.program import Builder, Expr, nn
 
@@ -25,6 +26,7 @@ class NdPooling(Layer):
 
     param = "pooling_param"
     backward_reads = ("bottoms", "tops")
+    refuses = POOLING
     examples = (
         Example(
             'layer { name: "pool1" type: "NdPooling" bottom: "x" top: "y" pooling_param { '
