@@ -31,6 +31,7 @@ class Extent:
 
 def convolution_extent(p: Message, axes: int) -> Extent:
     """The window of a ConvolutionParameter. Source: BaseConvolutionLayer::LayerSetUp."""
+    refuse_shapes(p)
     kernel = _one_of(p, "kernel_size", "kernel_h", "kernel_w", axes, None)
     stride = _one_of(p, "stride", "stride_h", "stride_w", axes, 1)
     pad = _one_of(p, "pad", "pad_h", "pad_w", axes, 0)
@@ -39,6 +40,14 @@ def convolution_extent(p: Message, axes: int) -> Extent:
     positive(stride, p, "stride", "stride_h", "stride_w")
     positive(dilation, p, "dilation", "dilation_h", "dilation_w")
     return Extent(kernel, stride, pad, dilation)
+
+
+def refuse_shapes(p: Message) -> None:
+    """LayerError where a window is stated as the types of any number of axes state it."""
+    for field in ("kernel_shape", "stride_shape", "pad_shape"):
+        if field in p.DESCRIPTOR.fields_by_name and p.HasField(field):
+            what = f"{field} is of the types NdConvolution and NdPooling"
+            raise LayerError(what, field, hint=f"write {field.removesuffix('_shape')} fields")
 
 
 def convolution_numbers(p: Message) -> tuple[str, ...]:

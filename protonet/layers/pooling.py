@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Reach, Shape, count, register, show
-from protonet.layers.extent import Extent, positive
+from protonet.layers.extent import Extent, positive, refuse_shapes
 from protonet.layers.forks import POOLING
 from protonet.program import Builder, Expr, F, nn, torch
 
@@ -74,6 +74,7 @@ class Pooling(Layer):
 
     def extent(self, x: Shape) -> Extent:
         """The window over (h, w). Source: PoolingLayer::LayerSetUp."""
+        refuse_shapes(self.p)
         if self.p.global_pooling:
             self.check_global()
             return Extent(x[2:], (1, 1), (0, 0), (1, 1))

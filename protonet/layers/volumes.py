@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Layer, LayerError, Shape, show
-from protonet.layers.extent import Extent, positive
+from protonet.layers.extent import Extent, positive, refuse_shapes
 from protonet.layers.forks import CONVOLUTION, WAYS, without
 from protonet.schema.pool import Message
 
@@ -34,6 +34,7 @@ class VolumeFilters(Layer):
     def extent(self) -> Extent:
         """The window over (length, h, w)."""
         p = self.p
+        refuse_shapes(p)
         if not p.kernel_depth or not self.side("kernel_size", 0):
             hint = "give kernel_size and kernel_depth"
             raise LayerError("it does not state its window", hint=hint)

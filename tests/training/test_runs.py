@@ -272,7 +272,7 @@ def test_a_net_without_data_or_loss(folder):
         protonet.train("solver.prototxt", log="none")
 
 
-@pytest.mark.parametrize("kind", ["ImageSegData"])
+@pytest.mark.parametrize("kind", ["MultiLabelImageData"])
 def test_data_that_only_a_fork_reads(folder, kind):
     solved.write(folder, "max_iter: 1\n", net=solved.NET.replace('"HDF5Data"', f'"{kind}"'))
     with pytest.raises(

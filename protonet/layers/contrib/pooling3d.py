@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
-from protonet.layers.extent import Extent, positive
+from protonet.layers.extent import Extent, positive, refuse_shapes
 from protonet.program import Builder, Expr, F, nn, torch
 
 _MAX, _STOCHASTIC = 0, 2
@@ -46,6 +46,7 @@ class Pooling3D(Layer):
     def extent(self) -> Extent:
         """The window over (length, h, w)."""
         p = self.p
+        refuse_shapes(p)
         if not p.kernel_size or not p.kernel_depth:
             hint = "give kernel_size and kernel_depth"
             raise LayerError("it does not state its window", hint=hint)

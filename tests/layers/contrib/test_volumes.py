@@ -8,6 +8,7 @@ import torch
 from one_layer import close, compiled, filled, gradients_hold, numbers, outputs, text_of
 
 import protonet
+from protonet.diagnostics import NetError
 
 WINDOW = (
     "convolution_param { num_output: 2 kernel_size: 3 kernel_depth: 2 pad: 1 temporal_pad: 1 "
@@ -145,3 +146,12 @@ def test_nd_refused(kind, fields, words):
     (problem,) = protonet.check(text_of(kind, fields, [(2, 4, 3, 5, 6)]))
     assert words in problem.message
     assert problem.span is not None
+
+
+@pytest.mark.parametrize("kind", ["Convolution", "Deconvolution", "Pooling"])
+def test_a_window_by_shapes_is_of_the_nd_types_alone(kind):
+    holder = "pooling_param" if kind == "Pooling" else "convolution_param"
+    outputs = "" if kind == "Pooling" else "num_output: 2"
+    fields = f"{holder} {{ {outputs} kernel_size: 3 stride_shape {{ dim: 2 dim: 2 }} }}"
+    with pytest.raises(NetError, match="stride_shape is of the types NdConvolution and NdPooling"):
+        compiled(kind, fields, [(1, 2, 9, 9)])
