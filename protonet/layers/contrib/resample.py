@@ -51,6 +51,8 @@ class Resample(Layer):
         if len(bottoms) == 1:
             self.check_positive("width", "height")
         size = bottoms[1][2:] if len(bottoms) > 1 else (self.p.height, self.p.width)
+        if 0 in (*size, *x[2:]):
+            raise LayerError(f"there is no {show(size)} to be made of {show(x[2:])}", "bottom", 0)
         if self.p.type == _NEAREST and not _stays_inside(x[2:], size):
             what = f"NEAREST from {show(x[2:])} to {show(size)} reads beyond the image in the fork"
             raise LayerError(what, "type", hint="LINEAR does not")

@@ -401,3 +401,8 @@ def test_mean_is_taken_from_each_channel():
 def test_a_writer_takes_flows():
     text = text_of("FLOWriter", "", [(1, 3, 2, 3)], tops=0)
     assert message_of(text) == "layer 'l' (FLOWriter): it takes (n, 2, h, w), not 1x3x2x3"
+
+
+def test_a_resample_to_nothing_is_refused():
+    text = text_of("Resample", "resample_param { type: NEAREST }", [(1, 2, 5, 6), (1, 1, 3, 0)])
+    assert "there is no 3x0 to be made of 5x6" in message_of(text)
