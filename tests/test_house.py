@@ -72,6 +72,7 @@ SHARED_BY_LAYERS = {
     "lattice",
     "loss",
     "many_axes",
+    "normalised",
     "overlaps",
     "recurrent",
     "registry",

@@ -12,7 +12,6 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from protonet.cli.nets import definable
 from protonet.cli.talk import talk, talking, tell_times
 from protonet.diagnostics import DeviceLost, NetError, NetWarning, lacks_memory
 from protonet.plain import plain
@@ -57,6 +56,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
+        from protonet.cli.nets import definable  # the schema with it, which --help needs not
+
         module = importlib.import_module(f"protonet.cli.{cmd_name}")
         command: click.Command = module.command
         return talking(definable(command))

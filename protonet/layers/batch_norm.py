@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.layers.forks import FUSED
-from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.layers.normalised import AveragedBatchNorm, BatchNorm, PartBatchNorm
+from protonet.program import Builder, Expr, nn, single
 from protonet.schema.pool import Message
 
 _BY_AXES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
@@ -125,9 +126,8 @@ class BatchNormLayer(Layer):
 
     def kept_besides(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         stored = self.phase == "TEST" or self.p.use_global_stats
-        fused = self.scales and not self.of_intel
-        normalised = 4 * count(tops[0]) if self.scales and self.of_intel else 0
-        return (8 if stored or fused else 16) * bottoms[0][1] + normalised
+        averaged = self.scales and not self.of_intel
+        return (8 if stored or averaged else 16) * bottoms[0][1]
 
     def eps(self) -> float:
         """What is added to the variance; NVIDIA's fork takes no less than 1e-5."""
@@ -150,7 +150,9 @@ class BatchNormLayer(Layer):
         if self.has("use_global_stats"):
             options["use_global_stats"] = self.p.use_global_stats
         if 0 < self.p.stats_batch_size < b.bottoms[0][0]:
-            options["part"] = self.p.stats_batch_size
+            b.helper(BatchNorm)
+            part = self.p.stats_batch_size
+            return b.module(PartBatchNorm, b.bottoms[0][1], part, **options, **learned)
         return b.module(BatchNorm, b.bottoms[0][1], **options, **learned)
 
 
@@ -194,99 +196,3 @@ def _folded(blob: Blob) -> Blob:
     """The blob as torch's BatchNorm has it: statistics are divided, their divisor is gone."""
     name, layout = _IN_TORCH.get(blob.name, (blob.name, BlobLayout.PLAIN))
     return replace(blob, name=name, layout=layout)
-
-
-class BatchNorm(nn.Module):
-    """Batch normalisation whose stored statistics are still to be divided by a factor."""
-
-    mean: torch.Tensor
-    variance: torch.Tensor
-    factor: torch.Tensor
-
-    def __init__(
-        self,
-        channels: int,
-        eps: float = 1e-5,
-        moving_average_fraction: float = 0.999,
-        use_global_stats: bool | None = None,
-        affine: bool = False,
-        bias: bool = True,
-        part: int = 0,
-    ) -> None:
-        super().__init__()
-        self.eps = eps
-        self.fraction = moving_average_fraction
-        self.use_global_stats = use_global_stats
-        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(channels)) if affine and bias else None
-        self.part = part
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.zeros(channels))
-        self.register_buffer("factor", torch.zeros(1))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stored = self.use_global_stats
-        if stored or (stored is None and not self.training):
-            scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
-            mean, variance = self.mean * scale, self.variance * scale
-            return F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
-        if self.part:
-            parts = x.reshape(-1, self.part, *x.shape[1:])
-            return torch.cat([self.normalised(part) for part in parts])
-        return self.normalised(x)
-
-    def normalised(self, x: torch.Tensor) -> torch.Tensor:
-        """Images by their own statistics, which are stored as well."""
-        mean, variance = torch.zeros_like(self.mean), torch.zeros_like(self.variance)
-        if x.numel() == x.shape[1]:  # one value a channel, which torch refuses
-            y = F.batch_norm(x - x, mean, variance + 1, self.weight, self.bias)
-            mean = x.detach().flatten()
-        else:
-            batch = (x, mean, variance, self.weight, self.bias)
-            y = F.batch_norm(*batch, training=True, momentum=1, eps=self.eps)
-        self.mean.mul_(self.fraction).add_(mean)
-        self.variance.mul_(self.fraction).add_(variance)
-        self.factor.mul_(self.fraction).add_(1)
-        return y
-
-
-class AveragedBatchNorm(nn.Module):
-    """Batch normalisation by running averages, with a learned scale and shift."""
-
-    mean: torch.Tensor
-    variance: torch.Tensor
-    factor: torch.Tensor
-    steps: torch.Tensor
-
-    def __init__(
-        self,
-        channels: int,
-        eps: float = 1e-5,
-        moving_average_fraction: float = 0.999,
-    ) -> None:
-        super().__init__()
-        self.eps, self.fraction = eps, moving_average_fraction
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("variance", torch.zeros(channels))
-        self.register_buffer("factor", torch.ones(1))
-        self.register_buffer("steps", torch.zeros(()), persistent=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight, bias = self.weight, self.bias
-        if not self.training:
-            scale = torch.where(self.factor == 0, self.factor, 1 / self.factor)
-            mean, variance = self.mean * scale, self.variance * scale
-            return F.batch_norm(x, mean, variance, weight, bias, eps=self.eps)
-        axes = [axis for axis in range(x.dim()) if axis != 1]
-        alone = x.numel() == x.shape[1]  # one value a channel, which torch refuses
-        variance, mean = torch.var_mean(x.detach(), axes, correction=0 if alone else 1)
-        # The first two batches' statistics are taken as they are.
-        kept = torch.where(self.steps < 2, 0.0, self.fraction).to(x.dtype)
-        self.mean.mul_(kept).add_(mean * (1 - kept))
-        self.variance.mul_(kept).add_(variance * (1 - kept))
-        self.steps.add_(1)
-        if alone:
-            return F.batch_norm(x - x, variance, variance, weight, bias, eps=self.eps)
-        return F.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Layer, LayerError, Shape, show
 from protonet.layers.extent import Extent, positive, refuse_shapes
-from protonet.layers.forks import CONVOLUTION, WAYS, without
+from protonet.layers.forks import CONVOLUTION, without
 from protonet.schema.pool import Message
 
 
@@ -16,7 +16,6 @@ class VolumeFilters(Layer):
         CONVOLUTION,
         *("kernel_depth", "temporal_pad", "temporal_stride", "hole", "hole_h", "hole_w"),
     )
-    ignores = WAYS
 
     def param_field(self) -> str:
         older = self.message.HasField("convolution_param")

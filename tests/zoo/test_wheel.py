@@ -12,7 +12,7 @@ import pytest
 from protonet.zoo.catalogue import ENTRIES
 
 ROOT = Path(__file__).parents[2]
-MOST_MEGABYTES = 2.5
+MOST_MEGABYTES = 3
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ class CtcLoss(Layer):
     """
 
     param = "ctc_loss_param"
+    ignores = ("loss_calculation_t",)
     bottoms = (2, 2)
     constants = (1,)
     is_loss = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, convolved
-from protonet.layers.forks import CONVOLUTION
+from protonet.layers.forks import CONVOLUTION, WAYS
 from protonet.layers.volumes import shaped_extent
 from protonet.program import Builder, Expr, nn
 
@@ -21,6 +21,7 @@ class NdConvolution(Layer):
     """
 
     param = "convolution_param"
+    ignores = WAYS
     backward_reads = ("bottoms",)
     refuses = CONVOLUTION
     examples = (
