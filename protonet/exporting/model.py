@@ -87,7 +87,7 @@ def _at_fault(traced: Traced, error: BaseException) -> Node | None:
         index = step_index(word)
         if index is not None:
             return traced.steps.nodes[index]
-    named = re.search(r"While executing %(\w+)", text)
+    named = re.search(r"(?:While executing|translating node) %(\w+)", text)
     made = traced.program.graph.nodes
     found = next((node for node in made if named and node.name == named[1]), None)
     return layer_of(found, traced.steps) if found is not None else None

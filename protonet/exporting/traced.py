@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,8 @@ def _refused_by_layer(node: Node | None, error: LayerError) -> NetError:
 def refused(node: Node | None, error: BaseException) -> NetError:
     """The error of the layer that can't be traced."""
     reason = first_line(error)
+    operation = re.search(r"target=torch\.ops\.([\w.]+)\]", reason)
+    reason = operation[1] if operation else reason
     if "data-dependent" in reason:
         reason = "what it does follows from the numbers that it is given"
     if node is None:
