@@ -10,6 +10,7 @@ import click
 from protonet.cli.talk import say, step
 from protonet.device import device_kind
 from protonet.diagnostics import NetError
+from protonet.exporting.options import ENGINES
 from protonet.selection import Selection
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from protonet.schema.load import Readable
     from protonet.training.nets import Net
 
-ENGINES = ("torch", "onnxruntime", "auto")
 _HELP = "What computes: onnxruntime is faster on a CPU; auto takes it where it can."
 
 engine_option = click.option(

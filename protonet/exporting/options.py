@@ -11,6 +11,7 @@ from protonet.diagnostics import NetError
 
 DYNAMIC: Final = "dynamic"
 AXES = ("height", "width")
+ENGINES = ("torch", "onnxruntime", "auto")  # what computes here: auto, the second where it can
 RUNTIMES = ("onnxruntime", "opencv", "opencv4", "tensorrt")
 OPSETS = (13, 23)
 NATIVE_OPSET = 18  # the opset in which torch.onnx itself speaks

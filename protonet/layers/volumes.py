@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from protonet.layers.base import Layer, LayerError, Shape, show
+from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import Extent, positive, refuse_shapes
 from protonet.layers.forks import CONVOLUTION, without
+from protonet.program import Builder, Expr
 from protonet.schema.pool import Message
 
 
@@ -12,6 +16,7 @@ class VolumeFilters(Layer):
     """A layer whose filters are square in space and of their own size in time."""
 
     param = "convolution3d_param"
+    module: ClassVar[type]
     refuses = without(
         CONVOLUTION,
         *("kernel_depth", "temporal_pad", "temporal_stride", "hole", "hole_h", "hole_w"),
@@ -53,6 +58,25 @@ class VolumeFilters(Layer):
         if self.p.group != 1:
             raise LayerError(f"group {self.p.group} is not supported", "group")
         return x
+
+    def filters(self, x: Shape) -> Shape:
+        """The shape of the weight."""
+        raise AssertionError(f"{self.type} has no filters")
+
+    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
+        return weight_and_bias(self.p, self.filters(bottoms[0]), (self.p.num_output,))
+
+    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
+        extent = self.extent()
+        return b.module(
+            self.module,
+            b.bottoms[0][1],
+            self.p.num_output,
+            extent.kernel,
+            stride=extent.stride,
+            padding=extent.pad,
+            bias=bool(self.p.bias_term),
+        )(*bottoms)
 
 
 def shaped_extent(p: Message, x: Shape) -> Extent:

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 
 from protonet.diagnostics import NetError
+from protonet.exporting.options import ENGINES
 
 _MOST = 2**32
-_ENGINES = ("torch", "onnxruntime", "auto")
 _QUIET = "GLOG_minloglevel"
 
 
@@ -53,8 +53,8 @@ def set_engine(name: str) -> None:
     NetError at another name. "auto" goes on with PyTorch where onnxruntime is not installed or
     can't say a layer.
     """
-    if name not in _ENGINES:
-        what = f"an engine is {', '.join(_ENGINES)}, not {name!r}"
+    if name not in ENGINES:
+        what = f"an engine is {', '.join(ENGINES)}, not {name!r}"
         raise NetError(what, None, 'caffe.set_engine("auto")')
     _STATE.engine = name
 

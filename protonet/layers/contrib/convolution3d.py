@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Shape, count, register
-from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import convolved
 from protonet.layers.volumes import VolumeFilters
-from protonet.program import Builder, Expr, nn
+from protonet.program import nn
 
 
 @register("Convolution3D")
@@ -18,6 +17,7 @@ class Convolution3D(VolumeFilters):
     fork, Convolution3DLayer.
     """
 
+    module = nn.Conv3d
     backward_reads = ("bottoms",)
     examples = (
         Example(
@@ -42,23 +42,7 @@ class Convolution3D(VolumeFilters):
         return ((x[0], self.p.num_output, *convolved(x[2:], self.extent())),)
 
     def filters(self, x: Shape) -> Shape:
-        """The shape of the weight."""
         return (self.p.num_output, x[1], *self.extent().kernel)
-
-    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
-        return weight_and_bias(self.p, self.filters(bottoms[0]), (self.p.num_output,))
-
-    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        extent = self.extent()
-        return b.module(
-            nn.Conv3d,
-            b.bottoms[0][1],
-            self.p.num_output,
-            extent.kernel,
-            stride=extent.stride,
-            padding=extent.pad,
-            bias=bool(self.p.bias_term),
-        )(*bottoms)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         return count(tops[0]) * count(self.filters(bottoms[0]), 1)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Shape, count, register
-from protonet.layers.blob import Blob, weight_and_bias
 from protonet.layers.extent import spread_sizes
 from protonet.layers.volumes import VolumeFilters
-from protonet.program import Builder, Expr, nn
+from protonet.program import nn
 
 
 @register("Deconvolution3D")
@@ -17,6 +16,7 @@ class Deconvolution3D(VolumeFilters):
     Deconvolution3DLayer.
     """
 
+    module = nn.ConvTranspose3d
     backward_reads = ("bottoms",)
     examples = (
         Example(
@@ -34,23 +34,7 @@ class Deconvolution3D(VolumeFilters):
         return ((x[0], self.p.num_output, *spread_sizes(x[2:], self.extent())),)
 
     def filters(self, x: Shape) -> Shape:
-        """The shape of the weight."""
         return (x[1], self.p.num_output, *self.extent().kernel)
-
-    def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
-        return weight_and_bias(self.p, self.filters(bottoms[0]), (self.p.num_output,))
-
-    def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        extent = self.extent()
-        return b.module(
-            nn.ConvTranspose3d,
-            b.bottoms[0][1],
-            self.p.num_output,
-            extent.kernel,
-            stride=extent.stride,
-            padding=extent.pad,
-            bias=bool(self.p.bias_term),
-        )(*bottoms)
 
     def multiply_adds(self, bottoms: tuple[Shape, ...], tops: tuple[Shape, ...]) -> int:
         return count(bottoms[0]) * count(self.filters(bottoms[0]), 1)
