@@ -1,8 +1,22 @@
-"""AlexNet, GoogLeNet and ResNet-50 as one writes them by hand, the other side of the comparison."""
+"""LeNet, AlexNet, GoogLeNet and ResNet-50 by hand, the other side of the comparison."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 20, 5)
+        self.conv2 = nn.Conv2d(20, 50, 5)
+        self.ip1 = nn.Linear(800, 500)
+        self.ip2 = nn.Linear(500, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.conv1(x), 2)
+        x = F.max_pool2d(self.conv2(x), 2)
+        return self.ip2(F.relu(self.ip1(x.flatten(1))))
 
 
 class AlexNet(nn.Module):

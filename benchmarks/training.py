@@ -10,7 +10,7 @@ import lmdb
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from handwritten import LeNet
 
 import protonet
 from protonet.schema.pool import message
@@ -23,20 +23,6 @@ SOLVER = ROOT / "zoo_prototxt" / "lenet" / "solver.prototxt"
 DIGITS = ROOT / "zoo_prototxt" / "data" / "mnist_train_lmdb"
 ITERATIONS, BATCH = 20, 64
 CAFFES = 43  # iterations a second that real Caffe did on such a machine, on two cores
-
-
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
-        self.conv2 = nn.Conv2d(20, 50, 5)
-        self.ip1 = nn.Linear(800, 500)
-        self.ip2 = nn.Linear(500, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(self.conv1(x), 2)
-        x = F.max_pool2d(self.conv2(x), 2)
-        return self.ip2(F.relu(self.ip1(x.flatten(1))))
 
 
 def digits():
