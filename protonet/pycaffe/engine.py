@@ -19,6 +19,7 @@ from protonet.pycaffe.others import DataRunner
 from protonet.pycaffe.runner import Runner, SilenceRunner, SplitRunner
 from protonet.runtime.net import kept_state
 from protonet.runtime.stage import stages
+from protonet.shape import Shape
 
 if TYPE_CHECKING:
     from protonet.exporting.session import OnnxSession
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _MOST_CHANGES = 3  # of weights, after which a net is no longer said in ONNX anew
 _PLAIN = (ComputedRunner, DataRunner, SplitRunner, SilenceRunner)
-_Shapes = dict[str, tuple[int, ...]]
+_Inputs = Mapping[str, Tensor]
 
 
 class PassEngine:
@@ -83,7 +84,7 @@ class PassEngine:
                 runner.forward(Flow())
         self.live.reshape()
         inputs = {name: blob.tensor for name, blob in self._inputs.items()}
-        session = self._fitting({name: tuple(x.shape) for name, x in inputs.items()})
+        session = self._fitting(inputs)
         if session is None:
             return False
         found = session(*inputs.values())
@@ -95,8 +96,9 @@ class PassEngine:
                 memory.late = late
         return True
 
-    def _fitting(self, shapes: _Shapes) -> OnnxSession | None:
+    def _fitting(self, inputs: _Inputs) -> OnnxSession | None:
         """A session for the shapes, blobs and weights of now; None where there can be none."""
+        shapes = {name: tuple(x.shape) for name, x in inputs.items()}
         state = (shapes, wanted := self._wanted())
         changed = self._changed()
         if self._session is not None and not changed and state == self._state:
@@ -106,7 +108,11 @@ class PassEngine:
             self.stop("its weights change from pass to pass")
             return None
         try:
-            self._session, self._state = self._opened(shapes, wanted), state
+            self._exported = self._fitted(shapes, wanted)
+            if self._computed(self._exported, inputs)[1]:
+                self.stop("a pass changes what its layers hold")
+                return None
+            self._session, self._state = self._opened(self._exported), state
         except NetError as error:
             if control.engine() == "onnxruntime":
                 raise
@@ -123,14 +129,17 @@ class PassEngine:
         held = (m for m in self._last if m in ends or m in self._read or m.is_held())
         return tuple(self._last[memory].blob for memory in held)
 
-    def _opened(self, shapes: _Shapes, blobs: Sequence[str]) -> OnnxSession:
-        from protonet.exporting.session import open_session, runtime
+    def _fitted(self, shapes: dict[str, Shape], blobs: Sequence[str]) -> Exported:
         from protonet.exporting.source import of_net, refitted
 
         exported = of_net(self.live.net, blobs)
         own = {value.blob: value.shape for value in self.live.net.graph.inputs}
-        self._exported = exported if shapes == own else refitted(exported, shapes)
-        session = open_session(self._exported)
+        return exported if shapes == own else refitted(exported, shapes)
+
+    def _opened(self, exported: Exported) -> OnnxSession:
+        from protonet.exporting.session import open_session, runtime
+
+        session = open_session(exported)
         if not self._state:
             control.say(f"engine: {runtime()}, equal by {session.difference:.1e}")
         return session
@@ -144,17 +153,24 @@ class PassEngine:
             self._weights = {memory: memory.tensor.clone() for memory in given}
         return changed
 
-    def _fill(self, inputs: Mapping[str, Tensor], asked: LiveMemory) -> None:
+    def _computed(self, exported: Exported, inputs: _Inputs) -> tuple[dict[Value, Tensor], bool]:
+        """All values, layer by layer, and whether the pass changed what the layers hold."""
+        module = exported.module
+        values = {value: inputs[value.blob] for value in exported.graph.inputs}
+        with torch.no_grad(), kept_state(module):
+            before = [buffer.clone() for buffer in module.buffers()]
+            for stage in stages(exported.lowered, module):
+                values |= stage.run(module, values)
+            pairs = zip(before, module.buffers(), strict=True)
+            return values, not all(torch.equal(was, now) for was, now in pairs)
+
+    def _fill(self, inputs: _Inputs, asked: LiveMemory) -> None:
         """Compute, layer by layer, all blobs that are late, one of which was asked for."""
         self._read.add(asked)
         assert self._exported is not None
-        graph, module = self._exported.graph, self._exported.module
-        values = {value: inputs[value.blob] for value in graph.inputs}
-        with torch.no_grad(), kept_state(module):
-            for stage in stages(self._exported.lowered, module):
-                values |= stage.run(module, values)
-        pairs = zip(_tops(self.live.net.graph.nodes), _tops(graph.nodes), strict=True)
-        others = dict(pairs)
+        values, _ = self._computed(self._exported, inputs)
+        nodes = self.live.net.graph.nodes, self._exported.graph.nodes
+        others = dict(zip(*map(_tops, nodes), strict=True))
         for memory, value in self._last.items():
             if memory is asked or memory.late is not None:
                 memory.put(values[others[value]].clone())

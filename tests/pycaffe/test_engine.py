@@ -117,6 +117,19 @@ def test_a_net_that_goes_backward_is_left_to_pytorch(capsys):
     assert "engine: torch; the net can go backward" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("folder")
+def test_statistics_that_a_pass_changes_are_left_to_pytorch(tmp_path, capsys):
+    (tmp_path / "bn.prototxt").write_text(
+        'input: "x" input_shape { dim: 4 dim: 3 } layer { name: "bn" type: "BatchNorm" '
+        'bottom: "x" top: "y" batch_norm_param { use_global_stats: false } }'
+    )
+    net = caffe.Net("bn.prototxt", caffe.TEST)
+    x = DRAW.normal(size=(4, 3)).astype(np.float32)
+    near(net.forward(x=x)["y"], (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5))
+    near(net.params["bn"][0].data, x.mean(0))
+    assert "engine: torch; a pass changes what its layers hold" in capsys.readouterr().err
+
+
 def test_no_other_engine():
     with pytest.raises(NetError, match="an engine is torch, onnxruntime, auto, not 'tvm'"):
         caffe.set_engine("tvm")
