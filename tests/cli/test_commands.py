@@ -11,23 +11,23 @@ import time
 from pathlib import Path
 
 import pytest
+from one_process import run
 
 ZOO = Path(__file__).parents[2] / "zoo_prototxt"
 LENET = ZOO / "lenet" / "deploy.prototxt"
 TYPO = 'layer { name: "a" type: "RelU" bottom: "x" top: "a" }\n'
 
 
-def run(*arguments, cwd=None, **options):
+def started(*arguments):
+    """The command in a process of its own: one test of each kind of end."""
     command = [sys.executable, "-m", "protonet", *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120, **options
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert "Traceback" not in done.stderr
     return done
 
 
 def test_compile_writes_a_file_and_its_table(tmp_path):
-    done = run("compile", LENET, "-o", tmp_path / "lenet.py", "--table")
+    done = started("compile", LENET, "-o", tmp_path / "lenet.py", "--table")
     assert done.returncode == 0
     assert done.stdout == ""
     assert "431,080" in done.stderr
@@ -41,7 +41,7 @@ def test_compile_prints_without_an_output():
 
 
 def test_run_times_a_forward_pass():
-    done = run("compile", LENET, "--run", "--batch", 3, "--device", "cpu")
+    done = started("compile", LENET, "--run", "--batch", 3, "--device", "cpu")
     assert done.returncode == 0
     assert "3x10" in done.stdout
     assert " ms " in done.stdout
@@ -79,7 +79,7 @@ def test_shapes_and_outputs():
 def test_check_reports_every_problem(tmp_path):
     bad = tmp_path / "bad.prototxt"
     bad.write_text('input: "x" input_shape { dim: 1 dim: 3 }\n' + TYPO + TYPO.replace('"a"', '"b"'))
-    done = run("check", bad, LENET)
+    done = started("check", bad, LENET)
     assert done.returncode == 1
     assert f"{bad}:2:19: error:" in done.stdout
     assert f"{bad}:3:19: error:" in done.stdout
