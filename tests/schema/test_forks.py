@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 
 import pytest
+from one_process import run
 
 import protonet
 from protonet.diagnostics import IgnoredFields
@@ -125,8 +124,7 @@ def test_a_plain_net_warns_of_nothing():
 @pytest.mark.parametrize("command", ["compile", "check", "show"])
 def test_a_command_warns_once(command, tmp_path):
     (tmp_path / "net.prototxt").write_text(NET)
-    arguments = [sys.executable, "-m", "protonet", command, "net.prototxt"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run(command, "net.prototxt", cwd=tmp_path)
     line = "warning: net.prototxt: ignored, since they change nothing that is computed: "
     assert done.returncode == 0
     assert done.stderr.count(line + NAMED) == 1

@@ -7,11 +7,10 @@ import functools
 import io
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from one_process import run
 
 from protonet import NetError
 from protonet.zoo.catalogue import ENTRIES, deploy, entry, files, teaching
@@ -28,13 +27,6 @@ def counted_once():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("protonet.zoo.compare.figures", functools.cache(figures))
         yield
-
-
-def run(*arguments, cwd=None):
-    command = [sys.executable, "-m", "protonet", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def order(rows):
