@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sizes import made
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -123,11 +124,12 @@ class Traced(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        out = func(*args, **kwargs)
         if func.overloadpacket in VIEWS:
+            out = func(*args, **kwargs)
             self.names[out] = f"{self.name(args[0])[:64]}{shape(out)}"
             return out
         flat, form = tree_flatten((args, kwargs))
+        out = made(func, args, kwargs, flat, form)
         given = [self.name(a) if isinstance(a, torch.Tensor) else repr(a) for a in flat]
         if func.overloadpacket in (aten.add, aten.add_):
             given.sort()  # a sum of two is the same both ways
