@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from counted_calls import calls
+
 HEAVY = ("torch", "numpy", "google.protobuf", "lark", "click", "rich", "yaml", "safetensors")
 FRACTION = 1 / 3
 
@@ -47,23 +49,6 @@ main()
     assert (done.returncode, done.stderr) == (130, "protonet: interrupted\n")
 
 
-def calls_to_import(module):
-    code = f"""
-import sys
-counted = 0
-def count(*_):
-    global counted
-    counted += 1
-sys.setprofile(count)
-import {module}
-sys.setprofile(None)
-print(counted)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout)
-
-
 def test_it_does_a_fraction_of_numpys_work():
-    """Calls and returns are counted: a busy machine makes seconds of any number of them."""
-    own, numpys = calls_to_import("protonet"), calls_to_import("numpy")
+    own, numpys = calls("import protonet"), calls("import numpy")
     assert own < numpys * FRACTION, (own, numpys)
