@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,9 +35,36 @@ class Losses(Log):
         self.items = items
 
 
+# Two processes as torchrun starts them, which have imported the same once.
+FORKED = """
+import os, signal, sys
+import torch.distributed
+import protonet.training.session
+from protonet.cli import main
+for rank in range(2):
+    if not os.fork():
+        signal.alarm(100)
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+        main()
+sys.exit(max(os.waitpid(-1, 0)[1] for _ in range(2)) > 0)
+"""
+
+
+def forked(folder, *arguments):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    meeting = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, "-c", FORKED, "train", "solver.prototxt", "--device", "cpu"]
+    return end_of([*command, *arguments], folder, **meeting)
+
+
 def torchrun(folder, *arguments):
     command = launch_command(2, ["train", "solver.prototxt", "--device", "cpu", *arguments])
-    stated = {**os.environ, "OMP_NUM_THREADS": "1"}  # or torchrun begins with a word about it
+    return end_of(command, folder)
+
+
+def end_of(command, folder, **stated):
+    stated = {**os.environ, "OMP_NUM_THREADS": "1", **stated}  # or torchrun begins with a word
     return subprocess.run(
         command, cwd=folder, env=stated, capture_output=True, text=True, check=False, timeout=120
     )
@@ -68,7 +97,7 @@ def test_two_processes_follow_one_with_iter_size_two(tmp_path, monkeypatch, laye
     if layer_wise:  # and it resumes in two processes
         wanted = Path("two/tiny_iter_12.caffemodel").read_bytes()
         Path("two/tiny_iter_12.caffemodel").unlink()
-        done = torchrun(tmp_path / "two", "--snapshot", "tiny_iter_6.solverstate")
+        done = forked(tmp_path / "two", "--snapshot", "tiny_iter_6.solverstate")
         assert done.returncode == 0, done.stderr
         assert Path("two/tiny_iter_12.caffemodel").read_bytes() == wanted
 
@@ -123,7 +152,7 @@ def test_two_processes_of_which_one_tests_by_a_view_of_a_weight(tmp_path, monkey
         (tmp_path / folder / "net.prototxt").write_text(TIED)
     monkeypatch.chdir(tmp_path / "one")
     one = protonet.train("solver.prototxt", log="none")
-    done = torchrun(tmp_path / "two")
+    done = forked(tmp_path / "two")
     assert done.returncode == 0, done.stderr
     found = protonet.read_blobs(tmp_path / "two" / "tiny_iter_6.caffemodel")
     for layer, blobs in protonet.dump_blobs(one.net).items():
