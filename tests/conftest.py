@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 import pytest
+import torch_once
 
 ROOT = Path(__file__).parent.parent
 ZOO = ROOT / "zoo_prototxt"
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many as there are cores, which they fill by themselves
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser):
@@ -20,6 +26,33 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="slow: give --slow"))
+
+
+def pytest_collection_finish():
+    """What is imported by now stays to the end: the collector of cycles need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def operators_once():
+    """For tests that export: what torch.export does before it looks at a module."""
+    with torch_once.patched(torch_once.operators):
+        yield
+
+
+@pytest.fixture(scope="session")
+def translations_once():
+    """For tests that write ONNX files: the operators, and what they are in ONNX."""
+    with torch_once.patched(torch_once.operators, torch_once.translations):
+        yield
+
+
+@pytest.fixture(scope="session")
+def guards_unmeasured():
+    """For tests that compile: the time of guards, which torch measures behind an empty cache."""
+    with torch_once.patched(torch_once.guards):
+        yield
 
 
 @pytest.fixture

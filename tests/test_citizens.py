@@ -54,6 +54,7 @@ def close(given, wanted):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("guards_unmeasured")
 @pytest.mark.parametrize("name", sorted(MANIFEST))
 def test_torch_compile_takes_the_whole_graph(name):
     net_graph, net, inputs = case(name)
@@ -77,6 +78,7 @@ def test_inductor_gives_the_same_numbers(name):
     close(compiled(*inputs), other(*inputs))
 
 
+@pytest.mark.usefixtures("operators_once")
 @pytest.mark.parametrize("name", sorted(MANIFEST))
 def test_torch_export(name):
     net_graph, net, inputs = case(name)

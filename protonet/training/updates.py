@@ -54,7 +54,7 @@ class CaffeOptimizer(torch.optim.Optimizer):
                 for name in self.histories:
                     self.state[parameter][name] = torch.zeros_like(parameter, requires_grad=False)
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: dict[str, object]) -> None:
         """As torch's, without importing torch.compile first, which takes as long as torch."""
         add = torch.optim.Optimizer.add_param_group
         getattr(add, "__wrapped__", add)(self, param_group)

@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch_once
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="package", autouse=True)
-def exports_quickly():
-    with torch_once.patched(torch_once.operators, torch_once.translations):
-        yield
+def exports_quickly(translations_once):
+    """For each test here."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import torch_once
 
 
 @pytest.fixture(scope="package", autouse=True)
-def exports_quickly():
-    with torch_once.patched(torch_once.operators):
-        yield
+def exports_quickly(operators_once):
+    """For each test here."""

@@ -62,8 +62,10 @@ def test_saved_and_loaded_in_another_process(lenet, digits, tmp_path):
     assert (done.returncode, done.stdout) == (0, "LeNet\n"), done.stderr
 
 
+@pytest.mark.usefixtures("guards_unmeasured")
+# Blocks and every layer: test_outline_module.py, test_citizens.py.
 @pytest.mark.parametrize(
-    "name", ["lenet", pytest.param("googlenet", marks=pytest.mark.slow), "resnet50"]
+    "name", ["lenet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("googlenet", "resnet50"))]
 )
 def test_torch_compile_takes_the_whole_graph(name):
     net = protonet.compile(ZOO / name / "deploy.prototxt")

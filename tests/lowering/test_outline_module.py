@@ -74,6 +74,7 @@ def test_a_pickle_opens_in_another_process(blocks, x, tmp_path):
     assert (done.returncode, done.stdout) == (0, "BasicBlock\n"), done.stderr
 
 
+@pytest.mark.usefixtures("guards_unmeasured", "operators_once")
 def test_torch_compiles_and_exports_it(blocks, x):
     compiled = torch.compile(blocks, fullgraph=True, backend="eager")
     assert torch.equal(compiled(x), blocks(x))

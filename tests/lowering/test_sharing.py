@@ -61,6 +61,7 @@ def test_a_parameter_under_another_shape(case):
     np.testing.assert_array_equal(*gradients)
 
 
+@pytest.mark.usefixtures("guards_unmeasured", "operators_once")
 def test_it_copies_pickles_compiles_and_exports():
     net = protonet.compile(tied("", "transpose: true", STRICT))
     x = torch.rand(2, 6)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def named(page):
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.usefixtures("translations_once" if find_spec("onnxscript") else "operators_once")
 @pytest.mark.parametrize("page", [p for p in pages() if not held(p)], ids=named)
 def test_the_blocks_of_a_page_run(page, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

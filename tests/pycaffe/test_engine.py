@@ -12,6 +12,7 @@ from protonet.pycaffe import control
 from protonet.weights.caffemodel import write_caffemodel
 
 pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.usefixtures("translations_once")
 
 DEPLOY = """
 name: "two"
