@@ -21,15 +21,21 @@ _IN_TORCH = {
 }
 
 
-@register("BatchNorm")
+_FUSED_SCALE = "BatchNormScale"
+
+
+@register("BatchNorm", "BatchNormScale")
 class BatchNormLayer(Layer):
     """Normalise each channel by the batch's statistics in training, by the stored ones else.
 
     With scale_bias, scale_filler or bias_filler (NVIDIA's fork), or filler (Intel's), it scales
     and shifts, too; these two blobs follow the statistics, and lead them in NVIDIA's 0.15, whose
     nets state an lr_mult for the first two of their params. NVIDIA's statistics are running
-    averages; Intel's may be of parts of a training batch, one after the other. (n, c, ...), kept.
-    Source: Caffe's BatchNormLayer; the forks' own, CuDNNBatchNormLayer, MKLDNNBatchNormLayer.
+    averages; Intel's may be of parts of a training batch, one after the other. As BatchNormScale
+    it always scales and shifts, from 1 and 0, in place; apart from that its fork does not
+    normalise, nor learn the scale where use_global_stats is. (n, c, ...), kept. Source: Caffe's
+    BatchNormLayer; the forks' own, CuDNNBatchNormLayer, MKLDNNBatchNormLayer; BatchNormScaleLayer
+    of yuqj1991's caffe_train, on the GPU.
     """
 
     param = "batch_norm_param"
@@ -65,14 +71,22 @@ class BatchNormLayer(Layer):
             {"y": (2, 3, 4, 4)},
             "self.bn1 = BatchNorm(3, affine=True, bias=False)",
         ),
+        Example(
+            'layer { name: "bn1" type: "BatchNormScale" bottom: "x" top: "x" }',
+            {"x": (2, 3, 4, 4)},
+            {"x": (2, 3, 4, 4)},
+            "x = self.bn1(x)",
+        ),
     )
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:
         super().__init__(message, phase)
         p = self.p
-        nvidia = p.scale_bias or self.has("scale_filler")
-        self.of_intel = not nvidia and (self.has("filler") or self.has("bias_term"))
-        self.scales = nvidia or self.has("bias_filler") or (self.of_intel and p.use_weight_bias)
+        fused = message.type == _FUSED_SCALE
+        nvidia = not fused and (p.scale_bias or self.has("scale_filler"))
+        self.of_intel = fused or (not nvidia and (self.has("filler") or self.has("bias_term")))
+        of_itself = self.of_intel and p.use_weight_bias
+        self.scales = fused or nvidia or self.has("bias_filler") or of_itself
         self.shifts = self.scales and (p.bias_term or not self.of_intel)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -80,6 +94,8 @@ class BatchNormLayer(Layer):
         if len(x) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
         self.check_batch(x)
+        if self.message.type == _FUSED_SCALE:
+            self.check_fused()
         if not self.p.eps >= 0:
             raise LayerError(f"eps must not be negative, it is {single(self.p.eps)}", "eps")
         pairs = zip(self.message.param, self.blobs(bottoms), strict=False)
@@ -90,6 +106,17 @@ class BatchNormLayer(Layer):
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
         return bottoms
+
+    def check_fused(self) -> None:
+        """LayerError where BatchNormScale's fork does not normalise, or not learn its scale."""
+        if list(self.message.bottom) != list(self.message.top):
+            what = "its fork scales the bottom without normalising it where the top is another"
+            raise LayerError(what, "top", 0, hint=f"write top: {self.message.bottom[0]!r}")
+        rates = [spec.lr_mult for spec in self.message.param]
+        if self.phase == "TRAIN" and self.p.use_global_stats and rates[3:4] != [0]:
+            what = "its fork does not learn the scale where it trains with use_global_stats"
+            hint = "give its fourth param lr_mult: 0"
+            raise LayerError(what, "use_global_stats", hint=hint)
 
     def check_batch(self, x: Shape) -> None:
         """LayerError where a batch has no parts of the size that Intel's fork asks for."""
