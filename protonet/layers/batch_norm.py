@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.layers.forks import FUSED
-from protonet.layers.normalised import AveragedBatchNorm, BatchNorm, PartBatchNorm
+from protonet.layers.normalised import (
+    AveragedBatchNorm,
+    BatchNorm,
+    KeptScaleBatchNorm,
+    PartBatchNorm,
+)
 from protonet.program import Builder, Expr, nn, single
 from protonet.schema.pool import Message
 
@@ -101,22 +106,24 @@ class BatchNormLayer(Layer):
         pairs = zip(self.message.param, self.blobs(bottoms), strict=False)
         for index, (spec, blob) in enumerate(pairs):
             # NVIDIA's fork sets these to 0 itself.
-            if blob.is_statistic and spec.lr_mult != 0 and (self.of_intel or not self.scales):
+            kept = blob.is_statistic and blob.name != "weight"
+            if kept and spec.lr_mult != 0 and (self.of_intel or not self.scales):
                 what = f"lr_mult of its statistics must be 0, not {single(spec.lr_mult)}"
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
         return bottoms
 
     def check_fused(self) -> None:
-        """LayerError where BatchNormScale's fork does not normalise, or not learn its scale."""
+        """LayerError where BatchNormScale's fork does not normalise."""
         if list(self.message.bottom) != list(self.message.top):
             what = "its fork scales the bottom without normalising it where the top is another"
             raise LayerError(what, "top", 0, hint=f"write top: {self.message.bottom[0]!r}")
-        rates = [spec.lr_mult for spec in self.message.param]
-        if self.phase == "TRAIN" and self.p.use_global_stats and rates[3:4] != [0]:
-            what = "its fork does not learn the scale where it trains with use_global_stats"
-            hint = "give its fourth param lr_mult: 0"
-            raise LayerError(what, "use_global_stats", hint=hint)
+
+    @property
+    def keeps_scale(self) -> bool:
+        """Whether the scale is not learned where the shift is."""
+        fused = self.message.type == _FUSED_SCALE
+        return bool(fused and self.phase == "TRAIN" and self.p.use_global_stats)
 
     def check_batch(self, x: Shape) -> None:
         """LayerError where a batch has no parts of the size that Intel's fork asks for."""
@@ -134,7 +141,8 @@ class BatchNormLayer(Layer):
         )
         if not self.scales:
             return statistics
-        weight = Blob("weight", shape, self.stated("filler" if self.of_intel else "scale_filler"))
+        scale = self.stated("filler" if self.of_intel else "scale_filler")
+        weight = Blob("weight", shape, scale, self.keeps_scale)
         bias = Blob("bias", shape, self.stated("bias_filler"))
         learned = (weight, bias) if self.shifts else (weight,)
         first = [spec.lr_mult for spec in self.message.param]
@@ -173,6 +181,9 @@ class BatchNormLayer(Layer):
         }
         if self.scales and not self.of_intel:
             return b.module(AveragedBatchNorm, b.bottoms[0][1], **options)
+        if self.keeps_scale:
+            b.helper(BatchNorm)
+            return b.module(KeptScaleBatchNorm, b.bottoms[0][1], self.eps())
         options["use_global_stats"] = None
         if self.has("use_global_stats"):
             options["use_global_stats"] = self.p.use_global_stats

@@ -15,6 +15,7 @@ from protonet import NetError
 
 seeds = st.integers(0, 2**16)
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 3 dim: 2 dim: 4 } } }'
+PHASES = ("TRAIN", "TEST")
 FUSED = 'layer { name: "l" type: "BatchNormScale" bottom: "x" top: "x" %s }'
 
 
@@ -68,16 +69,20 @@ def test_a_fused_batch_norm_trains_by_the_batch():
     assert gradients_hold(net, x)
 
 
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ("param { lr_mult: 0 } param { lr_mult: 1 }", "statistics must be 0, not 1"),
-        ("batch_norm_param { use_global_stats: true }", "does not learn the scale"),
-    ],
-)
-def test_what_a_fused_batch_norm_would_not_take(fields, told):
-    with pytest.raises(NetError, match=told):
-        fused(fields, "TRAIN")
+def test_a_fused_batch_norm_by_what_it_holds_learns_no_scale():
+    x = np.random.default_rng(6).normal(size=(3, 2, 4))
+    nets = [fused("batch_norm_param { use_global_stats: true }", phase) for phase in PHASES]
+    for net in nets:
+        filled(net, 7, low=0.25)
+    close(outputs(nets[0], x)[0], outputs(nets[1], x)[0])
+    assert [name for name, _ in nets[0].named_parameters()] == ["l.bias"]
+    assert [name for name, _ in nets[1].named_parameters()] == ["l.weight", "l.bias"]
+    assert gradients_hold(nets[0], x)
+
+
+def test_the_statistics_of_a_fused_batch_norm_are_not_learned():
+    with pytest.raises(NetError, match="statistics must be 0, not 1"):
+        fused("param { lr_mult: 0 } param { lr_mult: 1 }", "TRAIN")
 
 
 def test_a_fused_batch_norm_is_in_place():
