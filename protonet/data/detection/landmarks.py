@@ -56,6 +56,6 @@ def cut(
     inside &= (moved > 0) & (moved <= 1)
     if mirror:
         moved[..., 0] = 1 - moved[..., 0]
-    whole = inside.reshape(-1, POINTS).all(1)
-    kept: Floats = np.where(whole[:, None], moved.reshape(-1, POINTS), np.float32(np.nan))
+    whole = inside.reshape(-1, POINTS).all(1, keepdims=True)
+    kept: Floats = np.where(whole, moved.reshape(-1, POINTS), np.float32(np.nan))
     return kept
