@@ -52,5 +52,7 @@ class CenterNetFocalLoss(Layer):
 def centernet_focal(x: torch.Tensor, heat: torch.Tensor, mean: bool = True) -> torch.Tensor:
     """The focal loss, over the number of places of heat 1 if that is wanted."""
     value, slope = heatmap_focal(x.detach(), heat)
-    by = int((heat == 1).sum().clamp(min=1)) if mean else 1
-    return sloped(x, value / by, slope / by)
+    if mean:
+        by = (heat == 1).sum().clamp(min=1)
+        value, slope = value / by, slope / by
+    return sloped(x, value, slope)
