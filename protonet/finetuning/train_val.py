@@ -192,8 +192,9 @@ def _freeze(made: NewNet, nodes: frozenset[Node]) -> None:
             layer.param.add()
         for spec in layer.param:
             spec.lr_mult = spec.decay_mult = 0.0
-        made.note(index, _STATISTICS if layer.type == "BatchNorm" else _FROZEN)
-        if layer.type == "BatchNorm":
+        has_statistics = layer.type in ("BatchNorm", "BatchNormScale")
+        made.note(index, _STATISTICS if has_statistics else _FROZEN)
+        if has_statistics:
             layer.batch_norm_param.use_global_stats = True
 
 

@@ -25,12 +25,14 @@ class Found:
 def found_boxes(rows: Array, seen: Sight, size: Shape) -> list[Found]:
     """Rows of image, label, score and corners, those from 0 to 1 of what the net saw, best first.
 
+    What is behind the corners, such as landmarks, is left out.
+
     ``seen`` is that part of an image of ``size``, (height, width). Corners are brought inside the
     image; rows that say that nothing was found are none.
     """
     high, wide = size[:2]
     found = []
-    for _, label, score, *corners in rows.reshape(-1, 7).tolist():
+    for _, label, score, *corners in rows.reshape(-1, rows.shape[-1])[:, :7].tolist():
         if label < 0:
             continue
         x, y = (seen.left + c * seen.width for c in corners[::2]), corners[1::2]

@@ -9,11 +9,14 @@ from protonet.graph import Graph, Node, Value
 from protonet.shape import count
 
 # Layers that give rows of image, label, score and corners, and whether num_classes has the
-# background among them.
+# background among them; None where the scores' softmax says so.
 _BOXES = {
     "DetectionOutput": True,
     "YoloDetectionOutput": False,
     "Yolov3DetectionOutput": False,
+    "Yolov3Detection": False,
+    "CenternetDetectionOutput": True,
+    "CenterGridOutput": None,
 }
 _JUDGES = ("Accuracy", "SegAccuracy", "SoftmaxWithLoss", "MultinomialLogisticLoss", "HingeLoss")
 _THROUGH = ("Split", "Dropout", "Crop", "Interp", "Resample")  # places move, meanings stay
@@ -68,6 +71,8 @@ def meaning(graph: Graph, blob: str, counts: Collection[int] = ()) -> Meaning:
     maker = _maker(value)
     if maker.type in _BOXES:
         with_background = _BOXES[maker.type]
+        if with_background is None:
+            with_background = maker.layer.p.num_classes > 1
         classes = int(maker.layer.p.num_classes) + (not with_background)
         background = not with_background or maker.layer.p.background_label_id == 0
         return Meaning("boxes", classes, background)

@@ -17,8 +17,10 @@ class AnnotatedData(Layer):
     difficult; or, without an anno_type or a label_map_file, (n,). The number of boxes changes with
     the batch; 1 stands for it. Of MobileNet-YOLO's fork are yolo_data_type 1, (n, 1, 300, 5) with
     rows of label from 0, centre and extent, and a third top, (n, classes, h, w), of the classes of
-    pixels. Source: AnnotatedDataLayer of SSD's fork and of MobileNet-YOLO's; data_anchor_sampler
-    and crop_type are those of yuqj1991's caffe_train.
+    pixels. Of yuqj1991's caffe_train are data_anchor_sampler and crop_type, yoloformat,
+    (n, 1, boxes, 8) with each image's own rows before others of -1, and has_landmarks, 19 numbers a
+    row, of which the last are 1 and five points, or 0 and -1.
+    Source: AnnotatedDataLayer of SSD's fork, of MobileNet-YOLO's and of yuqj1991's caffe_train.
     """
 
     param = "data_param"
@@ -43,6 +45,15 @@ class AnnotatedData(Layer):
             {},
             {"data": (2, 3, 32, 16), "label": (2, 1, 300, 5), "mask": (2, 1, 4, 2)},
             "def forward(self, data, label, mask):",
+        ),
+        Example(
+            'layer { name: "data" type: "AnnotatedData" top: "data" top: "label" '
+            "transform_param { resize_param { height: 9 width: 8 } } "
+            'data_param { source: "db" batch_size: 4 } annotated_data_param { '
+            'label_map_file: "map" yoloformat: true has_landmarks: true crop_type: CROP_JITTER } }',
+            {},
+            {"data": (4, 3, 9, 8), "label": (4, 1, 1, 19)},
+            "def forward(self, data, label):",
         ),
     )
 
@@ -81,7 +92,10 @@ class AnnotatedData(Layer):
         return resizes[0].height, resizes[0].width
 
     def _boxes(self, p: Message) -> Shape:
-        return (self.p.batch_size, 1, 300, 5) if p.yolo_data_type == 1 else (1, 1, 1, 8)
+        if p.yolo_data_type == 1:
+            return self.p.batch_size, 1, 300, 5
+        images = self.p.batch_size if p.yoloformat else 1
+        return images, 1, 1, 19 if p.has_landmarks else 8
 
     def _masks(self, p: Message, size: tuple[int, int]) -> Shape:
         """The third top's shape, where single_class says how many planes it has."""

@@ -9,7 +9,12 @@ from typing import Any, ClassVar
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob, BlobLayout
 from protonet.layers.forks import FUSED
-from protonet.layers.normalised import AveragedBatchNorm, BatchNorm, PartBatchNorm
+from protonet.layers.normalised import (
+    AveragedBatchNorm,
+    BatchNorm,
+    KeptScaleBatchNorm,
+    PartBatchNorm,
+)
 from protonet.program import Builder, Expr, nn, single
 from protonet.schema.pool import Message
 
@@ -21,15 +26,21 @@ _IN_TORCH = {
 }
 
 
-@register("BatchNorm")
+_FUSED_SCALE = "BatchNormScale"
+
+
+@register("BatchNorm", "BatchNormScale")
 class BatchNormLayer(Layer):
     """Normalise each channel by the batch's statistics in training, by the stored ones else.
 
     With scale_bias, scale_filler or bias_filler (NVIDIA's fork), or filler (Intel's), it scales
     and shifts, too; these two blobs follow the statistics, and lead them in NVIDIA's 0.15, whose
     nets state an lr_mult for the first two of their params. NVIDIA's statistics are running
-    averages; Intel's may be of parts of a training batch, one after the other. (n, c, ...), kept.
-    Source: Caffe's BatchNormLayer; the forks' own, CuDNNBatchNormLayer, MKLDNNBatchNormLayer.
+    averages; Intel's may be of parts of a training batch, one after the other. As BatchNormScale
+    it always scales and shifts, from 1 and 0, in place; apart from that its fork does not
+    normalise, nor learn the scale where use_global_stats is. (n, c, ...), kept. Source: Caffe's
+    BatchNormLayer; the forks' own, CuDNNBatchNormLayer, MKLDNNBatchNormLayer; BatchNormScaleLayer
+    of yuqj1991's caffe_train, on the GPU.
     """
 
     param = "batch_norm_param"
@@ -65,14 +76,22 @@ class BatchNormLayer(Layer):
             {"y": (2, 3, 4, 4)},
             "self.bn1 = BatchNorm(3, affine=True, bias=False)",
         ),
+        Example(
+            'layer { name: "bn1" type: "BatchNormScale" bottom: "x" top: "x" }',
+            {"x": (2, 3, 4, 4)},
+            {"x": (2, 3, 4, 4)},
+            "x = self.bn1(x)",
+        ),
     )
 
     def __init__(self, message: Any, phase: str = "TEST") -> None:
         super().__init__(message, phase)
         p = self.p
-        nvidia = p.scale_bias or self.has("scale_filler")
-        self.of_intel = not nvidia and (self.has("filler") or self.has("bias_term"))
-        self.scales = nvidia or self.has("bias_filler") or (self.of_intel and p.use_weight_bias)
+        fused = message.type == _FUSED_SCALE
+        nvidia = not fused and (p.scale_bias or self.has("scale_filler"))
+        self.of_intel = fused or (not nvidia and (self.has("filler") or self.has("bias_term")))
+        of_itself = self.of_intel and p.use_weight_bias
+        self.scales = fused or nvidia or self.has("bias_filler") or of_itself
         self.shifts = self.scales and (p.bias_term or not self.of_intel)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -80,16 +99,31 @@ class BatchNormLayer(Layer):
         if len(x) < 2:
             raise LayerError("it takes at least 2 axes, (n, c)", "bottom", 0)
         self.check_batch(x)
+        if self.message.type == _FUSED_SCALE:
+            self.check_fused()
         if not self.p.eps >= 0:
             raise LayerError(f"eps must not be negative, it is {single(self.p.eps)}", "eps")
         pairs = zip(self.message.param, self.blobs(bottoms), strict=False)
         for index, (spec, blob) in enumerate(pairs):
             # NVIDIA's fork sets these to 0 itself.
-            if blob.is_statistic and spec.lr_mult != 0 and (self.of_intel or not self.scales):
+            kept = blob.is_statistic and blob.name != "weight"
+            if kept and spec.lr_mult != 0 and (self.of_intel or not self.scales):
                 what = f"lr_mult of its statistics must be 0, not {single(spec.lr_mult)}"
                 stated = ("lr_mult",) if spec.HasField("lr_mult") else ()
                 raise LayerError(what, "param", index, *stated, hint="write lr_mult: 0")
         return bottoms
+
+    def check_fused(self) -> None:
+        """LayerError where BatchNormScale's fork does not normalise."""
+        if list(self.message.bottom) != list(self.message.top):
+            what = "its fork scales the bottom without normalising it where the top is another"
+            raise LayerError(what, "top", 0, hint=f"write top: {self.message.bottom[0]!r}")
+
+    @property
+    def keeps_scale(self) -> bool:
+        """Whether the scale is not learned where the shift is."""
+        fused = self.message.type == _FUSED_SCALE
+        return bool(fused and self.phase == "TRAIN" and self.p.use_global_stats)
 
     def check_batch(self, x: Shape) -> None:
         """LayerError where a batch has no parts of the size that Intel's fork asks for."""
@@ -107,7 +141,8 @@ class BatchNormLayer(Layer):
         )
         if not self.scales:
             return statistics
-        weight = Blob("weight", shape, self.stated("filler" if self.of_intel else "scale_filler"))
+        scale = self.stated("filler" if self.of_intel else "scale_filler")
+        weight = Blob("weight", shape, scale, self.keeps_scale)
         bias = Blob("bias", shape, self.stated("bias_filler"))
         learned = (weight, bias) if self.shifts else (weight,)
         first = [spec.lr_mult for spec in self.message.param]
@@ -146,6 +181,9 @@ class BatchNormLayer(Layer):
         }
         if self.scales and not self.of_intel:
             return b.module(AveragedBatchNorm, b.bottoms[0][1], **options)
+        if self.keeps_scale:
+            b.helper(BatchNorm)
+            return b.module(KeptScaleBatchNorm, b.bottoms[0][1], self.eps())
         options["use_global_stats"] = None
         if self.has("use_global_stats"):
             options["use_global_stats"] = self.p.use_global_stats

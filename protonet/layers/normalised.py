@@ -74,6 +74,15 @@ class PartBatchNorm(BatchNorm):
         return torch.cat([BatchNorm.forward(self, part) for part in parts])
 
 
+class KeptScaleBatchNorm(BatchNorm):
+    """Batch normalisation by stored statistics with a learned shift, and a scale as it is."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps, use_global_stats=True, affine=True)
+        del self.weight
+        self.register_buffer("weight", torch.ones(channels))
+
+
 class AveragedBatchNorm(nn.Module):
     """Batch normalisation by running averages, with a learned scale and shift."""
 

@@ -9,6 +9,8 @@ import numpy as np
 from protonet.schema.pool import message_class
 from tests.data.annotated_reference import box_of
 
+POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+
 
 def pictures(count=7, seed=0, colors=3):
     """Smooth images of several sizes, each with its boxes as the reference takes them."""
@@ -46,13 +48,21 @@ def record(image, found, raw=False, kind=0, **fields):
     made.datum.data = planes.tobytes() if raw else cv2.imencode(".png", image)[1].tobytes()
     for name, value in fields.items():
         setattr(made.datum, name, value)
+    groups = made.annotation_group
+    if any("marks" in box for box in found):
+        groups = made.annotation_group_with_landmarks
     for box in found:
-        group = next((g for g in made.annotation_group if g.group_label == box["label"]), None)
-        group = group or made.annotation_group.add(group_label=box["label"])
+        group = next((g for g in groups if g.group_label == box["label"]), None)
+        group = group or groups.add(group_label=box["label"])
         one = group.annotation.add(instance_id=box["instance"])
         one.bbox.xmin, one.bbox.ymin = float(box["x1"]), float(box["y1"])
         one.bbox.xmax, one.bbox.ymax = float(box["x2"]), float(box["y2"])
         one.bbox.difficult = bool(box["difficult"])
+        if box.get("marks"):
+            one.has_lm = box.get("has_lm", 1)
+            for name, at in zip(POINTS, range(0, 10, 2), strict=True):
+                point = getattr(one.face_lm, name)
+                point.x, point.y = (float(value) for value in box["marks"][at : at + 2])
     return made.SerializeToString()
 
 

@@ -140,8 +140,41 @@ def annotations(boxes, window, emit=None, mirror=False, resize=None, size=None):
             continue
         if mirror:
             box["x1"], box["x2"] = F(1) - box["x2"], F(1) - box["x1"]
+        if box.get("marks"):
+            box["marks"] = marks_in(box["marks"], window, mirror, resize, size)
         out.append(box)
     return out
+
+
+def marks_in(marks, window, mirror, resize, size):
+    """Landmarks in a window, or None where one is outside; of yuqj1991's fork."""
+    out = []
+    for number, mark in enumerate(marks):
+        side = "xy"[number % 2]
+        value = mark_resized(mark, side, resize, size) if resize else mark
+        low, high = window[side + "1"], window[side + "2"]
+        if value >= high or value <= low:
+            return None
+        moved = (value - low) / (high - low)
+        if not 0 < moved <= 1:
+            return None
+        out.append(F(1) - moved if mirror and side == "x" else moved)
+    return out
+
+
+def mark_resized(value, side, resize, size):
+    """UpdateLandmarkFacePoseByResizePolicy."""
+    old, new = ((F(size[1]), F(resize["width"])), (F(size[0]), F(resize["height"])))[side == "y"]
+    pad = F(0)
+    if resize.get("resize_mode", "WARP") == "FIT_LARGE_SIZE_AND_PAD":
+        high, wide = F(resize["height"]), F(resize["width"])
+        aspect = F(size[1]) / F(size[0])
+        if aspect > wide / high and side == "y":
+            pad = (high - wide / aspect) / F(2)
+        if not aspect > wide / high and side == "x":
+            pad = (wide - aspect * high) / F(2)
+    moved = pad + value * old * (new - F(2) * pad) / old
+    return min(max(moved, F(0)), new) / new
 
 
 def emitted(box, window, emit):

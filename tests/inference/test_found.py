@@ -14,7 +14,9 @@ from found_nets import ARGMAX, DETECTOR, POOL, SEGMENTER, SOFTMAX
 import protonet
 from protonet.api import graph
 from protonet.cli import group
+from protonet.data.classification import Sight
 from protonet.diagnostics import NetError
+from protonet.inference.boxes import found_boxes
 from protonet.inference.kinds import chosen_blob, meaning
 from protonet.inference.names import FOLDER, names_given
 from protonet.inference.paint import color_of
@@ -193,6 +195,31 @@ input: "x" input_shape { dim: 1 dim: 7 dim: 1 dim: 1 }
 layer { name: "found" type: "YoloDetectionOutput" bottom: "x" top: "found"
         yolo_detection_output_param { num_classes: 2 num_box: 1 biases: 1.5 biases: 2 } }
 """
+GRID = (
+    "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+        f"input_param {{ shape {{ dim: 1 dim: CHANNELS dim: {n} dim: {n} }} }} }}\n"
+        for name, n in (("a", 4), ("b", 2), ("c", 1))
+    )
+    + """
+layer { name: "found" type: "CenterGridOutput" bottom: "a" bottom: "b" bottom: "c" top: "found"
+        detection_output_param { num_classes: CLASSES class_type: KIND bias_scale: 9
+                                 bias_scale: 19 bias_scale: 29 } }
+"""
+)
+CENTERNET = """
+input: "x" input_shape { dim: 1 dim: 4 dim: 4 dim: 4 }
+input: "heat" input_shape { dim: 1 dim: 2 dim: 4 dim: 4 }
+layer { name: "found" type: "CenternetDetectionOutput" bottom: "x" bottom: "heat" top: "found"
+        detection_output_param { num_classes: 3 } }
+"""
+
+
+def grid(channels, classes, kind):
+    text = GRID.replace("CHANNELS", str(channels)).replace("CLASSES", str(classes))
+    return text.replace("KIND", kind)
+
+
 JUDGED = """
 layer { name: "in" type: "Input" top: "data" top: "label"
         input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 }
@@ -210,12 +237,22 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "conf" bottom: "label" top:
     (SEGMENTER, "conf", "values", 0),
     (JUDGED, "conf", "scores", 5),
     (YOLO, "found", "boxes", 3),  # its labels begin at 1
+    (grid(5, 1, "SIGMOID"), "found", "boxes", 2),  # so do these
+    (grid(6, 2, "SOFTMAX"), "found", "boxes", 2),
+    (CENTERNET, "found", "boxes", 3),
 ])  # fmt: skip
 def test_what_a_blob_is_follows_from_the_layers(text, blob, kind, classes):
     net = graph(text)
     assert chosen_blob(net) == blob
     found = meaning(net, blob)
     assert (found.kind, found.classes) == (kind, classes)
+
+
+def test_boxes_with_landmarks_behind_them():
+    rows = np.array([[0, 1, 0.5, 0.1, 0.2, 0.5, 0.6, *[0.3] * 10], [0, *[-1] * 16]])
+    (box,) = found_boxes(rows[None, None], Sight(0, 0, 100, 50), (50, 100))
+    assert (box.label, box.score) == (1, 0.5)
+    np.testing.assert_allclose([box.left, box.top, box.right, box.bottom], [10, 10, 50, 30])
 
 
 def test_the_sets_that_ship():

@@ -32,6 +32,8 @@ def net(transform=SIZED, annotated='label_map_file: "m"', tops=("data", "label")
         (net(annotated=""), [(2, 3, 20, 24), (2,)]),
         (net(annotated="yolo_data_type: 1"), [(2, 3, 20, 24), (2, 1, 300, 5)]),
         (net(tops=("data",)), [(2, 3, 20, 24)]),
+        (net(annotated="anno_type: BBOX yoloformat: true"), [(2, 3, 20, 24), (2, 1, 1, 8)]),
+        (net(annotated="anno_type: BBOX has_landmarks: true"), [(2, 3, 20, 24), (1, 1, 1, 19)]),
         (
             net(annotated="anno_type: BBOXandSeg seg_scales: 4", tops=("data", "label", "mask")),
             [(2, 3, 20, 24), (1, 1, 1, 8), (2, 1, 5, 6)],

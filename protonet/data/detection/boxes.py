@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protonet.arrays import Array, Floats
+from protonet.data.detection import landmarks
+from protonet.data.detection.landmarks import POINTS
 from protonet.data.detection.resizing import Resize
 from protonet.schema.pool import Message
 
@@ -20,7 +22,8 @@ class Boxes:
 
     ``corners`` (n, 4) are x1, y1, x2, y2 in parts of the image, ``sizes`` the areas that were noted
     when a box was last cut, NaN for none; the fork goes on with them. ``labels``, ``instances``
-    and ``difficult`` are (n,).
+    and ``difficult`` are (n,). ``points`` (n, 10) are landmarks, x and y in turn, NaN where a box
+    has none; None where no box has.
     """
 
     labels: NDArray[np.int64]
@@ -28,6 +31,7 @@ class Boxes:
     corners: Floats
     difficult: NDArray[np.bool_]
     sizes: Floats
+    points: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,12 +44,20 @@ class Boxes:
             self.corners[which],
             self.difficult[which],
             self.sizes[which],
+            None if self.points is None else self.points[which],
         )
 
-    def rows(self, image: int) -> Floats:
-        """(n, 8): image, label, instance, the corners, difficult. Source: AnnotatedDataLayer."""
+    def rows(self, image: int, with_landmarks: bool = False) -> Floats:
+        """(n, 8): image, label, instance, the corners, difficult; and 11 with landmarks.
+
+        Those are 1 and the points, or 0 and -1 for each. Source: AnnotatedDataLayer.
+        """
         first = [np.full(len(self), image), self.labels, self.instances]
         columns = [*first, *self.corners.T, self.difficult]
+        if with_landmarks:
+            points = np.full((len(self), POINTS), np.nan) if self.points is None else self.points
+            has = ~np.isnan(points[:, 0])
+            columns += [has, *np.where(has[:, None], points, -1).T]
         return np.stack([np.asarray(column, np.float32) for column in columns], 1)
 
 
@@ -146,4 +158,5 @@ def cut(
         corners = np.stack([1 - corners[:, 2], corners[:, 1], 1 - corners[:, 0], corners[:, 3]], 1)
     if resize is not None and keep.any():
         corners = resize.extrapolated(corners, window, *size)
-    return replace(boxes, corners=corners, sizes=sizes).chosen(keep)
+    points = landmarks.cut(boxes.points, window, mirror, resize, size)
+    return replace(boxes, corners=corners, sizes=sizes, points=points).chosen(keep)

@@ -11,36 +11,51 @@ from protonet.arrays import Floats
 from protonet.data.detection.boxes import Boxes
 from protonet.schema.pool import Message
 
-WIDTH, YOLO_WIDTH, YOLO_ROWS = 8, 5, 300
+WIDTH, LANDMARKS, YOLO_WIDTH, YOLO_ROWS = 8, 11, 5, 300
 
 
 @dataclass(frozen=True)
 class Labels:
     """SSD's rows of all images together, or a table of 300 rows an image for YOLO.
 
-    Source: AnnotatedDataLayer of SSD's fork and of MobileNet-YOLO's.
+    With yoloformat each image has as many rows as all have together, the first ones its own, all
+    others -1; with has_landmarks rows have 19 numbers. Source: AnnotatedDataLayer of SSD's fork,
+    of MobileNet-YOLO's and of yuqj1991's caffe_train, which leaves rows as they were where no image
+    of the batch has a box.
     """
 
     is_table: bool
     takes_difficult: bool
+    by_image: bool = False
+    with_landmarks: bool = False
 
     @classmethod
     def of(cls, p: Message) -> Labels:
         """From an annotated_data_param."""
-        return cls(p.yolo_data_type == 1, p.train_diffcult)
+        return cls(p.yolo_data_type == 1, p.train_diffcult, p.yoloformat, p.has_landmarks)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has that is none of a table."""
+        return WIDTH + LANDMARKS if self.with_landmarks else WIDTH
 
     def shape(self, batch: int, boxes: int) -> tuple[int, ...]:
         """Of a batch with that many boxes."""
         if self.is_table:
             return batch, 1, YOLO_ROWS, YOLO_WIDTH
-        return 1, 1, max(boxes, 1), WIDTH
+        return batch if self.by_image else 1, 1, max(boxes, 1), self.width
 
     def made(self, found: Sequence[Boxes]) -> Floats:
         """The top's values; a row of -1 where no image of the batch has a box."""
         if self.is_table:
             return np.stack([self._table(boxes) for boxes in found])[:, None]
-        rows = np.concatenate([boxes.rows(image) for image, boxes in enumerate(found)])
-        return (rows if len(rows) else np.full((1, WIDTH), -1, np.float32))[None, None]
+        each = [boxes.rows(image, self.with_landmarks) for image, boxes in enumerate(found)]
+        rows = np.concatenate(each)
+        none = np.full((max(len(rows), 1), self.width), -1, np.float32)
+        if self.by_image:
+            filled = [np.concatenate([own, none])[: len(none)] for own in each]
+            return np.stack(filled)[:, None]
+        return (rows if len(rows) else none)[None, None]
 
     def check(self, boxes: Boxes) -> None:
         """ValueError where an image has more boxes than a table holds."""

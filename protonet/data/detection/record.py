@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from protonet.data.datum import Bytes, Datum, of_message
 from protonet.data.detection.boxes import Boxes
+from protonet.data.detection.landmarks import points_of
 from protonet.reading import taking
 from protonet.schema.pool import Message, message_class
 
@@ -40,8 +41,12 @@ def parse_annotated(record: Bytes) -> Annotated:
 
 
 def boxes_of(given: Message) -> Boxes:
-    """The boxes of an AnnotatedDatum. ValueError where one has a corner that is no number."""
-    pairs = [(group, one) for group in given.annotation_group for one in group.annotation]
+    """The boxes of an AnnotatedDatum. ValueError where one has a corner that is no number.
+
+    Those of yuqj1991's caffe_train stand in a field of their own, and may have landmarks.
+    """
+    groups = [*given.annotation_group, *given.annotation_group_with_landmarks]
+    pairs = [(group, one) for group in groups for one in group.annotation]
     rows = [(o.bbox.xmin, o.bbox.ymin, o.bbox.xmax, o.bbox.ymax) for _, o in pairs]
     corners = np.array(rows, np.float32).reshape(-1, 4)
     wrong = np.flatnonzero(~np.isfinite(corners).all(1))
@@ -55,6 +60,7 @@ def boxes_of(given: Message) -> Boxes:
         corners,
         np.array([one.bbox.difficult for _, one in pairs], np.bool_),
         np.array(sizes, np.float32),
+        points_of([one for _, one in pairs]),
     )
 
 

@@ -69,6 +69,21 @@ class Resize:
         placed = np.concatenate([pad + low, pad + high], 1) / np.tile(new, 2)
         return placed.astype(np.float32)
 
+    def points(self, points: Floats, height: int, width: int) -> Floats:
+        """Points (..., 2) in parts of the resized image, which holds them.
+
+        ValueError for FIT_SMALL_SIZE. Source: UpdateLandmarkFacePoseByResizePolicy of yuqj1991's
+        caffe_train.
+        """
+        if self.mode == FIT_SMALL:
+            raise ValueError("it has landmarks, and FIT_SMALL_SIZE does not move them")
+        old = np.array([width, height], np.float32)
+        new = np.array([self.width, self.height], np.float32)
+        pad = self._padding(old, new)
+        moved = np.clip(pad + points * old * (new - 2 * pad) / old, 0, new) / new
+        placed: Floats = moved.astype(np.float32)
+        return placed
+
     def _padding(self, old: Floats, new: Floats) -> Floats:
         """What FIT_LARGE_SIZE_AND_PAD puts beside the image on each side, across and down."""
         pad = np.zeros(2, np.float32)

@@ -18,7 +18,10 @@ ANNOTATIONS = {
     *("batch_sampler", "label_map_file", "anno_type", "data_anchor_sampler", "crop_type"),
     *("yolo_data_type", "yolo_data_jitter", "train_diffcult", "difficult_label_warmup"),
     *("single_class", "seg_scales", "seg_resize_width", "seg_resize_height"),
+    *("yoloformat", "has_landmarks", "bbox_sampler"),
+    *("up_prob", "low_prob"),  # of a version that reads them nowhere
 }
+_YUQJ = ("yoloformat", "has_landmarks", "bbox_sampler")
 _YOLO = ("yolo_data_type", "yolo_data_jitter", "train_diffcult")
 _BATCH, _JITTER, _ANCHOR, _LFFD = 0, 1, 2, 3
 _FIT_SMALL = 2
@@ -149,6 +152,15 @@ def _of_crop_type(layer: Message) -> Iterator[Unfit]:
     if p.HasField("crop_type") and p.crop_type == _LFFD:
         what = "crop_type CROP_GT_BBOX takes a bbox_sampler, which is not done here"
         yield Unfit(what, (place, "crop_type"))
+    stated = [name for name in _YUQJ if p.HasField(name)]
+    if stated and len(p.batch_sampler) and not p.HasField("crop_type"):
+        what = f"batch_sampler without a crop_type does nothing in the fork of {stated[0]}"
+        hint = "add crop_type: CROP_BATCH, or take it out"
+        yield Unfit(what, (place, "batch_sampler", 0), hint)
+    for name in ("yoloformat", "has_landmarks"):
+        if getattr(p, name) and p.yolo_data_type:
+            what = f"{name} is of another fork than yolo_data_type"
+            yield Unfit(what, (place, name), "take one of them out")
     if not p.HasField("data_anchor_sampler"):
         return
     at = (place, "data_anchor_sampler")

@@ -12,6 +12,7 @@ from torch import Tensor
 from protonet.exporting import suppression
 from protonet.exporting.layers import Site, says
 from protonet.exporting.operators import built
+from protonet.layers.contrib.yolov3_detection_output import Yolov3DetectionOutput
 from protonet.program import single
 
 _LOWEST = -3e38  # above it is every score but that of a box that does not count
@@ -32,13 +33,16 @@ def yolo_detection_output(site: Site, *maps: Tensor) -> Tensor:
         labels.append((label + 1).reshape(-1))
     score = torch.cat(scores)
     score = torch.where(score >= single(p.confidence_threshold), score, _NONE)
-    return _best(site, torch.cat(boxes), score, torch.cat(labels), maps[0])
+    limit = single(p.nms_threshold)
+    return _best(site, torch.cat(boxes), score, torch.cat(labels), (maps[0], limit))
 
 
 @says("Yolov3DetectionOutput")
 def yolov3_detection_output(site: Site, *maps: Tensor) -> Tensor:
     """Each box once for every class above the threshold."""
-    p = site.node.layer.p
+    layer = site.node.layer
+    assert isinstance(layer, Yolov3DetectionOutput)
+    p = layer.p
     step, classes = len(p.mask) // len(maps), p.num_classes
     boxes, scores = [], []
     for index, each in enumerate(maps):
@@ -50,7 +54,8 @@ def yolov3_detection_output(site: Site, *maps: Tensor) -> Tensor:
     score, box = torch.cat(scores), torch.cat(boxes)
     score = torch.where(score > single(p.confidence_threshold), score, _NONE)
     labels = (torch.arange(classes) + 1).expand(box.shape[0], -1).reshape(-1)
-    return _best(site, box[:, None].expand(-1, classes, -1).reshape(-1, 4), score, labels, maps[0])
+    box = box[:, None].expand(-1, classes, -1).reshape(-1, 4)
+    return _best(site, box, score, labels, (maps[0], layer.nms_threshold()))
 
 
 def _cells(x: Tensor, p: Any) -> Tensor:
@@ -70,9 +75,14 @@ def _boxes(x: Tensor, pairs: Sequence[tuple[float, float]], stride: int) -> Tens
     return torch.cat([center - half, center + half], 4).reshape(-1, 4)
 
 
-def _best(site: Site, boxes: Tensor, score: Tensor, label: Tensor, given: Tensor) -> Tensor:
-    """Rows of 0, label, score and corners of the boxes that no better one suppresses."""
-    overlap, most = single(site.node.layer.p.nms_threshold), 2**31 - 1
+def _best(
+    site: Site, boxes: Tensor, score: Tensor, label: Tensor, by: tuple[Tensor, float]
+) -> Tensor:
+    """Rows of 0, label, score and corners of the boxes that no better one suppresses.
+
+    ``by`` are a map, which says how many images there are, and the overlap that suppresses.
+    """
+    (given, overlap), most = by, 2**31 - 1
 
     def build(boxes: Any, orderly: Any, score: Any, label: Any, given: Any) -> Any:
         orderly = op.Unsqueeze(orderly, suppression.whole(0))

@@ -13,12 +13,13 @@ from protonet.program import Builder, Expr, single, torch
 class DetectionEvaluate(Layer):
     """Say of each box found whether it is the first on a true box of its class.
 
-    Found boxes (1, 1, n, 7) and true ones (1, 1, m, 8), to (1, 1, classes + found, 5): for each
-    class a row of -1, label, number of true boxes, -1, -1; then for each box a row of image,
-    label, score, right, wrong. Boxes are compared in units of the image; name_size_file is not
-    read. With sizes (n, 2) it is Cascade R-CNN's, whose boxes (n, 7) and true ones (m, 8) begin
-    with image, x1, y1, x2, y2, label, to (classes + found, 5, 1, 1); they are compared in the
-    pixels of the net. Source: SSD's DetectionEvaluateLayer, and zhaoweicai's.
+    Found boxes (1, 1, n, 7) and true ones (1, 1, m, 8), with has_lm and landmarks behind them 17
+    and 19 numbers, to (1, 1, classes + found, 5): for each class a row of -1, label, number of true
+    boxes, -1, -1; then for each box a row of image, label, score, right, wrong. Boxes are compared
+    in units of the image; name_size_file is not read. With sizes (n, 2) it is Cascade R-CNN's,
+    whose boxes (n, 7) and true ones (m, 8) begin with image, x1, y1, x2, y2, label, to
+    (classes + found, 5, 1, 1); they are compared in the pixels of the net. Source: SSD's
+    DetectionEvaluateLayer, zhaoweicai's and, with has_lm, yuqj1991's.
     """
 
     param = "detection_evaluate_param"
@@ -53,7 +54,8 @@ class DetectionEvaluate(Layer):
                         f"it takes the shape Nx{width}, not {show(x)}", "bottom", index
                     )
             return ((self.p.num_classes - 1 + bottoms[0][0], 5, 1, 1),)
-        for index, (x, width) in enumerate(zip(bottoms, (7, 8), strict=True)):
+        widths = (17, 19) if self.p.has_lm else (7, 8)
+        for index, (x, width) in enumerate(zip(bottoms, widths, strict=True)):
             if len(x) != 4 or x[:2] != (1, 1) or x[3] != width:
                 what = f"it takes the shape 1x1xNx{width}, not {show(x)}"
                 raise LayerError(what, "bottom", index)
@@ -66,6 +68,8 @@ class DetectionEvaluate(Layer):
             raise LayerError("it has no num_classes")
         if self.p.overlap_threshold <= 0:
             raise LayerError("overlap_threshold must be positive", "overlap_threshold")
+        if self.p.has_lm and len(self.message.bottom) == 3:
+            raise LayerError("has_lm takes 2 bottoms, not 3", "has_lm")
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         options = {
@@ -124,7 +128,7 @@ def evaluated_boxes(
     if len(truth) == 0:
         return torch.cat([found[:, :3], wrong], 1)
     found = found[found[:, 2].argsort(descending=True, stable=True)]
-    overlap, nearest = box_iou(found[:, 3:], truth[:, 3:7]).max(1)
+    overlap, nearest = box_iou(found[:, 3:7], truth[:, 3:7]).max(1)
     taken = nearest[:, None] == torch.arange(len(truth), device=truth.device)
     hits = taken & (overlap >= threshold)[:, None]
     right = (hits & (hits.cumsum(0) == 1)).any(1)

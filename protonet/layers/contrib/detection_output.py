@@ -6,6 +6,9 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
 from protonet.program import Builder, Expr, F, single, torch
 
+# Fields that its fork's other types take, and this one passes over.
+_OTHERS = ("bias_scale", "nms_thresh", "class_type", "has_lm", "net_height", "net_width")
+
 
 @register("DetectionOutput")
 class DetectionOutput(Layer):
@@ -40,6 +43,10 @@ class DetectionOutput(Layer):
         offsets, scores, priors = bottoms[:3]
         if not self.p.num_classes:
             raise LayerError("it has no num_classes")
+        for field in _OTHERS:
+            if self.has(field):
+                what = f"{field} is for CenterGridOutput and CenternetDetectionOutput"
+                raise LayerError(what, field)
         suppression = self.p.nms_param
         if suppression.nms_threshold < 0:
             what = f"nms_threshold must not be negative, it is {single(suppression.nms_threshold)}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.boxes import best_boxes, box_iou, nms
 from protonet.program import Builder, Expr, number, single, torch
 
+_YUQJ = "Yolov3Detection"
+_NMS = 0.4  # of Yolov3Detection, where nms_threshold is not stated
 
-@register("Yolov3DetectionOutput")
+
+@register("Yolov3DetectionOutput", "Yolov3Detection")
 class Yolov3DetectionOutput(Layer):
     """Decode the maps of several scales and keep the best boxes, whatever their class.
 
@@ -15,7 +20,9 @@ class Yolov3DetectionOutput(Layer):
     mask_group_num, to (1, 1, found, 7) with rows of 0, label + 1, score, x1, y1, x2, y2. How many
     there are follows from the data, where shapes say 1; where nothing is found there is a row of -1
     for each image. The images of a batch count as one, so give one at a time. No gradient.
-    Source: Yolov3DetectionOutputLayer of eric612's MobileNet-YOLO.
+    As Yolov3Detection maps are square, and boxes that overlap by just nms_threshold go, too, which
+    is 0.4 where it is not stated. Source: Yolov3DetectionOutputLayer of eric612's MobileNet-YOLO,
+    Yolov3DetectionLayer of yuqj1991's caffe_train.
     """
 
     param = "yolov3_detection_output_param"
@@ -53,7 +60,20 @@ class Yolov3DetectionOutput(Layer):
             if len(x) != 4 or x[1] != channels:
                 what = f"{p.num_box} boxes of {p.num_classes} classes take {channels} channels"
                 raise LayerError(f"{what}, not {show(x)}", "bottom", index)
+            if self.is_older and x[2] != x[3]:
+                raise LayerError(f"it takes square maps, not {show(x)}", "bottom", index)
         return ((1, 1, 1, 7),)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether it is of the fork that goes by the width of a map."""
+        return bool(self.message.type == _YUQJ)
+
+    def nms_threshold(self) -> float:
+        """The overlap above which boxes go."""
+        stated = self.has("nms_threshold") or not self.is_older
+        threshold = single(self.p.nms_threshold) if stated else _NMS
+        return math.nextafter(threshold, -1) if self.is_older else threshold
 
     def last(self, word: str) -> tuple[str, ...]:
         """The field of the masks or of the scales, where it is stated."""
@@ -74,7 +94,7 @@ class Yolov3DetectionOutput(Layer):
             [[pairs[i] for i in mask] for mask in masks],
             list(p.anchors_scale[: len(bottoms)]),
             threshold=single(p.confidence_threshold),
-            nms_threshold=single(p.nms_threshold),
+            nms_threshold=self.nms_threshold(),
         )
 
 

@@ -203,6 +203,9 @@ def logistic_loss(score, target):
 def score_loss(score, label, p):
     if p["confidence"] == "SOFTMAX":
         return softmax_loss(score, label)
+    if p["confidence"] == "FOCALSOFTMAX":
+        right = np.exp(score[label]) / np.exp(score).sum()
+        return float(-0.75 * (1 - right) ** 2 * np.log(right))
     return logistic_loss(score, np.eye(len(score))[label])
 
 
@@ -240,7 +243,7 @@ def multibox_loss(offsets, scores, priors, truth, p):
             if p["mining"] == "NONE":
                 right += sum(
                     score_loss(s, 0, p)
-                    if p["confidence"] == "SOFTMAX"
+                    if p["confidence"] != "LOGISTIC"
                     else logistic_loss(s, np.zeros(len(s)))
                     for s in score
                 )
@@ -249,8 +252,8 @@ def multibox_loss(offsets, scores, priors, truth, p):
         if p["mining"] == "NONE":
             for i in range(len(prior)):
                 labels = [int(real[m[i]][1]) for m, _, _ in found if m[i] >= 0]
-                if p["confidence"] == "SOFTMAX":
-                    right += softmax_loss(score[i], labels[-1] if labels else 0)
+                if p["confidence"] != "LOGISTIC":
+                    right += score_loss(score[i], labels[-1] if labels else 0, p)
                 else:
                     target = np.zeros(p["classes"])
                     target[labels] = 1
@@ -295,6 +298,8 @@ def mined(found, own, score, prior, variance, real, p):
     m, _, overlaps = found
     spread = np.ones_like(variance) if p["encoded"] else variance
     losses = [score_loss(s, int(real[m[i]][1]) if m[i] >= 0 else 0, p) for i, s in enumerate(score)]
+    if p["confidence"] == "FOCALSOFTMAX":
+        losses = [loss * 0.25 / 0.75 for loss in losses]
     positive = sum(j >= 0 for j in m)
     eligible = [j == -1 and o < p["neg_overlap"] for j, o in zip(m, overlaps, strict=True)]
     most = int(positive * p["ratio"])

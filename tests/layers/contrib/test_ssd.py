@@ -168,8 +168,8 @@ def test_detection_output(seed, p, images, boxes):
 
 
 @quick
-@given(seeds, st.sampled_from([0, 2]), flags, st.integers(0, 6), st.integers(1, 5))
-def test_detection_evaluate(seed, background, difficult, many, real):
+@given(seeds, st.sampled_from([0, 2]), flags, flags, st.integers(0, 6), st.integers(1, 5))
+def test_detection_evaluate(seed, background, difficult, landmarks, many, real):
     draw = np.random.default_rng(seed)
     truth = np.hstack([draw.integers(0, 2, (real, 1)), draw.integers(0, 3, (real, 2))])
     truth = np.hstack([truth, random_boxes(draw, real), draw.integers(0, 2, (real, 1))])
@@ -179,11 +179,14 @@ def test_detection_evaluate(seed, background, difficult, many, real):
     found = np.vstack([found, np.full((1, 7), -1.0)])
     truth = np.vstack([truth, np.full((1, 8), -1.0), truth[:1]])
     fields = f"num_classes: 3 background_label_id: {background} overlap_threshold: 0.4 "
-    fields += f"evaluate_difficult_gt: {word(difficult)}"
+    fields += f"evaluate_difficult_gt: {word(difficult)} has_lm: {word(landmarks)}"
+    if landmarks:
+        found = np.hstack([found, draw.normal(size=(len(found), 10))])
+        truth = np.hstack([truth, draw.normal(size=(len(truth), 11))])
     shapes = [(1, 1, *found.shape), (1, 1, *truth.shape)]
     net = compiled("DetectionEvaluate", f"detection_evaluate_param {{ {fields} }}", shapes)
     wanted = reference.detection_evaluate(
-        found, truth, 3, background=background, threshold=0.4, difficult=difficult
+        found[:, :7], truth[:, :8], 3, background=background, threshold=0.4, difficult=difficult
     )
     close(run(net, found[None, None], truth[None, None]), wanted)
 
@@ -209,7 +212,7 @@ def loss_options(draw):
         "nms": draw(st.sampled_from([None, (0.3, 4), (0.5, 20)])),
         "nms_priors": draw(flags),
         "location": draw(st.sampled_from(["L2", "SMOOTH_L1"])),
-        "confidence": draw(st.sampled_from(["SOFTMAX", "LOGISTIC"])),
+        "confidence": draw(st.sampled_from(["SOFTMAX", "LOGISTIC", "FOCALSOFTMAX"])),
         "weight": draw(st.sampled_from([1.0, 0.5])),
         "normalization": draw(st.sampled_from(["FULL", "VALID", "BATCH_SIZE", "NONE"])),
     }
@@ -246,12 +249,13 @@ def test_multibox_loss(seed, p, images, boxes, real):
     truth[:real, 3:7] = random_boxes(draw, real, 0)
     truth[:real, 7] = draw.integers(0, 2, real)
     shapes = [offsets.shape, scores.shape, priors.shape, (1, 1, *truth.shape)]
-    net = compiled("MultiBoxLoss", loss_fields(p), shapes)
+    kind = "MultiBoxSSDLoss" if p["confidence"] == "FOCALSOFTMAX" else "MultiBoxLoss"
+    net = compiled(kind, loss_fields(p), shapes)
     y = run(net, offsets, scores, priors, truth[None, None])
     close(y, reference.multibox_loss(offsets, scores, priors, truth, p))
 
 
-@pytest.mark.parametrize("confidence", ["SOFTMAX", "LOGISTIC"])
+@pytest.mark.parametrize("confidence", ["SOFTMAX", "LOGISTIC", "FOCALSOFTMAX"])
 @pytest.mark.parametrize("location", ["L2", "SMOOTH_L1"])
 def test_gradients_of_the_multibox_loss(location, confidence):
     draw = np.random.default_rng(3)
@@ -259,7 +263,7 @@ def test_gradients_of_the_multibox_loss(location, confidence):
     fields += f"conf_loss_type: {confidence}"
     truth = np.array([[0, 1, 0, 0.1, 0.1, 0.5, 0.6, 0], [1, 2, 0, 0.3, 0.2, 0.9, 0.7, 0]])
     shapes = [(2, 32), (2, 24), (1, 2, 32), (1, 1, 2, 8)]
-    net = compiled("MultiBoxLoss", f"multibox_loss_param {{ {fields} }}", shapes)
+    net = compiled("MultiBoxSSDLoss", f"multibox_loss_param {{ {fields} }}", shapes)
     priors = torch.from_numpy(random_priors(draw, 8))
     offsets, scores = (
         torch.from_numpy(draw.normal(size=shape)).requires_grad_() for shape in shapes[:2]
@@ -355,6 +359,18 @@ def test_a_whole_detector_is_opencvs(tmp_path):
             "detection_output_param { num_classes: 3 }",
             [(1, 8), (1, 5), (1, 2, 8)],
             "2 prior boxes take 6 numbers an image, not 1x5",
+        ),
+        (
+            "MultiBoxLoss",
+            "multibox_loss_param { num_classes: 3 conf_loss_type: FOCALSOFTMAX }",
+            [(1, 8), (1, 6), (1, 2, 8), (1, 1, 1, 8)],
+            "FOCALSOFTMAX is MultiBoxSSDLoss's alone",
+        ),
+        (
+            "MultiBoxSSDLoss",
+            "multibox_loss_param { num_classes: 3 use_tiny_box_match: true }",
+            [(1, 8), (1, 6), (1, 2, 8), (1, 1, 1, 8)],
+            "use_tiny_box_match is not supported",
         ),
         (
             "MultiBoxLoss",
