@@ -69,6 +69,17 @@ class Resize:
         placed = np.concatenate([pad + low, pad + high], 1) / np.tile(new, 2)
         return placed.astype(np.float32)
 
+    def points(self, points: Floats, height: int, width: int) -> Floats:
+        """Points (n, 2) in parts of the resized image, which they don't leave.
+
+        Source: UpdateLandmarkFacePoseByResizePolicy of yuqj1991's caffe_train.
+        """
+        old = np.array([width, height], np.float32)
+        new = np.array(self.fitted(height, width)[::-1], np.float32)
+        pad = self._padding(old, new)
+        moved = pad + points * old * (new - 2 * pad) / old
+        return (np.clip(moved, 0, new) / new).astype(np.float32)
+
     def _padding(self, old: Floats, new: Floats) -> Floats:
         """What FIT_LARGE_SIZE_AND_PAD puts beside the image on each side, across and down."""
         pad = np.zeros(2, np.float32)
