@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protonet.layers.annotated_data import AnnotatedData
 from protonet.layers.base import Example, register
 from protonet.schema.pool import Message
@@ -19,7 +17,7 @@ class YoloAnnotatedData(AnnotatedData):
     """
 
     tops = (1, 2)
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example(
             'layer { name: "data" type: "YoloAnnotatedData" top: "data" top: "label" '
             "transform_param { resize_param_yolo { height: 32 width: 64 } } "
