@@ -19,13 +19,6 @@ class CpmData(Layer):
     bottoms = (0, 0)
     tops = (1, 2)
     is_data = True
-    ignores = tuple(
-        "mirror scale_cvg max_cvg_len min_cvg_len opaque_coverage coverage flip_prob "
-        "max_rotate_degree visualize scale_prob scale_min scale_max bbox_norm_factor img_header "
-        "force_color force_gray target_dist center_perterb_max sigma sigma_center "
-        "clahe_tile_size clahe_clip_limit do_clahe num_total_augs aug_way gray np_in_lmdb "
-        "transform_body_joint scale mean_file mean_value".split()
-    )
     examples = (
         Example(
             'layer { name: "data" type: "CPMData" top: "data" top: "label" '
