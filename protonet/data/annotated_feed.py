@@ -11,6 +11,7 @@ import numpy as np
 from protonet.arrays import Floats
 from protonet.data.buffers import new_array
 from protonet.data.databases import open_reader
+from protonet.data.datum import Bytes
 from protonet.data.definition import Definition, Seeds
 from protonet.data.detection.boxes import Boxes
 from protonet.data.detection.drawn import Drawn, Generators, Lottery
@@ -44,7 +45,9 @@ class _Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class _Planned:
+class Planned:
+    """The records of a batch, what they hold, and what was drawn for each."""
+
     records: list[Record]
     items: list[Annotated]
     drawn: list[Drawn]
@@ -68,9 +71,10 @@ class AnnotatedFeed(Feed):
         self._refuse()
         self._batch = definition.batch_size(layer.data_param, "data_param")
         resizes = [Resize.of(p) for p in layer.transform_param.resize_param]
-        self._lottery = Lottery(layer, definition.training, resizes)
+        self._resizes = resizes
+        self._lottery = self.lottery(resizes)
         self._recipe = Recipe(definition, resizes, self._lottery.beyond)
-        self._labels = Labels.of(layer.annotated_data_param)
+        self._labels = self.labels()
         path = definition.readable(layer.data_param.source, "data_param", "source")
         self._masks = self._masks_of() if len(definition.tops) > 2 else None
         self._random = self._generators()
@@ -82,6 +86,14 @@ class AnnotatedFeed(Feed):
         except BaseException:
             self.close()
             raise
+
+    def labels(self) -> Labels:
+        """How the boxes stand in the second top."""
+        return Labels.of(self.definition.layer.annotated_data_param)
+
+    def lottery(self, resizes: list[Resize]) -> Lottery:
+        """What draws for the layer's images."""
+        return Lottery(self.definition.layer, self.definition.training, resizes)
 
     def _refuse(self) -> None:
         """NetError of the first field that can't be followed."""
@@ -123,14 +135,13 @@ class AnnotatedFeed(Feed):
         (first,) = self._reader.take(1)
         self._reader.seek(start, first.number)
         with self._telling(first):
-            item = parse_annotated(first.value)
+            item = self.parse(first.value)
             image = self._recipe.image(item)
             height, width = self._recipe.size(*image.shape[:2])
         self._type = self._type_of(item)
         channels = image.shape[2] if image.ndim == 3 else 1
         shapes: list[tuple[int, ...]] = [(self._batch, channels, height, width)]
-        boxed = self._labels.shape(self._batch, len(item.boxes))
-        shapes.append((self._batch,) if self._type is None else boxed)
+        shapes.append(self.told_shape(item))
         if self._masks is not None:
             shapes.append(self._masks.shape(self._batch, height, width))
         self.shapes = dict(zip(self.definition.tops, shapes, strict=False))
@@ -155,7 +166,7 @@ class AnnotatedFeed(Feed):
             what = f"{record} of {name} can't be taken: {error}"
             raise self.definition.error(what, "data_param", "source") from None
 
-    def plan(self) -> _Planned:
+    def plan(self) -> Planned:
         """Read on, and draw for each image in turn. Source: AnnotatedDataLayer::load_batch."""
         definition = self.definition
         world = definition.world if definition.training else 1
@@ -169,11 +180,11 @@ class AnnotatedFeed(Feed):
         items, drawn = [], []
         for record in records:
             with self._telling(record):
-                items.append(parse_annotated(record.value))
+                items.append(self.parse(record.value))
                 drawn.append(self._lottery.draw(items[-1], self._policy, self._random))
-        return _Planned(records, items, drawn, self._policy)
+        return Planned(records, items, drawn, self._policy)
 
-    def make(self, planned: _Planned, new: Allocate = new_array) -> Batch:
+    def make(self, planned: Planned, new: Allocate = new_array) -> Batch:
         boxes: list[Boxes] = []
         arrays: list[Floats] = []
         rows = zip(planned.records, planned.items, planned.drawn, strict=True)
@@ -187,7 +198,7 @@ class AnnotatedFeed(Feed):
                 self._check(item, ready)
             boxes.append(ready.boxes)
         if len(self.definition.tops) > 1:
-            arrays.insert(1, self._second(planned.items, boxes))
+            arrays.insert(1, self.told(planned, boxes))
         return dict(zip(self.definition.tops, arrays, strict=True))
 
     def _arrays(self, first: ReadyImage, new: Allocate) -> list[Floats]:
@@ -213,10 +224,19 @@ class AnnotatedFeed(Feed):
             raise ValueError(f"it is of the type {item.type}, and the first of {self._type}")
         self._labels.check(ready.boxes)
 
-    def _second(self, items: list[Annotated], boxes: list[Boxes]) -> Floats:
-        """The boxes of a batch, or a label an image."""
+    def parse(self, value: Bytes) -> Annotated:
+        """A record's fields. ValueError where it is none."""
+        return parse_annotated(value)
+
+    def told_shape(self, first: Annotated) -> tuple[int, ...]:
+        """The shape of the second top, of a batch that begins with that image."""
+        boxed = self._labels.shape(self._batch, len(first.boxes))
+        return (self._batch,) if self._type is None else boxed
+
+    def told(self, planned: Planned, boxes: list[Boxes]) -> Floats:
+        """The second top: the boxes of a batch, or a label an image."""
         if self._type is None:
-            return np.array([item.datum.label for item in items], np.float32)
+            return np.array([item.datum.label for item in planned.items], np.float32)
         return self._labels.made(boxes)
 
     def mark(self) -> _Mark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.position import Position
 from protonet.data.random import Mark
-from protonet.data.records import Record
+from protonet.data.records import Reader, Record
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
 _KNOWN = {
     *("source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"),
     *("cache", "threads", "parser_threads"),  # of forks: how they read, not what
+    "shuffle",  # of Intel's fork
 }
 
 
@@ -52,12 +54,13 @@ class DatabaseFeed(Feed):
         if len(definition.tops) > 2:
             raise definition.error(f"it gives at most 2 tops, not {len(definition.tops)}", "top", 2)
         seeds = Seeds(definition)
+        self.draw_first(seeds)
         self._batch = definition.batch_size(parameter, "data_param")
         self._transform = Transform(definition, seeds)
         self._color = True if parameter.force_encoded_color else self._transform.color
         path = definition.readable(parameter.source, "data_param", "source")
         with definition.placing("data_param", "source"):
-            self._reader = open_reader(path, ("leveldb", "lmdb")[parameter.backend])
+            self._reader = self.opened(path)
         self._offset = 0
         try:
             self._skip_at_random(seeds)
@@ -66,6 +69,21 @@ class DatabaseFeed(Feed):
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def of(cls, definition: Definition) -> Feed:
+        if not definition.layer.data_param.shuffle:
+            return cls(definition)
+        from protonet.data.shuffled_records import ShuffledFeed
+
+        return ShuffledFeed(definition)
+
+    def draw_first(self, seeds: Seeds) -> None:
+        """Draw what a fork's reader draws before the transformation does."""
+
+    def opened(self, path: Path) -> Reader:
+        """The database, open."""
+        return open_reader(path, ("leveldb", "lmdb")[self.definition.layer.data_param.backend])
 
     def _skip_at_random(self, seeds: Seeds) -> None:
         if not self.definition.layer.data_param.rand_skip:
@@ -78,9 +96,7 @@ class DatabaseFeed(Feed):
 
     def _infer(self) -> None:
         """Shapes from the first record, as DataTransformer::InferBlobShape."""
-        start = self._reader.key()
-        (first,) = self._reader.take(1)
-        self._reader.seek(start, first.number)
+        first = self.first()
         datum = self._parsed(first)
         try:
             size = self._transform.size(*pixels(datum, self._color).shape)
@@ -88,6 +104,13 @@ class DatabaseFeed(Feed):
             raise self._broken(first, error) from None
         self.shapes = {self.definition.tops[0]: (self._batch, *size)}
         self.shapes.update(dict.fromkeys(self.definition.tops[1:], (self._batch,)))
+
+    def first(self) -> Record:
+        """The record where the reader stands, and stays."""
+        start = self._reader.key()
+        (first,) = self._reader.take(1)
+        self._reader.seek(start, first.number)
+        return first
 
     def _broken(self, record: Record, error: Exception) -> NetError:
         name = self.definition.layer.data_param.source

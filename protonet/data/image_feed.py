@@ -24,6 +24,7 @@ from protonet.diagnostics import NetError
 _KNOWN = {
     *("source", "batch_size", "rand_skip", "shuffle", "new_height", "new_width"),
     *("is_color", "root_folder"),
+    *("new_dim", "bicubic"),  # of yihui-he's fork
     *("cache", "precache", "threads"),  # of forks: how they read, not what
 }
 
@@ -51,10 +52,25 @@ class ImageFeed(Feed):
         seeds = Seeds(definition)
         self._batch = definition.batch_size(self._p, "image_data_param")
         self._transform = Transform(definition, seeds)
-        self._size = Size(*wanted_size(definition, "image_data_param"))
+        self._size = self._wanted_size()
         self._rounds = Rounds(definition, seeds, self._listed(), "image_data_param")
         self._infer()
         self._transform.seed(seeds)
+
+    @classmethod
+    def of(cls, definition: Definition) -> Feed:
+        if not definition.layer.image_data_param.HasField("sample_num"):
+            return cls(definition)
+        from protonet.data.class_images import ClassImageFeed
+
+        return ClassImageFeed(definition)
+
+    def _wanted_size(self) -> Size:
+        size, short = wanted_size(self.definition, "image_data_param"), self._p.new_dim
+        if short and size[0]:
+            what = "new_dim and new_height with new_width exclude each other"
+            raise self.definition.error(what, "image_data_param", "new_dim")
+        return Size(*size, short_side=short, cubic=bool(short and self._p.bicubic))
 
     def _listed(self) -> list[ListedImage]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")

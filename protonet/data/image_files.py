@@ -18,13 +18,14 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 class Size:
     """What an image is brought to: height and width, or its short side, then its centre.
 
-    0 leaves a thing as it is.
+    0 leaves a thing as it is. ``cubic`` says by which of OpenCV's interpolations.
     """
 
     height: int = 0
     width: int = 0
     short_side: int = 0
     center: int = 0
+    cubic: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -57,7 +58,8 @@ def resized(image: Image, size: Size) -> Image:
             raise ValueError(f"it is {height}x{width}, and would become {wanted[0]}x{wanted[1]}")
         cv2: Any = need("cv2", "an image file")
         with taking(f"OpenCV can't resize {height}x{width} to {wanted[0]}x{wanted[1]}"):
-            image = cv2.resize(image, (wanted[1], wanted[0]))
+            way = cv2.INTER_CUBIC if size.cubic else cv2.INTER_LINEAR
+            image = cv2.resize(image, (wanted[1], wanted[0]), interpolation=way)
     if not size.center:
         return image
     top, left = (wanted[0] - size.center) // 2, (wanted[1] - size.center) // 2
@@ -75,7 +77,7 @@ def brought_to(height: int, width: int, size: Size) -> tuple[int, int]:
 
 
 def _side(length: int, scale: float) -> int:
-    return max(1, round(length * scale))
+    return max(1, int(length * scale + 0.5))
 
 
 def suffix(path: str) -> str:

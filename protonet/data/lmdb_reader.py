@@ -103,6 +103,26 @@ class LmdbReader:
         self._branches, self._leaf, self._at = branches, leaf, at
         return True
 
+    def keys(self) -> list[bytes]:
+        """All keys in their order; it stands at the first record before and after."""
+        found: list[bytes] = []
+        with self._whole():
+            self._go_to_first()
+            while not found or self.number:
+                found += map(_KEY, self._leaf)
+                self.number += len(self._leaf)
+                self._next_leaf()
+        return found
+
+    def fetch(self, key: bytes, number: int) -> Record:
+        """The record of a key that ``keys`` gave, where it stands from then on."""
+        if not self.seek(key, number):
+            what = f"the LMDB {self._pages.name} has no {Record(number, key, b'')} any more"
+            raise NetError(what, None, AGAIN)
+        node = self._leaf[self._at]
+        value = node.value if not node.page else self._value(number, node)
+        return Record(number, node.key, value)
+
     def close(self) -> None:
         """Close the file."""
         self._pages.close()

@@ -33,7 +33,11 @@ class Reader(Protocol):
     """A cursor over a database's records, which begins at the first, number 0."""
 
     count: int | None
-    number: int
+
+    @property
+    def number(self) -> int:
+        """The number of the record where it stands."""
+        ...
 
     def take(self, count: int, wanted: slice = EVERY) -> list[Record]:
         """So many records from where it stands on, or of them those ``wanted``.

@@ -37,7 +37,7 @@ def _check_blob(layer: Layer, index: int, blob: Blob) -> None:
     problem = flaw(shape)
     if problem:
         raise LayerError(f"its parameter blob {index} would have {problem}")
-    if layer.fills and not count(shape):
+    if (layer.fills or filler is not None) and not count(shape):
         raise LayerError(f"its parameter blob {index} would be {show(shape)}, without elements")
     if filler is not None:
         own = layer.p.DESCRIPTOR.fields if layer.p else ()

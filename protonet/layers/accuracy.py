@@ -14,7 +14,8 @@ class Accuracy(Layer):
     """Count the rows with fewer than ``top_k`` scores as large as the label's, as a share.
 
     Scores (n, c, ...), labels (n, ...), one number; a second top has the share of each class.
-    No gradient. Source: Caffe's AccuracyLayer.
+    No gradient. With min_is_better scores are distances, of which the least is best.
+    Source: Caffe's AccuracyLayer, and happynear's, which has min_is_better.
     """
 
     param = "accuracy_param"
@@ -22,7 +23,6 @@ class Accuracy(Layer):
     keeps = ()
     tops = (1, 2)
     kind = "metric"
-    ignores = ("min_is_better",)
     examples = (
         Example(
             'layer { name: "l" type: "Accuracy" bottom: "x" bottom: "label" top: "y" }',
@@ -45,6 +45,8 @@ class Accuracy(Layer):
         scores, labels = bottoms
         axis = canonical_axis(self.p.axis, b.bottoms[0])
         target = targets(scores, labels, b.bottoms, axis)
+        if self.p.min_is_better:
+            scores = -scores
         options: dict[str, Any] = {"top_k": self.p.top_k, "axis": axis}
         if self.p.HasField("ignore_label"):
             options["ignore_label"] = self.p.ignore_label

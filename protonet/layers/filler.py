@@ -41,12 +41,16 @@ def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
 
 
 def _by_helper(b: Builder, parameter: Expr, blob: Blob) -> Expr:
-    """What torch has not: Caffe's own, FlowNet2's diagonal and Intel's Gabor filters."""
+    """What torch has not: Caffe's own, FlowNet2's, Intel's and happynear's."""
     turned = parameter.t() if blob.layout is BlobLayout.TRANSPOSED else parameter
     if blob.filler.type == "bilinear":
         return b.call(bilinear_, parameter)
     if blob.filler.type == "positive_unitball":
         return b.call(positive_unitball_, turned)
+    if blob.filler.type == "gaussian_unitball":
+        return b.call(gaussian_unitball_, turned)
+    if blob.filler.type == "identity":
+        return b.call(nn.init.eye_ if len(blob.shape) == 2 else nn.init.dirac_, parameter)
     if blob.filler.type == "diagonal":
         return b.call(diagonal_, turned, [single(value) for value in blob.filler.diag_val])
     made = {(32, 5): cifar_waves, (96, 11): alexnet_waves}
@@ -109,6 +113,14 @@ def positive_unitball_(weight: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         rows = weight.uniform_(0, 1).view(weight.shape[0], -1)
         rows.div_(rows.sum(1, keepdim=True))
+    return weight
+
+
+def gaussian_unitball_(weight: torch.Tensor) -> torch.Tensor:
+    """Fill with directions at random: normal numbers, of length one over all but the first axis."""
+    with torch.no_grad():
+        rows = weight.normal_().view(weight.shape[0], -1)
+        rows.div_((rows.square().sum(1, keepdim=True) + 1e-12).sqrt())
     return weight
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr
+from protonet.schema.pool import Message
 
 
 @register("Filter")
 class Filter(Layer):
     """Keep the items where the last bottom is not zero; how many there are, only a run tells.
 
-    Blobs (n, ...) and a selector (n,). The tops' shapes are stated for all n.
-    Source: Caffe's FilterLayer.
+    Blobs (n, ...) and a selector (n,). The tops' shapes are stated for all n. With filter_param it
+    is yihui-he's, a ChannelFilter here. Source: Caffe's FilterLayer.
     """
 
     bottoms = (2, None)
@@ -26,6 +27,10 @@ class Filter(Layer):
             "y = x[s.flatten() != 0]",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        return "ChannelFilter" if message.HasField("filter_param") else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         *blobs, selector = bottoms

@@ -15,13 +15,15 @@ from protonet.layers.base import (
 from protonet.layers.blob import Blob, BlobLayout, weight_and_bias
 from protonet.layers.forks import INNER_PRODUCT, QUANTISED
 from protonet.program import Builder, Expr, nn
+from protonet.schema.pool import Message
 
 
 @register("InnerProduct")
 class InnerProduct(Layer):
     """Multiply the axes from ``axis`` on, flattened, with a matrix and add a bias.
 
-    (n, ...) to (n, num_output). Source: Caffe's InnerProductLayer.
+    (n, ...) to (n, num_output). With a second bottom, or with normalize, it is happynear's, a
+    GivenInnerProduct or a UnitInnerProduct here. Source: Caffe's InnerProductLayer.
     """
 
     param = "inner_product_param"
@@ -38,6 +40,12 @@ class InnerProduct(Layer):
             "y = self.fc6(x.flatten(1))",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        if len(message.bottom) > 1:
+            return "GivenInnerProduct"
+        return "UnitInnerProduct" if message.inner_product_param.normalize else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protonet.layers.base import Example, Layer, Shape, check_dims, register
 from protonet.layers.blob import Blob
 from protonet.program import Builder, Expr, nn, torch
@@ -11,15 +9,14 @@ from protonet.program import Builder, Expr, nn, torch
 
 @register("Parameter")
 class ParameterLayer(Layer):
-    """Give a learned blob of the shape stated; it starts at zero.
+    """Give a learned blob of the shape stated; it starts at zero, or from blob_filler.
 
-    Source: Caffe's ParameterLayer.
+    Source: Caffe's ParameterLayer, and happynear's, which has the blob_filler.
     """
 
     param = "parameter_param"
     bottoms = (0, 0)
     kind = "data"
-    refuses: ClassVar[dict[str, str]] = {"blob_filler": "a filler is not supported"}
     fills = False
     examples = (
         Example(
@@ -37,7 +34,8 @@ class ParameterLayer(Layer):
         return (shape,)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
-        return (Blob("weight", tuple(self.p.shape.dim)),)
+        filler = self.p.blob_filler if self.has("blob_filler") else None
+        return (Blob("weight", tuple(self.p.shape.dim), filler),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         return b.module(Parameter, *self.p.shape.dim)()

@@ -6,13 +6,15 @@ from protonet.layers.base import Example, Layer, Shape, canonical_axis, register
 from protonet.layers.blob import Blob
 from protonet.layers.extent import covered, trailing
 from protonet.program import Builder, Expr, nn, torch
+from protonet.schema.pool import Message
 
 
 @register("Scale")
 class ScaleLayer(Layer):
     """Multiply axes from ``axis`` on by a learned factor or the second bottom, then add a bias.
 
-    Any shape, kept. Source: Caffe's ScaleLayer.
+    Any shape, kept. With min_value or max_value it is happynear's, a BoundedScale here.
+    Source: Caffe's ScaleLayer.
     """
 
     param = "scale_param"
@@ -20,7 +22,6 @@ class ScaleLayer(Layer):
     may_run_in_place = True
     kind = "normalisation"
     follows = True
-    refuses = dict.fromkeys(("min_value", "max_value"), "bounds are not supported")
     examples = (
         Example(
             'layer { name: "scale1" type: "Scale" bottom: "x" top: "y" '
@@ -37,6 +38,11 @@ class ScaleLayer(Layer):
             "y = x * s[..., None, None]",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        p = message.scale_param
+        return "BoundedScale" if p.HasField("min_value") or p.HasField("max_value") else ""
 
     def reads_backward(self) -> tuple[str, ...]:
         """The bottom, of which the layer keeps a copy where it works in place."""

@@ -8,7 +8,8 @@ from typing import Any
 from protonet.diagnostics import did_you_mean
 
 FILLERS = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
-_OF_FORKS = ("diagonal", "gabor")  # FlowNet2's and Intel's
+# FlowNet2's, Intel's, and happynear's two.
+_OF_FORKS = ("diagonal", "gabor", "identity", "gaussian_unitball")
 # Filters of a number and a side that Intel's fork has Gabor filters for.
 GABOR = ((32, 5), (64, 7), (64, 3), (96, 11))
 _LARGEST = 3.4028234663852886e38
@@ -40,8 +41,15 @@ def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
 
 
 def _of_fork(kind: str, shape: tuple[int, ...]) -> FillerProblem | None:
-    """What the forks' own fillers refuse. Source: FlowNet2's and Intel's filler.hpp."""
+    """What the forks' own fillers refuse. Source: their filler.hpp."""
     given = "x".join(map(str, shape)) or "a single number"
+    if kind == "gaussian_unitball" and not shape:
+        return f"a {kind} filler needs axes to count by, this is {given}", "type", None
+    if kind == "identity" and (len(shape) < 2 or shape[0] != shape[1]):
+        return f"an identity filler needs two first axes alike, not {given}", "type", None
+    if kind == "identity" and set(shape[2:]) - {1}:
+        what = f"an identity filler fills a matrix, or filters of 1x1, not {given}"
+        return what, "type", "in its fork it fills the first outputs of wider filters only"
     if kind == "diagonal" and len(shape) > 4:
         return f"a diagonal filler needs at most 4 axes, not {given}", "type", None
     square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3]

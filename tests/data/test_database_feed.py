@@ -146,7 +146,7 @@ def test_mistakes_in_the_definition(feed_of):
     refused(feed_of, "this is a LevelDB", source="raw_leveldb")
     refused(feed_of, "this is an LMDB", source="raw_lmdb", backend="LEVELDB")
     refused(feed_of, "is no LMDB", source="images")
-    refused(feed_of, "shuffle belongs to a fork", source="raw_lmdb", more="shuffle: true")
+    refused(feed_of, "rand_permute belongs to a fork", source="raw_lmdb", more="rand_permute: true")
     layer = message("LayerParameter")
     layer.name, layer.type = "i", "Input"
     with pytest.raises(NetError, match="no data layer"):

@@ -61,6 +61,12 @@ class Boxes:
         return np.stack([np.asarray(column, np.float32) for column in columns], 1)
 
 
+def no_boxes() -> Boxes:
+    """Those of an image that has none."""
+    none = np.zeros(0, np.int64)
+    return Boxes(none, none, np.zeros((0, 4), np.float32), none > 0, np.zeros(0, np.float32))
+
+
 def areas(corners: Floats, sizes: Floats | None = None) -> Floats:
     """The areas of boxes (..., 4), 0 of those turned round, or their noted ``sizes``.
 

@@ -74,7 +74,10 @@ class Recipe:
 
     def prepare(self, item: Annotated, drawn: Drawn, policy: int) -> ReadyImage:
         """The image and the boxes before what is arithmetic. ValueError where it can't be."""
-        image, boxes = self.image(item), item.boxes
+        return self.prepared(self.image(item), item.boxes, drawn, policy)
+
+    def prepared(self, image: Array, boxes: Boxes, drawn: Drawn, policy: int) -> ReadyImage:
+        """The same of an image that is no record's."""
         image = distorted(image, drawn.changes)
         if drawn.expansion is not None:
             boxes = cut(boxes, drawn.expansion.window(*image.shape[:2]), self._emit)
