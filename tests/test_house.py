@@ -58,6 +58,8 @@ SHARED_BY_LAYERS = {
     "coefficients",
     "colours",
     "boxes",
+    "anchors",
+    "rcnn",
     "detectnet",
     "extent",
     "filler",

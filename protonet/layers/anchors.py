@@ -23,25 +23,19 @@ def anchor_targets(
     """Labels, targets, inside and outside weights of the anchors at every place.
 
     The outside weights are one over how many count, or, with ``part`` for those of objects and the
-    rest for the others, that over how many there are. Where it ``clobbers``, what overlaps too
-    little is background though no other overlaps more.
+    rest for the others, that over how many there are.
     """
     boxes, truth = shifted_anchors(anchors, stride, scores), truth.reshape(-1, 5)
     fits = (boxes[:, :2] >= -border).all(1)
     fits &= (boxes[:, 2:] < sizes.flatten()[[1, 0]] + border).all(1)
     overlap = box_iou(boxes[fits], truth[:, :4], pixels=True)
-    best, nearest = overlap.max(1)
-    best_of_truth = F.pad(overlap, (0, 0, 0, 1)).amax(0)
-    label = torch.where(best < overlaps[0], 0.0, -1.0)
-    label[(overlap == best_of_truth).any(1) | (best >= overlaps[1])] = 1
-    if clobbers:
-        label[best < overlaps[0]] = 0
+    label = anchor_labels(overlap, overlaps, clobbers)
     thin_out(label, 1, positives)
     thin_out(label, 0, sample - int((label == 1).sum()))
     labels = torch.full_like(boxes[:, 0], -1)
     labels[fits] = label.to(labels)
     targets = torch.zeros_like(boxes)
-    targets[fits] = box_deltas(boxes[fits], truth[nearest, :4])
+    targets[fits] = box_deltas(boxes[fits], truth[overlap.argmax(1), :4])
     objects, others = (labels == 1)[:, None], (labels == 0)[:, None]
     weights = objects.to(boxes) * boxes.new_tensor(inside)
     outside = (objects | others) / (objects | others).sum().clamp(min=1)
@@ -50,11 +44,27 @@ def anchor_targets(
         outside = outside.nan_to_num(0)
     outside = outside.to(boxes).expand_as(boxes)
     height, width = scores.shape[2:]
-    maps = [
-        each.reshape(1, height, width, -1).permute(0, 3, 1, 2)
-        for each in (labels, targets, weights, outside)
-    ]
-    return maps[0].reshape(1, 1, -1, width), maps[1], maps[2], maps[3]
+    tops = (labels, targets, weights, outside)
+    a, b, c, d = (t.reshape(1, height, width, -1).permute(0, 3, 1, 2) for t in tops)
+    return a.reshape(1, 1, -1, width), b, c, d
+
+
+def anchor_labels(
+    overlap: torch.Tensor,
+    overlaps: tuple[float, float],
+    clobbers: bool,
+) -> torch.Tensor:
+    """What anchors are by their overlaps (n, m) with true boxes: 1, 0, or -1 for neither.
+
+    Where it ``clobbers``, what overlaps too little is background though none overlaps more.
+    """
+    best = overlap.max(1)[0]
+    best_of_truth = F.pad(overlap, (0, 0, 0, 1)).amax(0)
+    label = torch.where(best < overlaps[0], 0.0, -1.0)
+    label[(overlap == best_of_truth).any(1) | (best >= overlaps[1])] = 1
+    if clobbers:
+        label[best < overlaps[0]] = 0
+    return label
 
 
 def thin_out(labels: torch.Tensor, label: int, most: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.anchors import anchor_targets, thin_out
+from protonet.layers.anchors import anchor_labels, anchor_targets, thin_out
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
 from protonet.layers.param_str import NUMBER, SIZES, WHOLE, options
@@ -70,7 +70,7 @@ class AnchorTarget(Layer):
         return anchor_boxes(given.get("scales", (8, 16, 32)), given.get("ratios", (0.5, 1, 2)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, box_deltas, shifted_anchors, thin_out):
+        for helper in (box_iou, box_deltas, shifted_anchors, anchor_labels, thin_out):
             b.helper(helper)
         return b.call(
             anchor_targets,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from protonet.layers.anchors import anchor_targets, thin_out
+from protonet.layers.anchors import anchor_labels, anchor_targets, thin_out
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import box_deltas, box_iou, shifted_anchors
 from protonet.layers.rcnn import PARAM, check_boxes, settings_of
@@ -59,7 +57,7 @@ class FrcnnAnchorTarget(Layer):
         height, width = scores[2:]
         return (1, 1, anchors * height, width), *((1, 4 * anchors, height, width),) * 3
 
-    def facts(self) -> tuple[list[tuple[float, ...]], int, dict[str, Any]]:
+    def facts(self) -> tuple[list[tuple[float, ...]], int, dict[str, object]]:
         """The anchors around the first place, their step, and how they are sampled."""
         given = settings_of(self)
         sample = given.whole("rpn_batchsize", 1)
@@ -81,7 +79,7 @@ class FrcnnAnchorTarget(Layer):
         return given.anchors, given.whole("feat_stride", 1), rest
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, box_deltas, shifted_anchors, thin_out):
+        for helper in (box_iou, box_deltas, shifted_anchors, anchor_labels, thin_out):
             b.helper(helper)
         anchors, stride, rest = self.facts()
         return b.call(anchor_targets, *bottoms, b.let("anchors", anchors), stride, **rest)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import apply_deltas, box_iou, nms, shifted_anchors
 from protonet.layers.rcnn import PARAM, settings_of
@@ -53,14 +51,14 @@ class FrcnnProposal(Layer):
             raise LayerError(f"it takes a size (1, 3), not {show(size)}", "bottom", 2)
         return ((1, 5, 1, 1), (1, 1, 1, 1))[: len(self.message.top)]
 
-    def facts(self) -> tuple[list[tuple[float, ...]], int, dict[str, Any]]:
+    def facts(self) -> tuple[list[tuple[float, ...]], int, dict[str, object]]:
         """The anchors around the first place, their step, and which are kept."""
         given, form = settings_of(self), "" if self.phase == "TRAIN" else "test_"
         if given.is_on("test_soft_nms"):
             raise LayerError("soft suppression, test_soft_nms, is not done", "config")
         own = self.message.proposal_param
         stride = own.feat_stride if own.HasField("feat_stride") and own.feat_stride else None
-        rest = {
+        rest: dict[str, object] = {
             "before": given.whole(f"{form}rpn_pre_nms_top_n", 1),
             "most": given.whole(f"{form}rpn_post_nms_top_n", 1),
             "overlap": given.number(f"{form}rpn_nms_thresh"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import box_deltas, box_iou
 from protonet.layers.rcnn import PARAM, check_boxes, settings_of
@@ -58,7 +56,7 @@ class FrcnnProposalTarget(Layer):
         classes, _ = self.facts()
         return (1, 5, 1, 1), (1, 1, 1, 1), *((1, 4 * classes, 1, 1),) * 3
 
-    def facts(self) -> tuple[int, dict[str, Any]]:
+    def facts(self) -> tuple[int, dict[str, object]]:
         """How many classes there are, and what is sampled."""
         given = settings_of(self)
         sample = given.whole("batch_size", 1)
@@ -86,7 +84,7 @@ class FrcnnProposalTarget(Layer):
         return given.whole("n_classes", 2), rest
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, box_deltas, filled_up):
+        for helper in (box_iou, box_deltas, filled_up, by_class):
             b.helper(helper)
         classes, rest = self.facts()
         return b.call(frcnn_targets, *bottoms, classes, **rest)
@@ -124,15 +122,25 @@ def frcnn_targets(
     labels[len(shown) :] = 0
     deltas = box_deltas(regions[:, 1:], real[:, :4])
     deltas = (deltas - deltas.new_tensor(means)) / deltas.new_tensor(spread)
+    regions = F.pad(regions[:, 1:], (1, 0))
+    tops = (regions, labels[:, None], *by_class(deltas, labels, classes, inside))
+    a, b, c, d, e = (top[:, :, None, None] for top in tops)
+    return a, b, c, d, e
+
+
+def by_class(
+    deltas: torch.Tensor,
+    labels: torch.Tensor,
+    classes: int,
+    inside: tuple[float, ...],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Targets, inside and outside weights (k, 4 * classes), 0 but for the region's class."""
     weights = F.one_hot(labels.long(), classes).to(deltas)
     weights[:, 0] = 0
     weights = weights.repeat_interleave(4, 1)
     targets = torch.where(weights > 0, deltas.repeat(1, classes), 0)
     within = weights * weights.new_tensor(inside).repeat(classes)
-    regions = F.pad(regions[:, 1:], (1, 0))
-    tops = (regions, labels[:, None], targets, within, (within > 0).to(within))
-    a, b, c, d, e = (top[:, :, None, None] for top in tops)
-    return a, b, c, d, e
+    return targets, within, (within > 0).to(within)
 
 
 def filled_up(
