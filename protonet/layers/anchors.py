@@ -22,8 +22,7 @@ def anchor_targets(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Labels, targets, inside and outside weights of the anchors at every place.
 
-    The outside weights are one over how many count, or, with ``part`` for those of objects and the
-    rest for the others, that over how many there are.
+    Objects weigh a ``part`` of the loss and the others the rest, or each that counts the same.
     """
     boxes, truth = shifted_anchors(anchors, stride, scores), truth.reshape(-1, 5)
     fits = (boxes[:, :2] >= -border).all(1)
@@ -41,8 +40,7 @@ def anchor_targets(
     outside = (objects | others) / (objects | others).sum().clamp(min=1)
     if part is not None:
         outside = objects * part / objects.sum() + others * (1 - part) / others.sum()
-        outside = outside.nan_to_num(0)
-    outside = outside.to(boxes).expand_as(boxes)
+    outside = outside.nan_to_num(0).to(boxes).expand_as(boxes)
     height, width = scores.shape[2:]
     tops = (labels, targets, weights, outside)
     a, b, c, d = (t.reshape(1, height, width, -1).permute(0, 3, 1, 2) for t in tops)
