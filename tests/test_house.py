@@ -61,6 +61,8 @@ SHARED_BY_LAYERS = {
     "colours",
     "boxes",
     "centers",
+    "anchors",
+    "rcnn",
     "detectnet",
     "extent",
     "filler",

@@ -13,6 +13,8 @@ from protonet.data.definition import Definition
 from protonet.data.position import Position
 from protonet.diagnostics import NetError
 from protonet.reading import reading
+from protonet.schema.param_str import mapping_of
+from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 Batch = dict[str, NDArray[np.float32]]
@@ -84,6 +86,23 @@ class Feed:
 
     def close(self) -> None:
         """Let go of files; the feed gives nothing more."""
+
+
+def feed_of(layer: Message) -> type[Feed] | None:
+    """The feed of a layer by its type; of a Python class one that is told its source, or None."""
+    if layer.type != "Python":
+        return FEEDS.get(layer.type)
+    p: Any = layer.python_param
+    cls = FEEDS.get(f"{p.module}.{p.layer}")
+    return cls if cls and "source" in (mapping_of(p.param_str) or {}) else None
+
+
+def source_hint(layer: Message) -> str:
+    """What tells a Python class its data, where that can be read; "" where it can't."""
+    p: Any = layer.python_param
+    if layer.type != "Python" or f"{p.module}.{p.layer}" not in FEEDS:
+        return ""
+    return "name a Pascal VOC folder in its param_str, \"'source': 'VOC2007', 'set': 'trainval'\""
 
 
 F = TypeVar("F", bound=type[Feed])

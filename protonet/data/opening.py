@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from protonet.data.definition import Definition, Where, fresh_seed
 from protonet.data.extras import NotHere
-from protonet.data.feed import FEEDS, Feed
+from protonet.data.feed import FEEDS, Feed, feed_of
 from protonet.data.memory_feed import MemoryFeed
 from protonet.diagnostics import NetError, did_you_mean
 from protonet.schema.load import Loaded
@@ -53,10 +53,11 @@ def open_feed(
         world,
         where or _nowhere,
     )
-    if layer.type not in FEEDS:
+    feed = feed_of(layer)
+    if feed is None:
         hint = did_you_mean(layer.type, READ) or f"these are: {', '.join(READ)}"
         raise definition.error("it is no data layer that can be read from", "type", hint=hint)
-    return FEEDS[layer.type].of(definition)
+    return feed.of(definition)
 
 
 def _nowhere(*_field: str | int) -> None:
@@ -82,7 +83,7 @@ def open_feeds(
     feeds: list[Feed] = []
     try:
         for index, layer in enumerate(loaded.message.layer):
-            if layer.type in FEEDS:
+            if feed_of(layer):
                 own = (start + _SEED_OF_A_LATER_LAYER * len(feeds)) % (1 << 32)
                 feeds.append(_open_nth(loaded, index, phase, own, rank, world))
         _give(feeds, memory or {})
@@ -98,7 +99,7 @@ def data_shapes(loaded: Loaded, phase: str, index: int) -> dict[str, Shape]:
 
     None where its data are not here, or it is no data layer. NetError where they are damaged.
     """
-    if loaded.message.layer[index].type not in FEEDS:
+    if feed_of(loaded.message.layer[index]) is None:
         return {}
     try:
         feed = _open_nth(loaded, index, phase, 0, 0, 1)

@@ -106,6 +106,7 @@ class Layer:
     by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
     above, as those that work in-place are. ``refuses`` are fields of forks that change what is
     computed and are not done, with the reason, but loss_param's; ``ignores`` change nothing.
+    ``settings_field`` names a file for all layers that have it; its text goes into {field}_text.
     """
 
     type: ClassVar[str]
@@ -132,6 +133,7 @@ class Layer:
     refuses: ClassVar[Mapping[str, str]] = {}
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
     ignores: ClassVar[tuple[str, ...]] = ()
+    settings_field: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Message, phase: str = "TEST") -> None:
@@ -257,11 +259,9 @@ def register(*names: str) -> Callable[[L], L]:
 def canonical_axis(axis: int, shape: Shape, *field: str | int) -> int:
     """A non-negative axis, as Blob::CanonicalAxisIndex."""
     if not -len(shape) <= axis < len(shape):
-        raise LayerError(
-            f"axis {axis} is out of range for a blob of {len(shape)} axes, {show(shape)}",
-            *(field or ("axis",)),
-            hint=f"use {-len(shape)} to {len(shape) - 1}" if shape else None,
-        )
+        what = f"axis {axis} is out of range for a blob of {len(shape)} axes, {show(shape)}"
+        hint = f"use {-len(shape)} to {len(shape) - 1}" if shape else None
+        raise LayerError(what, *(field or ("axis",)), hint=hint)
     return axis % len(shape)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from protonet import api
 from protonet.arrays import Array
 from protonet.data import READ, Feed, open_feeds
+from protonet.data.feed import feed_of, source_hint
 from protonet.data.position import Position
 from protonet.data.prefetch import prefetched
 from protonet.diagnostics import NetError, raise_all
@@ -210,16 +211,15 @@ def _refuse_unread(selected: Loaded, phase: str) -> None:
     """NetError where a layer is an input that nothing here reads."""
     for index, layer in enumerate(selected.message.layer):
         cls = layer_class(layer)
-        if cls is None or not cls.is_data or layer.type in READ:
+        if cls is None or not cls.is_data or feed_of(layer):
             continue
         where = selected.sourcemap.span(("layer", index))
         if layer.type == "Input":
             what = f"layer {layer.name!r} (Input): nothing gives the {phase} net its data"
             raise NetError(what, where, "name a Data, HDF5Data, ImageData or other data layer")
         what = f"layer {layer.name!r} ({layer.type}): its data can't be read here"
-        hint = (
-            f"these can: {', '.join(READ)}; protonet.compile makes the net for a loop of your own"
-        )
+        hint = source_hint(layer) or f"these can: {', '.join(READ)}"
+        hint = f"{hint}; protonet.compile makes the net for a loop of your own"
         raise NetError(what, where, hint)
 
 

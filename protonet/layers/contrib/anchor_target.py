@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from protonet.layers.anchors import anchor_labels, anchor_targets, thin_out
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
 from protonet.layers.param_str import NUMBER, SIZES, WHOLE, options
-from protonet.program import Builder, Expr, F, torch
+from protonet.program import Builder, Expr
 
 
 @register("rpn.anchor_target_layer.AnchorTargetLayer")
@@ -69,7 +70,7 @@ class AnchorTarget(Layer):
         return anchor_boxes(given.get("scales", (8, 16, 32)), given.get("ratios", (0.5, 1, 2)))
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, box_deltas, shifted_anchors, thin_out):
+        for helper in (box_iou, box_deltas, shifted_anchors, anchor_labels, thin_out):
             b.helper(helper)
         return b.call(
             anchor_targets,
@@ -78,47 +79,3 @@ class AnchorTarget(Layer):
             self.options()["feat_stride"],
             border=self.options().get("allowed_border", 0),
         )
-
-
-def anchor_targets(
-    scores: torch.Tensor,
-    truth: torch.Tensor,
-    sizes: torch.Tensor,
-    anchors: list[tuple[float, ...]],
-    stride: int,
-    border: float = 0,
-    overlaps: tuple[float, float] = (0.3, 0.7),
-    sample: int = 256,
-    positives: float = 0.5,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Labels, targets, inside and outside weights of the anchors at every place."""
-    boxes, truth = shifted_anchors(anchors, stride, scores), truth.reshape(-1, 5)
-    fits = (boxes[:, :2] >= -border).all(1)
-    fits &= (boxes[:, 2:] < sizes[0, [1, 0]] + border).all(1)
-    overlap = box_iou(boxes[fits], truth[:, :4], pixels=True)
-    best, nearest = overlap.max(1)
-    best_of_truth = F.pad(overlap, (0, 0, 0, 1)).amax(0)
-    label = torch.where(best < overlaps[0], 0.0, -1.0)
-    label[(overlap == best_of_truth).any(1) | (best >= overlaps[1])] = 1
-    thin_out(label, 1, int(positives * sample))
-    thin_out(label, 0, sample - int((label == 1).sum()))
-    labels = torch.full_like(boxes[:, 0], -1)
-    labels[fits] = label.to(labels)
-    targets = torch.zeros_like(boxes)
-    targets[fits] = box_deltas(boxes[fits], truth[nearest, :4])
-    inside = (labels == 1)[:, None].to(boxes).expand_as(boxes)
-    counts = (labels >= 0)[:, None].to(boxes).expand_as(boxes)
-    outside = counts / (labels >= 0).sum().clamp(min=1)
-    height, width = scores.shape[2:]
-    maps = [
-        each.reshape(1, height, width, -1).permute(0, 3, 1, 2)
-        for each in (labels, targets, inside, outside)
-    ]
-    return maps[0].reshape(1, 1, -1, width), maps[1], maps[2], maps[3]
-
-
-def thin_out(labels: torch.Tensor, label: int, most: int) -> None:
-    """Make all but so many of one label, at random, -1."""
-    chosen = (labels == label).nonzero()[:, 0]
-    order = torch.randperm(len(chosen), device=labels.device)
-    labels[chosen[order[most:]]] = -1

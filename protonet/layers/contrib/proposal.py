@@ -14,7 +14,8 @@ class Proposal(Layer):
     """Move anchors by their deltas, and keep the best that do not overlap, as regions.
 
     Scores (n, 2 * anchors, h, w), deltas (n, 4 * anchors, h, w) and the size (1, 4) of height,
-    width and their scales, to regions (found, 5) of image, x1, y1, x2, y2; a second top has the
+    width and their scales, or (1, 3) of one scale for both, which is read beyond its end in the
+    fork where it is not PVANet's (1, 6), to regions (found, 5) of image, x1, y1, x2, y2; a second top has the
     scores, (found). How many follows from the data, where shapes say n * post_nms_topn. A region
     that is too small counts as of score 0. No gradient. Source: happynear's ProposalLayer.
     """
@@ -49,8 +50,8 @@ class Proposal(Layer):
             if len(x) != 4 or x[1] != each * anchors:
                 what = f"{anchors} anchors take {each * anchors} channels, not {show(x)}"
                 raise LayerError(what, "bottom", index)
-        if len(size) != 2 or size[1] < 4:
-            what = "it takes a size (1, 4): height, width and their scales"
+        if len(size) != 2 or size[1] < 3:
+            what = "it takes a size (1, 4): height, width and their scales, or (1, 3) of one scale"
             raise LayerError(f"{what}, not {show(size)}", "bottom", 2)
         most = scores[0] * self.p.post_nms_topn
         return ((most, 5), (most,))[: len(self.message.top)]
@@ -96,7 +97,8 @@ def proposals(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Regions (n, 5) of image and corners, and their scores (n)."""
     places = shifted_anchors(anchors, stride, scores)
-    high, wide, down, right = size[0, :4].tolist()
+    high, wide, down, *others = size[0, :4].tolist()
+    right = others[0] if others else down
     limits = places.new_tensor([wide, high, wide, high]) - 1
     smallest = places.new_tensor([right, down]) * least
     regions, found = [], []

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.param_str import WHOLE, options
+from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, options
+
+_OPTIONS = {
+    "num_classes": WHOLE,
+    "agnostic": FLAG,
+    "source": TEXT,
+    "set": TEXT,
+    "label_map": TEXT,
+    "scales": SIZES,
+    "max_size": NUMBER,
+    "flipped": FLAG,
+}
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
@@ -12,10 +23,12 @@ class RoIData(Layer):
 
     With three tops to (1, 3, h, w), sizes (1, 3) of height, width and scale, and true boxes (m, 5)
     of x1, y1, x2, y2, class; else, and with a second top called rois, to (1, 3, h, w), regions
-    (k, 5), classes (k) and, by twos or threes, (k, 4 * classes). Behind these SubCNN's has the
-    subclasses (k), three views (k, 3 * classes), or both. The image is 640x1024, which strides
-    divide, unless a shape is given; m and k are 1. Source: lib/roi_data_layer/layer.py of
-    py-faster-rcnn, fast-rcnn and SubCNN.
+    (k, 5), classes (k) and, by twos or threes, (k, 4 * classes), or with agnostic, AGNOSTIC in
+    R-FCN's settings, (k, 8). Behind these SubCNN's has the subclasses (k), three views
+    (k, 3 * classes), or both. The image is 640x1024, which strides divide, unless a shape is given;
+    m and k are 1. `protonet train` reads images and true boxes from the Pascal VOC folder that
+    param_str names as source, of its set; label_map, scales, max_size and flipped may follow.
+    Source: lib/roi_data_layer/layer.py of py-faster-rcnn, fast-rcnn, py-R-FCN and SubCNN.
     """
 
     param = "python_param"
@@ -42,14 +55,16 @@ class RoIData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        classes = options(self.p, num_classes=WHOLE).get("num_classes")
+        given = options(self.p, **_OPTIONS)
+        classes = given.get("num_classes")
         if classes is None:
             raise LayerError("param_str states no 'num_classes'", "param_str")
         tops = len(self.message.top)
         if tops == 3 and self.message.top[1] != "rois":
             return (1, 3, 640, 1024), (1, 3), (1, 5)
         boxes, more = min(tops - 3, 3), tops - 6
+        told = 2 if given.get("agnostic") else classes
         if more == 2:
             raise LayerError("it has no 8 tops: subclasses are one, views three", "top")
         sub, views = ((1,),) * (more in (1, 4)), ((1, 3 * classes),) * (3 * (more >= 3))
-        return (1, 3, 640, 1024), (1, 5), (1,), *((1, 4 * classes),) * boxes, *sub, *views
+        return (1, 3, 640, 1024), (1, 5), (1,), *((1, 4 * told),) * boxes, *sub, *views

@@ -179,6 +179,18 @@ def test_proposals_of_the_c_layer(seed, before, most, overlap):
     close(found, score)
 
 
+def test_one_scale_for_both_sides():
+    draw = np.random.default_rng(0)
+    scores, deltas = draw.uniform(size=(1, 2, 4, 5)), draw.normal(size=(1, 4, 4, 5)) * 0.3
+    layer = 'type: "Proposal" proposal_param { ratio: 1 scale: 24 min_size: 20 }'
+    sizes = [[64.0, 80.0, 1.5]], [[64.0, 80.0, 1.5, 1.5]], [[64.0, 80.0, 1.5, 1.5, 9.0, 9.0]]
+    nets = (compiled(layer, [scores.shape, deltas.shape, np.shape(size)], 2) for size in sizes)
+    one, two, six = (run(net, scores, deltas, size) for net, size in zip(nets, sizes, strict=True))
+    close(one[0], two[0].numpy())
+    close(six[0], two[0].numpy())
+    assert (one[1] == 0).any()
+
+
 def truth_of(draw, number):
     low = draw.uniform(0, 200, (number, 2)).round()
     corners = np.hstack([low, low + draw.uniform(20, 150, (number, 2)).round()])
