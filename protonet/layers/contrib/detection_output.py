@@ -5,6 +5,9 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
 from protonet.program import Builder, Expr, F, single, torch
+from protonet.schema.pool import Message
+
+_OF_YOLO = {"side", "num_box", "coords", "nms_threshold", "biases", "label_map_file"}
 
 
 @register("DetectionOutput")
@@ -35,6 +38,12 @@ class DetectionOutput(Layer):
             "l_boxes = detection_boxes(x, prior)",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        stated = message.detection_output_param.ListFields()
+        of_yolo = any(field.name in _OF_YOLO for field, _ in stated)
+        return "yolov2.DetectionOutput" if of_yolo else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         offsets, scores, priors = bottoms[:3]
