@@ -7,7 +7,7 @@ from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
 from protonet.program import Builder, Expr, F, single, torch
 from protonet.schema.pool import Message
 
-_OF_YOLO = {"side", "num_box", "coords", "nms_threshold", "biases", "label_map_file"}
+_OF_YOLO = {"side", "num_box", "coords", "nms_threshold", "biases"}
 
 
 @register("DetectionOutput")
@@ -26,7 +26,10 @@ class DetectionOutput(Layer):
     grows = 2
     kind = "metric"
     # Files and pictures beside the boxes.
-    ignores = ("save_output_param", "visualize", "visualize_threshold", "save_file")
+    ignores = (
+        *("save_output_param", "visualize", "visualize_threshold", "save_file"),
+        "label_map_file",
+    )
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '

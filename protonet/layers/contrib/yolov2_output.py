@@ -6,6 +6,11 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, register, sh
 from protonet.layers.boxes import box_iou, clipped_boxes
 from protonet.program import Builder, Expr, number, single, torch
 
+_OF_SSD = {
+    *("share_location", "background_label_id", "nms_param", "code_type", "keep_top_k"),
+    *("variance_encoded_in_target", "objectness_score"),
+}
+
 
 @register("yolov2.DetectionOutput")
 class Yolov2Output(Layer):
@@ -23,7 +28,11 @@ class Yolov2Output(Layer):
     param = "detection_output_param"
     grows = 2
     kind = "metric"
-    ignores = ("label_map_file",)
+    # Files and pictures beside the boxes.
+    ignores = (
+        *("save_output_param", "visualize", "visualize_threshold", "save_file"),
+        "label_map_file",
+    )
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" top: "y" '
@@ -37,6 +46,10 @@ class Yolov2Output(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         p = self.p
+        for field, _ in p.ListFields():
+            if field.name in _OF_SSD:
+                what = f"{field.name} is SSD's, which takes no biases, num_box, side or coords"
+                raise LayerError(what, field.name)
         self.check_positive("num_classes", "num_box", "side")
         if p.coords != 4:
             raise LayerError(f"a box has 4 coords, not {p.coords}", "coords")

@@ -66,6 +66,7 @@ def test_yolov2_takes_its_scores_from_001_on():
         ("side: 2", (1, 14, 3, 3), "take the map 1x14x2x2 of one image, not 1x14x3x3"),
         ("side: 3", (2, 14, 3, 3), "take the map 1x14x3x3 of one image, not 2x14x3x3"),
         ("num_box: 3 side: 3", (1, 21, 3, 3), "3 boxes take 6 biases, not 4"),
+        ("keep_top_k: 9", (1, 14, 3, 3), "keep_top_k is SSD's"),
         ("num_box: 0", (1, 14, 3, 3), "num_box must be positive, it is 0"),
     ],
 )
