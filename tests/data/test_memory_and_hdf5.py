@@ -11,7 +11,7 @@ import pytest
 
 import protonet
 from protonet.data.hdf5_output import HDF5Writer
-from protonet.diagnostics import NetError
+from protonet.diagnostics import IgnoredFields, NetError
 
 MEMORY = (
     'layer { name: "m" type: "MemoryData" top: "data" top: "label" memory_data_param '
