@@ -5,6 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, encode_boxes, match_boxes, nms
 from protonet.layers.loss import VALID, check_batch, normalization
+from protonet.layers.true_boxes import of_objects
 from protonet.program import Builder, Expr, F, nn, single, torch
 
 _MODES = ("full", "valid", "batch_size", "none")
@@ -16,8 +17,9 @@ class MultiBoxLossLayer(Layer):
 
     Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores
     (n, boxes * classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image,
-    label, id, x1, y1, x2, y2, difficult; to one number. Without mining, LOGISTIC losses take each
-    image's own labels, where the fork writes those of later images beside their place.
+    label, id, x1, y1, x2, y2, difficult; to one number. A true box of the background is an error
+    of the batch, as in the fork. Without mining, LOGISTIC losses take each image's own labels,
+    where the fork writes those of later images beside their place.
     Source: SSD's MultiBoxLossLayer and bbox_util.
     """
 
@@ -77,7 +79,7 @@ class MultiBoxLossLayer(Layer):
             raise LayerError(what, "ignore_difficult_gt", hint="use use_difficult_gt: false")
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes):
+        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, of_objects):
             b.helper(helper)
         options = {k: v for k, v in self.options().items() if v != getattr(MultiBoxLoss, k)}
         return b.module(MultiBoxLoss, self.p.num_classes, **options)(*bottoms)
@@ -152,7 +154,7 @@ class MultiBoxLoss(nn.Module):
         prior, variance = priors.reshape(2, -1, 4)
         offsets = offsets.reshape(len(offsets), len(prior), -1, 4)
         scores = scores.reshape(len(scores), len(prior), self.classes)
-        truth = truth.reshape(-1, 8)
+        truth = of_objects(truth.reshape(-1, 8), self.background)
         if not self.use_difficult:
             truth = truth[truth[:, 7] == 0]
         total, matched = scores.new_zeros(()), 0
