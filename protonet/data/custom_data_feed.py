@@ -56,10 +56,10 @@ class CustomDataFeed(Feed):
         self._p = definition.layer.data_param
         definition.refuse_others(self._p, _KNOWN, "data_param")
         self._batch = definition.batch_size(self._p, "data_param") if self._p.batch_size else 1
-        if self._p.backend != _LMDB:
-            what = "it reads an LMDB only"
-            raise definition.error(what, "data_param", "backend", hint="write backend: LMDB")
         path = definition.readable(self._p.source, "data_param", "source")
+        if self._p.backend != _LMDB:
+            what = "it reads an LMDB only, as its fork does"
+            raise definition.error(what, "data_param", "backend", hint="write backend: LMDB")
         with definition.placing("data_param", "source"):
             self._reader = open_reader(path, "lmdb")
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from protonet.data.records import Reader, Record
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
-_KNOWN = {
+KNOWN = {
     *("source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"),
     *("cache", "threads", "parser_threads"),  # of forks: how they read, not what
     "shuffle",  # of Intel's fork
@@ -46,17 +47,21 @@ class DatabaseFeed(Feed):
     """
 
     type = "Data"
+    known: ClassVar[set[str]] = KNOWN
+    most_tops: ClassVar[int | None] = 2
+    transform: ClassVar[Callable[[Definition, Seeds], Transform]] = Transform
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
         parameter = definition.layer.data_param
-        definition.refuse_others(parameter, _KNOWN, "data_param")
-        if len(definition.tops) > 2:
-            raise definition.error(f"it gives at most 2 tops, not {len(definition.tops)}", "top", 2)
+        definition.refuse_others(parameter, self.known, "data_param")
+        if self.most_tops and len(definition.tops) > self.most_tops:
+            what = f"it gives at most {self.most_tops} tops, not {len(definition.tops)}"
+            raise definition.error(what, "top", self.most_tops)
         seeds = Seeds(definition)
         self.draw_first(seeds)
         self._batch = definition.batch_size(parameter, "data_param")
-        self._transform = Transform(definition, seeds)
+        self._transform = self.transform(definition, seeds)
         self._color = True if parameter.force_encoded_color else self._transform.color
         path = definition.readable(parameter.source, "data_param", "source")
         with definition.placing("data_param", "source"):
@@ -123,7 +128,10 @@ class DatabaseFeed(Feed):
         except ValueError as error:
             raise self._broken(record, error) from None
 
-    def plan(self) -> tuple[list[Record], Draws]:
+    def plan(self) -> tuple[list[Record], Any]:
+        return self.next_records(), self._transform.draw(self._batch)
+
+    def next_records(self) -> list[Record]:
         """Of several processes each has every so manieth record. Source: DataLayer::Skip."""
         definition = self.definition
         world = definition.world if definition.training else 1
@@ -131,10 +139,9 @@ class DatabaseFeed(Feed):
         count = others + (self._batch - 1) * world + 1
         self._offset += count
         with definition.placing("data_param", "source"):
-            records = self._reader.take(count, slice(others, None, world))
-        return records, self._transform.draw(self._batch)
+            return self._reader.take(count, slice(others, None, world))
 
-    def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:
+    def make(self, planned: tuple[list[Record], Any], new: Allocate = new_array) -> Batch:
         records, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         labels = np.zeros(len(records), np.float32)

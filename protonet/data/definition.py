@@ -23,7 +23,8 @@ Where = Callable[..., Span | None]
 class Definition:
     """One data layer of a net in one phase, for one of ``world`` processes.
 
-    ``where`` gives the place of a field in the text, from its path below the layer.
+    ``where`` gives the place of a field in the text, from its path below the layer. ``readers`` are
+    the layers of the net that read its tops.
     """
 
     layer: Any
@@ -33,6 +34,7 @@ class Definition:
     rank: int
     world: int
     where: Where
+    readers: tuple[Any, ...] = ()
 
     @property
     def training(self) -> bool:

@@ -94,6 +94,9 @@ class MemoryFeed(Feed):
         if self._data is None:
             what = "it has no data: they are given from Python"
             hint = 'protonet.batches(net, memory={"LAYER": (data, labels)}), or feed.reset'
+            if self.definition.layer.memory_data_param.source:
+                what += ", and CaffeOnSpark alone reads its source"
+                hint = "of an LMDB make it a Data layer: data_param { source: ... backend: LMDB }"
             raise self.definition.error(what, hint=hint)
         start = self._position
         self._position = (start + self._batch) % len(self._data)

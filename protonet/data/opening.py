@@ -36,13 +36,15 @@ def open_feed(
     rank: int = 0,
     world: int = 1,
     where: Where | None = None,
+    readers: Sequence[Message] = (),
 ) -> Feed:
     """The feed of one data layer of a selected net in today's form.
 
     ``folder`` is the definition's own: a path is taken from the working directory, as Caffe takes
     it, else from there. ``seed`` is the solver's random_seed, None for a new one each time. Of
     ``world`` processes each reads its own records, those ``rank`` steps into every ``world``.
-    ``where`` gives the span of a field for errors. NetError where the data can't be read.
+    ``where`` gives the span of a field for errors, ``readers`` are the layers that read its tops.
+    NetError where the data can't be read.
     """
     definition = Definition(
         layer,
@@ -52,6 +54,7 @@ def open_feed(
         rank,
         world,
         where or _nowhere,
+        tuple(readers),
     )
     feed = feed_of(layer)
     if feed is None:
@@ -115,7 +118,16 @@ def _open_nth(loaded: Loaded, index: int, phase: str, seed: int, rank: int, worl
 
     folder = loaded.folder or None
     layer = loaded.message.layer[index]
-    return open_feed(layer, phase, folder=folder, seed=seed, rank=rank, world=world, where=where)
+    readers = [n for n in loaded.message.layer if set(n.bottom) & set(layer.top)]
+    return open_feed(
+        *(layer, phase),
+        folder=folder,
+        seed=seed,
+        rank=rank,
+        world=world,
+        where=where,
+        readers=readers,
+    )
 
 
 def _give(feeds: list[Feed], memory: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> None:

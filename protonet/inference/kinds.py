@@ -52,7 +52,7 @@ def chosen_blob(graph: Graph) -> str | None:
 
     Boxes come before all, then the only output, then what is judged against labels.
     """
-    finders = [node for node in graph.nodes if node.type in _BOXES]
+    finders = [node for node in graph.nodes if node.layer.type in _BOXES]
     if finders:
         return finders[-1].outputs[0].blob
     outputs = [value.blob for value in graph.outputs if not value.producer.layer.is_data]
@@ -69,8 +69,8 @@ def meaning(graph: Graph, blob: str, counts: Collection[int] = ()) -> Meaning:
     """
     value = graph.blobs[blob]
     maker = _maker(value)
-    if maker.type in _BOXES:
-        with_background = _BOXES[maker.type]
+    if maker.layer.type in _BOXES:
+        with_background = _BOXES[maker.layer.type]
         if with_background is None:
             with_background = maker.layer.p.num_classes > 1
         classes = int(maker.layer.p.num_classes) + (not with_background)

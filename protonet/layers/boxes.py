@@ -69,6 +69,12 @@ def best_boxes(rows: torch.Tensor, threshold: float, images: int) -> torch.Tenso
     return torch.cat([image, kept], 1)[None, None]
 
 
+def clipped_boxes(boxes: torch.Tensor) -> torch.Tensor:
+    """The corners (n, 4) of boxes by center and size, those off the image brought to its edge."""
+    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+    return torch.cat([low.clamp(min=0), high.clamp(max=1)], 1)
+
+
 def match_boxes(
     boxes: torch.Tensor,
     truth: torch.Tensor,

@@ -11,13 +11,19 @@ class MemoryData(Layer):
     """Batches that the caller has in memory.
 
     To (n, c, h, w) and labels (n,), and with a third top the images' sizes (n, 1, 1, 2), which
-    the caller of a compiled net gives. Source: Caffe's MemoryDataLayer; DeepLab's nets.
+    the caller of a compiled net gives. CaffeOnSpark fills the layer from its ``source`` by a class
+    of Spark's (source_class), which does not run here; nor does the layer read it there.
+    Source: Caffe's MemoryDataLayer; DeepLab's nets; yahoo's Caffe fork.
     """
 
     param = "memory_data_param"
     bottoms = (0, 0)
     tops = (2, 3)
     is_data = True
+    ignores = (
+        *("source", "share_in_parallel"),
+        *("dataframe_column_select", "image_encoded", "dataframe_format"),
+    )
     refuses = dict.fromkeys(("transpose", "dim"), "this layout is not supported")
     examples = (
         Example(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.boxes import decode_boxes, encode_boxes, match_boxes, nms
+from protonet.layers.true_boxes import of_objects
 from protonet.program import F, nn, torch
 
 
@@ -47,7 +48,7 @@ class MultiBoxLoss(nn.Module):
         prior, variance = priors.reshape(2, -1, 4)
         offsets = offsets.reshape(len(offsets), len(prior), -1, 4)
         scores = scores.reshape(len(scores), len(prior), self.classes)
-        truth = truth.reshape(-1, 8)
+        truth = of_objects(truth.reshape(-1, 8), self.background)
         if not self.use_difficult:
             truth = truth[truth[:, 7] == 0]
         total, matched = scores.new_zeros(()), 0

@@ -24,7 +24,7 @@ IGNORED = {
         *("multinode", "mn_activation_param", "mn_grad_compress_param"),
         *("bottom_data_type", "compute_data_type", "top_data_type"),
         *("bottom_shared_index", "top_shared_index"),
-        *("cudnn_math_override", "reshape_every_iter"),
+        *("cudnn_math_override", "reshape_every_iter", "source_class"),
     ),
 }
 # Engines that a machine has or not; PyTorch picks its own.

@@ -30,6 +30,7 @@ _OF_OTHERS = {
     "update_interval": "iter_size accumulates gradients",
     "test_offset": "it is Intel's, for detection",
     "test_and_snapshot_last_epochs": "set test_interval and snapshot",
+    "show_pr_value": "what its fork prints is published nowhere; take it out to go without it",
 }
 
 

@@ -206,7 +206,7 @@ def test_a_net_knows_the_shapes_of_its_records():
         ("slice_point: 9", ("a", "b"), "slice_point cuts 7 channels at 9"),
         ("slice_point: 3 crop_size: 2", ("a", "b"), "crop_size belongs to a fork"),
         ("slice_point: 3", ("a", "b"), "its slices take 105 bytes|it ends after"),
-        ("backend: LEVELDB", ("a",), "it reads an LMDB only"),
+        ("backend: LEVELDB", ("a",), "it reads an LMDB only, as its fork does"),
         ("range_start: 5 range_end: 3", ("a",), "range_end 3 is before range_start 5"),
     ],
 )

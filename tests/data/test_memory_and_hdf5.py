@@ -11,7 +11,7 @@ import pytest
 
 import protonet
 from protonet.data.hdf5_output import HDF5Writer
-from protonet.diagnostics import NetError
+from protonet.diagnostics import IgnoredFields, NetError
 
 MEMORY = (
     'layer { name: "m" type: "MemoryData" top: "data" top: "label" memory_data_param '
@@ -29,6 +29,17 @@ def test_memory(feed_of):
     got = [next(feed) for _ in range(4)]
     assert [batch["label"].tolist() for batch in got] == [[0, 1], [2, 3], [4, 5], [0, 1]]
     np.testing.assert_array_equal(np.concatenate([b["data"] for b in got[:3]]), DATA)
+
+
+def test_memory_that_caffe_on_spark_fills(feed_of):
+    text = MEMORY.replace("batch_size: 2", 'batch_size: 2 source: "db" share_in_parallel: false')
+    with pytest.warns(IgnoredFields, match=r"memory_data_param\.source, source_class"):
+        feed = feed_of(text % 'source_class: "com.yahoo.ml.caffe.LMDB"')
+    with pytest.raises(NetError, match="CaffeOnSpark alone reads its source") as caught:
+        next(feed)
+    assert "make it a Data layer" in str(caught.value.hint)
+    feed.reset(DATA, range(6))
+    np.testing.assert_array_equal(next(feed)["data"], DATA[:2])
 
 
 def test_memory_images_are_transformed(feed_of):

@@ -208,6 +208,12 @@ def test_training_logs_the_mean_average_precision(net, capsys):
     assert f"    Test net output #0: mAP = {(first + second) / 2:g}" in shown
 
 
+def test_what_a_fork_prints_without_having_published_it(net, capsys):
+    with pytest.raises(NetError, match="show_pr_value is a fork's, not supported") as caught:
+        trained(net, "show_pr_value: true\n", capsys)
+    assert "published nowhere" in str(caught.value)
+
+
 def test_a_detector_is_not_averaged_as_a_classifier(net, capsys):
     with pytest.raises(NetError, match="whose rows have no mean") as caught:
         trained(net, "", capsys)

@@ -10,9 +10,9 @@ from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
 class BoxData(Layer):
     """Batches of images from a database, and their true boxes for grids of the sides stated.
 
-    To (n, c, crop, crop), and for each side a top that the forks make differently: YOLO's (n, side
-    * side * 7) of difficult, object, class and box, YOLOv2's (n, 150) of 30 boxes; so `--shape`
-    gives it. Its databases hold boxes in a form of their own, which are not read.
+    To (n, c, h, w), and for each side a top that the forks make differently: YOLO's (n, side *
+    side * 7) of difficult, object, class and box, YOLOv2's (n, 150) of 30 boxes. What reads it says
+    which, where the database is there; else `--shape` gives both.
     Source: BoxDataLayer of yeahkun's caffe-yolo and of gklz1982's caffe-yolov2.
     """
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
-from protonet.layers.boxes import box_iou
+from protonet.layers.boxes import box_iou, clipped_boxes
 from protonet.layers.region_evaluate import corner_sides, judged, region_evaluate
 from protonet.layers.regions import region_overlap
+from protonet.layers.true_boxes import of_objects
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -18,8 +19,11 @@ class DetectionEvaluate(Layer):
     boxes, -1, -1; then for each box a row of image, label, score, right, wrong. Boxes are compared
     in units of the image; name_size_file is not read. With sizes (n, 2) it is Cascade R-CNN's,
     whose boxes (n, 7) and true ones (m, 8) begin with image, x1, y1, x2, y2, label, to
-    (classes + found, 5, 1, 1); they are compared in the pixels of the net. Source: SSD's
-    DetectionEvaluateLayer, zhaoweicai's and, with has_lm, yuqj1991's.
+    (classes + found, 5, 1, 1); they are compared in the pixels of the net. With true boxes (1, 150)
+    of class, center, width and height it is gklz1982's caffe-yolov2, whose found boxes have their
+    center and size, too: all classes count from 0, and boxes are clipped to the image. Source: the
+    DetectionEvaluateLayer of SSD, zhaoweicai's cascade-rcnn, caffe-yolov2 and, with has_lm,
+    yuqj1991's caffe_train.
     """
 
     param = "detection_evaluate_param"
@@ -43,6 +47,13 @@ class DetectionEvaluate(Layer):
             {"y": (6, 5, 1, 1)},
             "y = region_evaluate(x, label, 3)",
         ),
+        Example(
+            'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y" '
+            "detection_evaluate_param { num_classes: 3 } }",
+            {"x": (1, 1, 4, 7), "label": (1, 150)},
+            {"y": (1, 1, 7, 5)},
+            "y = detection_evaluate(found_corners(x), true_corners(label), 3, background=-1)",
+        ),
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -54,6 +65,11 @@ class DetectionEvaluate(Layer):
                         f"it takes the shape Nx{width}, not {show(x)}", "bottom", index
                     )
             return ((self.p.num_classes - 1 + bottoms[0][0], 5, 1, 1),)
+        if self.is_yolo(bottoms):
+            if bottoms[0][:2] != (1, 1) or bottoms[0][3:] != (7,):
+                what = f"it takes the shape 1x1xNx7, not {show(bottoms[0])}"
+                raise LayerError(what, "bottom", 0)
+            return ((1, 1, self.p.num_classes + bottoms[0][2], 5),)
         widths = (17, 19) if self.p.has_lm else (7, 8)
         for index, (x, width) in enumerate(zip(bottoms, widths, strict=True)):
             if len(x) != 4 or x[:2] != (1, 1) or x[3] != width:
@@ -61,6 +77,10 @@ class DetectionEvaluate(Layer):
                 raise LayerError(what, "bottom", index)
         classes = self.p.num_classes - (self.p.background_label_id < self.p.num_classes)
         return ((1, 1, classes + bottoms[0][2], 5),)
+
+    def is_yolo(self, bottoms: tuple[Shape, ...]) -> bool:
+        """Whether the true boxes are those of caffe-yolov2."""
+        return bottoms[1] == (1, 150)
 
     def check_fields(self) -> None:
         """LayerError where a field is none of those that do."""
@@ -83,11 +103,18 @@ class DetectionEvaluate(Layer):
             return b.call(region_evaluate, *bottoms[:2], self.p.num_classes, **options)
         b.helper(box_iou)
         b.helper(evaluated_boxes)
+        b.helper(of_objects)
+        background = self.p.background_label_id
+        if self.is_yolo(b.bottoms):
+            b.helper(clipped_boxes)
+            found, truth = bottoms
+            bottoms = b.call(found_corners, found), b.call(true_corners, truth)
+            background, options["count_difficult"] = -1, True
         return b.call(
             detection_evaluate,
             *bottoms,
             self.p.num_classes,
-            background=self.p.background_label_id,
+            background=background,
             **options,
         )
 
@@ -103,7 +130,7 @@ def detection_evaluate(
     """Rows of image, label, score, right and wrong, behind a count for each class."""
     found, truth = found.detach()[0, 0], truth[0, 0]
     found = found[(found[:, :2] != -1).all(1)]
-    truth = truth[(truth[:, 0] != -1).cumprod(0) == 1]
+    truth = of_objects(truth[(truth[:, 0] != -1).cumprod(0) == 1], background)
     labels = [i for i in range(classes) if i != background]
     counted = truth if count_difficult else truth[truth[:, 7] == 0]
     rows = found.new_full((len(labels), 5), -1)
@@ -137,3 +164,18 @@ def evaluated_boxes(
         passed_over = (overlap >= threshold) & (truth[nearest, 7] != 0)
         verdict = torch.where(passed_over[:, None], 0, verdict)
     return torch.cat([found[:, :3], verdict], 1)
+
+
+def found_corners(found: torch.Tensor) -> torch.Tensor:
+    """The rows of found boxes by center and size (1, 1, n, 7), as rows by corners."""
+    rows = found.detach()[0, 0]
+    return torch.cat([rows[:, :3], clipped_boxes(rows[:, 3:])], 1)[None, None]
+
+
+def true_corners(truth: torch.Tensor) -> torch.Tensor:
+    """True boxes of class, center and size, as SSD's rows (1, 1, m, 8) of one image."""
+    rows = truth.reshape(-1, 5)
+    rows = rows[(rows[:, 3] != 0).cumprod(0) == 1]
+    zeros = rows.new_zeros(len(rows), 1)
+    sides = clipped_boxes(rows[:, 1:])
+    return torch.cat([zeros, rows[:, :1].trunc(), zeros, sides, zeros], 1)[None, None]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
 from protonet.program import Builder, Expr, F, single, torch
+from protonet.schema.pool import Message
+
+_OF_YOLO = {"side", "num_box", "coords", "nms_threshold", "biases"}
 
 # Fields that its fork's other types take, and this one passes over.
 _OTHERS = ("bias_scale", "nms_thresh", "class_type", "has_lm", "net_height", "net_width")
@@ -26,7 +29,10 @@ class DetectionOutput(Layer):
     grows = 2
     kind = "metric"
     # Files and pictures beside the boxes.
-    ignores = ("save_output_param", "visualize", "visualize_threshold", "save_file")
+    ignores = (
+        *("save_output_param", "visualize", "visualize_threshold", "save_file"),
+        "label_map_file",
+    )
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '
@@ -38,6 +44,12 @@ class DetectionOutput(Layer):
             "l_boxes = detection_boxes(x, prior)",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        stated = message.detection_output_param.ListFields()
+        of_yolo = any(field.name in _OF_YOLO for field, _ in stated)
+        return "yolov2.DetectionOutput" if of_yolo else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         offsets, scores, priors = bottoms[:3]

@@ -10,13 +10,13 @@ from protonet.layers.batch import unknown
 class MultiLabelImageData(Layer):
     """Batches of images and of rows of labels; how many there are, only the list of files tells.
 
-    To (n, c, h, w) and (n, labels), which --shape gives. Source: happynear's Caffe fork,
-    MultiLabelImageDataLayer.
+    To (n, c, h, w) and (n, labels); --shape gives them where the list is not there.
+    Source: MultiLabelImageDataLayer of happynear's Caffe fork.
     """
 
     param = "image_data_param"
     bottoms = (0, 0)
-    tops = (1, 3)
+    tops = (1, 2)
     is_data = True
     examples = (
         Example(

@@ -6,6 +6,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, encode_boxes, match_boxes, nms
 from protonet.layers.loss import VALID, check_batch, normalization
 from protonet.layers.multibox import MultiBoxLoss
+from protonet.layers.true_boxes import of_objects
 from protonet.program import Builder, Expr, single
 
 _MODES = ("full", "valid", "batch_size", "none")
@@ -18,9 +19,10 @@ class MultiBoxLossLayer(Layer):
 
     Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores
     (n, boxes * classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image,
-    label, id, x1, y1, x2, y2, difficult; to one number. Without mining, LOGISTIC losses take each
-    image's own labels, where the fork writes those of later images beside their place. As
-    MultiBoxSSDLoss it has FOCALSOFTMAX, too, which weighs three times as much as in its mining.
+    label, id, x1, y1, x2, y2, difficult; to one number. A true box of the background is an error
+    of the batch, as in the fork. Without mining, LOGISTIC losses take each image's own labels,
+    where the fork writes those of later images beside their place. As MultiBoxSSDLoss it has
+    FOCALSOFTMAX, too, which weighs three times as much as in its mining.
     Source: SSD's MultiBoxLossLayer and bbox_util; MultiBoxSSDLossLayer of yuqj1991's caffe_train.
     """
 
@@ -90,7 +92,7 @@ class MultiBoxLossLayer(Layer):
                 raise LayerError(f"{name} is not supported", name)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes):
+        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, of_objects):
             b.helper(helper)
         options = {k: v for k, v in self.options().items() if v != getattr(MultiBoxLoss, k)}
         return b.module(MultiBoxLoss, self.p.num_classes, **options)(*bottoms)

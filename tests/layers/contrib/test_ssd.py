@@ -255,6 +255,25 @@ def test_multibox_loss(seed, p, images, boxes, real):
     close(y, reference.multibox_loss(offsets, scores, priors, truth, p))
 
 
+@pytest.mark.parametrize(
+    ("label", "background", "told"),
+    [(0, 0, "the label 0, the background's"), (2, 2, "the label 2, the b"), (-2, 0, "-2, below 0")],
+)
+def test_true_boxes_of_the_background(label, background, told):
+    truth = np.array([[-1, background, *[0] * 6], [0, label, 0, 0.1, 0.1, 0.5, 0.6, 1]])
+    fields = f"num_classes: 3 background_label_id: {background}"
+    shapes = [(1, 32), (1, 24), (1, 2, 32), (1, 1, 2, 8)]
+    net = compiled(
+        "MultiBoxLoss", f"multibox_loss_param {{ {fields} use_difficult_gt: false }}", shapes
+    )
+    with pytest.raises(ValueError, match=told):
+        run(net, *(np.zeros(shape) for shape in shapes[:3]), truth[None, None])
+    evaluate = f"detection_evaluate_param {{ {fields} }}"
+    net = compiled("DetectionEvaluate", evaluate, [(1, 1, 1, 7), (1, 1, 1, 8)])
+    with pytest.raises(ValueError, match=told):
+        run(net, np.zeros((1, 1, 1, 7)), truth[None, None, 1:])
+
+
 @pytest.mark.parametrize("confidence", ["SOFTMAX", "LOGISTIC", "FOCALSOFTMAX"])
 @pytest.mark.parametrize("location", ["L2", "SMOOTH_L1"])
 def test_gradients_of_the_multibox_loss(location, confidence):
