@@ -18,7 +18,7 @@ CONVOLUTION = {
     **_DEPTH,
     "temporal_pad": _DEEP,
     "shape_offset": "an output of another size is not supported",
-    **dict.fromkeys(("hole", "hole_h", "hole_w"), "write it as dilation, its name of today"),
+    **dict.fromkeys(("hole", "hole_h", "hole_w"), "write it as dilation alone, its name of today"),
 }
 POOLING = {
     **_DEPTH,

@@ -9,6 +9,7 @@ from typing import Any
 
 from protonet.diagnostics import IgnoredFields, NetError, raise_all
 from protonet.schema.doubt import doubt
+from protonet.schema.interps import tell_interps
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
@@ -16,7 +17,7 @@ from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
 from protonet.schema.upgrade_v0 import moved as moved_of_v0
-from protonet.schema.upgrade_v1 import upgrade_v1_layer
+from protonet.schema.upgrade_v1 import holes, upgrade_v1_layer
 from protonet.schema.warps import tell_warps
 
 # What of a net has a place beside layers of the first form. Source: UpgradeV0Net.
@@ -68,6 +69,7 @@ class _Upgrade:
         _pass_statistics_size(net)
         if self.keep_inputs:  # what Caffe's tool writes has no field of ours
             tell_warps(net)
+            tell_interps(net)
         self.warn()
         places = self.loaded.sourcemap.moved(self.moves)
         errors = (*self.loaded.errors, *self.errors)
@@ -174,8 +176,12 @@ class _Upgrade:
     def add_layers(self, old: list[tuple[int, Any, bool]]) -> None:
         net, first = self.net, len(self.net.layer)
         for index, layer in enumerate(self.loaded.message.layer):
-            net.layer.add().CopyFrom(layer)
-            self.moves[("layer", first + index)] = ("layer", index)
+            new = net.layer.add()
+            new.CopyFrom(layer)
+            at: Path = ("layer", first + index)
+            self.moves[at] = ("layer", index)
+            moved = holes(new) if layer.HasField("convolution_param") else {}
+            self.moves |= {(*at, *now): ("layer", index, *then) for now, then in moved.items()}
             self.unread.update(unread_transforms(layer))
         for number, (index, layer, is_v0) in enumerate(old, first):
             try:
