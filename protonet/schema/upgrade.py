@@ -13,11 +13,12 @@ from protonet.schema.interps import tell_interps
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
+from protonet.schema.unfuse import Part, unfused, with_dilation
 from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
 from protonet.schema.upgrade_v0 import moved as moved_of_v0
-from protonet.schema.upgrade_v1 import holes, upgrade_v1_layer
+from protonet.schema.upgrade_v1 import upgrade_v1_layer
 from protonet.schema.warps import tell_warps
 
 # What of a net has a place beside layers of the first form. Source: UpgradeV0Net.
@@ -174,16 +175,17 @@ class _Upgrade:
         return shapes[: len(names)]
 
     def add_layers(self, old: list[tuple[int, Any, bool]]) -> None:
-        net, first = self.net, len(self.net.layer)
-        for index, layer in enumerate(self.loaded.message.layer):
-            new = net.layer.add()
-            new.CopyFrom(layer)
-            at: Path = ("layer", first + index)
-            self.moves[at] = ("layer", index)
-            moved = holes(new) if layer.HasField("convolution_param") else {}
-            self.moves |= {(*at, *now): ("layer", index, *then) for now, then in moved.items()}
+        net, layers = self.net, self.loaded.message.layer
+        for index, layer in enumerate(layers):
+            whole, engine = [Part(layer, {})], self.loaded.message.engine
+            parts = unfused(layers, index, engine) if self.keep_inputs else whole
+            for part in map(with_dilation, parts):
+                at: Path = ("layer", len(net.layer))
+                net.layer.add().CopyFrom(part.layer)
+                self.moves[at] = ("layer", index)
+                self.moves |= {(*at, *n): ("layer", index, *then) for n, then in part.moved.items()}
             self.unread.update(unread_transforms(layer))
-        for number, (index, layer, is_v0) in enumerate(old, first):
+        for number, (index, layer, is_v0) in enumerate(old, len(net.layer)):
             try:
                 new, moved = upgrade_v1_layer(layer)
             except ValueError as error:
