@@ -66,6 +66,8 @@ SHARED_BY_LAYERS = {
     "label_maps",
     "param_str",
     "region_evaluate",
+    "seg_batch",
+    "unpooling",
     "regions",
     "sampling",
     "sequences",

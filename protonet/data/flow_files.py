@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from protonet.data.pass_files import Passes, put
+from protonet.data.pass_files import PassCounter, put
 from protonet.diagnostics import NetError
 
-Item = NDArray[np.float32]  # (channels, height, width)
+Planes = NDArray[np.float32]  # (channels, height, width)
 _INTEGERS = float(2**31)
 
 
-def flo_bytes(flow: Item) -> bytes:
+def flo_bytes(flow: Planes) -> bytes:
     """A flow (2, h, w) as Middlebury's .flo: u and v of each pixel. Source: writeFloFile."""
     height, width = flow.shape[1:]
     return b"PIEH" + np.array([width, height], "<i4").tobytes() + _pixels(flow, "<f4")
 
 
-def float_bytes(blob: Item) -> bytes:
+def float_bytes(blob: Planes) -> bytes:
     """A blob as .float3: its width, height and channels as text. Source: writeFloatFile."""
     channels, height, width = blob.shape
     head = f"float\n3\n{width}\n{height}\n{channels}\n"
     return head.encode() + blob.astype("<f4").tobytes()
 
 
-def pfm_bytes(blob: Item) -> bytes:
+def pfm_bytes(blob: Planes) -> bytes:
     """A map of 1 or 3 channels as .pfm, its sign turned, the last row first, big-endian.
 
     Source: writePFMFile, CImg's save_pfm.
@@ -39,7 +39,7 @@ def pfm_bytes(blob: Item) -> bytes:
     return head.encode() + _pixels(-blob[:, ::-1], ">f4")
 
 
-def image_bytes(blob: Item, normalize: bool, scale: float) -> bytes:
+def image_bytes(blob: Planes, normalize: bool, scale: float) -> bytes:
     """A map of one channel as .pgm, one of three, BGR, as .ppm.
 
     ``normalize`` spreads what there is over 0 to 255, else it is multiplied by ``scale``; what
@@ -65,7 +65,7 @@ def _pixels(planes: NDArray[Any], kind: str) -> bytes:
     return np.ascontiguousarray(planes.transpose(1, 2, 0)).astype(kind).tobytes()
 
 
-def _bytes(values: Item) -> NDArray[np.uint8]:
+def _bytes(values: Planes) -> NDArray[np.uint8]:
     """As C's cast on x86: the fraction goes, then all bits but the last eight."""
     inside = np.isfinite(values) & (np.abs(values) < _INTEGERS)
     return (np.where(inside, values, 0).astype(np.int64) & 255).astype(np.uint8)
@@ -75,8 +75,8 @@ def _bytes(values: Item) -> NDArray[np.uint8]:
 class _Format:
     """What a layer writes: the letters behind its files' names, and their bytes."""
 
-    suffix: Callable[[Item], str]
-    content: Callable[[Item, Any], bytes]
+    suffix: Callable[[Planes], str]
+    content: Callable[[Planes, Any], bytes]
 
 
 _FORMATS = {
@@ -90,7 +90,7 @@ _FORMATS = {
 }
 
 
-class FlowWriter(Passes):
+class FlowWriter(PassCounter):
     """The files FOLDER/PREFIX, seven digits of the pass, (ITEM) of several, SUFFIX and the type's.
 
     Or the one ``file``, which every item replaces. NetError where neither is given, with which the
@@ -113,7 +113,7 @@ class FlowWriter(Passes):
                 continue  # the next item takes its place
             put(self._path(item, number, index, len(items)), self._format.content(item, self._p))
 
-    def _path(self, item: Item, number: int, index: int, count: int) -> str:
+    def _path(self, item: Planes, number: int, index: int, count: int) -> str:
         p = self._p
         if p.HasField("file"):
             return str(p.file)

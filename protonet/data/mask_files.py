@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from protonet.data.extras import need
-from protonet.data.pass_files import Passes, PassNames, put
+from protonet.data.pass_files import PassCounter, PassNames, put
 from protonet.reading import taking
 
 
@@ -25,7 +25,7 @@ def _image(mask: NDArray[np.uint8], suffix: str, *options: int) -> bytes:
     return bytes(content)
 
 
-class BinaryPngWriter(Passes):
+class BinaryPngWriter(PassCounter):
     """The files PREFIX, then a name of the list ``source`` or iter_N, then _mask.png.
 
     Of several blobs the K-th gives its K-th item, and all go into one file, of which the last
@@ -47,7 +47,7 @@ class BinaryPngWriter(Passes):
         put(f"{name}_mask.png", _image(_mask(scores), ".png", cv2.IMWRITE_PNG_COMPRESSION, 0))
 
 
-class SaliencyWriter(Passes):
+class SaliencyWriter(PassCounter):
     """The files FOLDER/K_ITEM_LAYER.jpg of the first items of every ``interval``-th pass.
 
     Source: VisualSaliencyLayer of Kinpzz's fork.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from protonet.data.pass_files import Passes, PassNames, put
+from protonet.data.pass_files import PassCounter, PassNames, put
 
 _ALIGNED = 8
 _INT8, _INT32, _UINT32, _SINGLE, _MATRIX = 1, 5, 6, 7, 14  # data types of the format
@@ -37,7 +37,7 @@ def _element(kind: int, data: bytes) -> bytes:
     return np.array([kind, size], "<u4").tobytes() + padded
 
 
-class MatWriter(Passes):
+class MatWriter(PassCounter):
     """The files PREFIX, then a name of the list ``source`` or iter_N, then _blob_K.mat.
 
     What PassNames refuses is a NetError here as well. Source: MatWriteLayer.

@@ -26,7 +26,7 @@ class PassWriter(Protocol):
         """Leave out what is not finished."""
 
 
-class Passes:
+class PassCounter:
     """How many passes there were: the part of a PassWriter whose files are whole at once."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from protonet.schema.forks import refused
 from protonet.schema.pool import Message
 
 
-class Refusal(NamedTuple):
+class RefusedField(NamedTuple):
     """A field as a path from its layer, why it is refused, and what to do."""
 
     path: tuple[str | int, ...]
@@ -28,13 +28,13 @@ class Refusals:
         self._engine, self._phase = engine, phase
         self._has_told = False
 
-    def of(self, node: Node, message: Message) -> Refusal | None:
+    def of(self, node: Node, message: Message) -> RefusedField | None:
         """What is refused of a layer first."""
         bits = None if self._has_told else rounded(message, self._engine, self._phase)
         if bits:
             self._has_told = True
-            return Refusal(bits.field, bits.what, bits.hint)
+            return RefusedField(bits.field, bits.what, bits.hint)
         field = node.layer.field
         own = {field: node.layer.refuses} if field else {}
         found = refused(message, {**own, "loss_param": node.layer.refuses_in_loss})
-        return Refusal(*found) if found else None
+        return RefusedField(*found) if found else None

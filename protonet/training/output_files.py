@@ -15,7 +15,7 @@ from protonet.data.pass_files import PassWriter
 from protonet.diagnostics import NetError
 from protonet.graph.graph import Graph, Node
 
-Writer = HDF5Writer | PassWriter
+FileWriter = HDF5Writer | PassWriter
 # Written while a net trains as well: they show how it does, every so many passes.
 WATCHING = ("VisualSaliency",)
 
@@ -24,7 +24,7 @@ WATCHING = ("VisualSaliency",)
 class OutputFile:
     """The file of a layer, or its files, and the blobs that go into it."""
 
-    writer: Writer
+    writer: FileWriter
     blobs: tuple[str, ...]
 
     def add(self, blobs: Mapping[str, Tensor]) -> None:
@@ -49,7 +49,7 @@ def output_file(node: Node) -> OutputFile:
         raise NetError(what, node.span, error.hint) from None
 
 
-def _hdf5(node: Node) -> Writer:
+def _hdf5(node: Node) -> FileWriter:
     return HDF5Writer(node.layer.p.file_name)
 
 
@@ -72,7 +72,7 @@ def _flow(node: Node) -> PassWriter:
     return FlowWriter(node.type, node.layer.p)
 
 
-_MAKERS: dict[str, Callable[[Node], Writer]] = {
+_MAKERS: dict[str, Callable[[Node], FileWriter]] = {
     "HDF5Output": _hdf5,
     "MatWrite": _mat,
     "BinaryPngWrite": _png,
