@@ -71,6 +71,8 @@ SHARED_BY_LAYERS = {
     "label_maps",
     "param_str",
     "region_evaluate",
+    "seg_batch",
+    "unpooling",
     "regions",
     "sampling",
     "sequences",

@@ -17,7 +17,7 @@ from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.records import Reader, Record
-from protonet.data.transform import Draws, Transform
+from protonet.data.transform import Transform
 from protonet.diagnostics import NetError
 
 KNOWN = {

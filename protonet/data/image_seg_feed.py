@@ -66,18 +66,26 @@ class ImageSegFeed(PairFeed):
             raise self.definition.error(what, self.field, "ignore_label")
         return label
 
-    def read(self, pair: Pair) -> tuple[Image, Image]:
+    def whole(self, pair: Pair) -> tuple[Image, Image]:
+        """A pair as its files have it. ValueError where it can't be read."""
         image = self.image_file(pair, Size(), self._p.is_color)
-        small = resized(image, self._size)
         if self._kind == PIXEL:
             labels = self.label_file(pair)
             if labels.shape != image.shape[:2]:
                 shown = [f"{height}x{width}" for height, width in (labels.shape, image.shape[:2])]
                 what = f"its map of labels is {shown[0]}, and the image {shown[1]}"
                 raise ValueError(f"{what}; both must have one size")
-            return small, nearest(labels, *small.shape[:2])
+            return image, labels
         value = pair.labels if self._kind == IMAGE else self._ignore
-        return small, np.full(small.shape[:2], value, np.uint8)
+        return image, np.full(image.shape[:2], value, np.uint8)
+
+    def scaled(self, image: Image, labels: Image) -> tuple[Image, Image]:
+        """A pair at new_height and new_width, where they are given."""
+        small = resized(image, self._size)
+        return small, nearest(labels, *small.shape[:2])
+
+    def read(self, pair: Pair) -> tuple[Image, Image]:
+        return self.scaled(*self.whole(pair))
 
     def cut(self, image: Image, labels: Image, numbers: list[int]) -> tuple[Image, Image]:
         return self._crop.cut(image, labels, numbers)

@@ -41,12 +41,15 @@ class PairFeed(Feed):
     """What the data layers for segmentation have in common.
 
     A subclass gives ``field``, its parameter's name, ``columns``, how many random numbers an item
-    takes, and what it makes of a pair. Batches are (n, c, h, w) and (n, 1, h, w); without a crop
-    or a size a batch of one image is as large as that image.
+    takes, and what it makes of a pair; ``boxed`` says that its list has a window for each. Batches
+    are (n, c, h, w) and (n, 1, h, w); without a crop or a size a batch of one image is as large as
+    that image.
     """
 
     field: ClassVar[str]
     columns: int
+
+    boxed: ClassVar[bool] = False
 
     def __init__(self, definition: Definition, batch: int, kind: str = PIXEL) -> None:
         super().__init__(definition)
@@ -55,7 +58,7 @@ class PairFeed(Feed):
         self._root = ""
         path = definition.readable(self._p.source, self.field, "source")
         with definition.placing(self.field, "source"):
-            self._pairs = read_pairs(path, kind)
+            self._pairs = read_pairs(path, kind, self.boxed)
 
     def start(self, seeds: Seeds, seed: int | None = None) -> None:
         """Take up the list's order and look at the first pair, whose shapes are the batch's."""
@@ -63,13 +66,17 @@ class PairFeed(Feed):
         self._random = Random(seeds.own())
         first = self._rounds.current
         with self._placing(first):
-            image, labels = self.first(*self.read(first))
+            image, labels = self.first(*self.window(first, *self.read(first)))
         shapes = (self._batch, *planes(image).shape), (self._batch, 1, *labels.shape)
         self.shapes = dict(zip(self.definition.tops, shapes, strict=False))
 
     def read(self, pair: Pair) -> tuple[Image, Image]:
         """The image (h, w) or (h, w, 3) of a pair and its labels (h, w). ValueError if it can't."""
         raise AssertionError(f"{self.type} does not read")
+
+    def window(self, pair: Pair, image: Image, labels: Image) -> tuple[Image, Image]:
+        """The part of a pair that is looked at; all of it, unless a subclass says otherwise."""
+        return image, labels
 
     def cut(self, image: Image, labels: Image, numbers: list[int]) -> tuple[Image, Image]:
         """What becomes of an image and its labels by an item's random numbers."""
@@ -119,7 +126,8 @@ class PairFeed(Feed):
             with self._placing(pair):
                 whole, its = self.read(pair)
                 sizes.append(whole.shape[:2])
-                image, its = self.cut(whole, its, planned.numbers[row].tolist())
+                image, its = self.window(pair, whole, its)
+                image, its = self.cut(image, its, planned.numbers[row].tolist())
                 shape = planes(image).shape
                 if images is None or labels is None:
                     images = new((len(planned.pairs), *shape))

@@ -36,13 +36,13 @@ class VideoFile:
 
     def frames(self, start: int, count: int, rate: int, size: Size) -> NDArray[np.uint8]:
         """Every ``rate``-th of the frames from one on as (count, 3, height, width), BGR."""
-        self._pass_over(start - self._next)
+        self.pass_over(start - self._next)
         frames = []
         for number in range(count):
             image = self.read()
             frames.append(resized(image, size).transpose(2, 0, 1))
             if number + 1 < count:
-                self._pass_over(rate - 1)
+                self.pass_over(rate - 1)
         return np.stack(frames)
 
     def read(self) -> NDArray[np.uint8]:
@@ -55,7 +55,8 @@ class VideoFile:
         found: NDArray[np.uint8] = image
         return found
 
-    def _pass_over(self, count: int) -> None:
+    def pass_over(self, count: int) -> None:
+        """Leave out so many frames. ValueError where there are fewer."""
         for _ in range(count):
             with taking(f"OpenCV can't decode its frame {self._next}"):
                 fine = self._capture.grab()

@@ -92,6 +92,14 @@ def _places(bottom: _Bottom) -> Array:
     return np.broadcast_to(rows * 2 * bottom.shape[3] + columns, bottom.shape)
 
 
+def _places_of_its_own(bottom: _Bottom) -> Array:
+    """A place for every element in the map that the layer makes."""
+    high, wide = bottom.node.outputs[0].shape[2:]
+    rows = np.arange(bottom.shape[2])[:, None] * (high // bottom.shape[2])
+    columns = np.arange(bottom.shape[3]) * (wide // bottom.shape[3])
+    return np.broadcast_to(rows * wide + columns, bottom.shape)
+
+
 def _labels(bottom: _Bottom) -> Array | None:
     """The first classes; None for a target of the shape of what it is compared with."""
     if bottom.shape == bottom.other(0):
@@ -114,8 +122,10 @@ _MAKERS: dict[tuple[str, int], Callable[[_Bottom], Array | None]] = {
     ("Embed", 0): _words,
     ("BatchReindex", 1): _items,
     ("Upsample", 1): _places,
+    ("Unpooling", 1): _places_of_its_own,
     ("Filter", 1): _every_second,
     ("Accuracy", 1): _labels,
     ("SegAccuracy", 1): _labels,
+    ("EltwiseAccuracy", 1): _labels,
     ("CenterLoss", 1): _labels,
 }

@@ -12,13 +12,14 @@ from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
 from protonet.graph.missing import MissingBlobs
 from protonet.graph.params import node_params
+from protonet.graph.refusals import Refusals
 from protonet.graph.splits import misweighed, overwrites, weights_of
 from protonet.layers import REGISTRY, LayerError, ShapeUnknown
 from protonet.layers.base import flaw
 from protonet.layers.python import layer_class
 from protonet.program.names import Names
 from protonet.schema.doubt import doubt
-from protonet.schema.forks import plugin_hint, refused
+from protonet.schema.forks import plugin_hint
 from protonet.schema.load import Loaded
 from protonet.schema.pool import Message
 from protonet.shape import Shape
@@ -72,6 +73,7 @@ class _GraphBuilder:
         self.missing = MissingBlobs(self.map, ())
         self.measure: Callable[[int], Mapping[str, Shape]] | None = None
         self.errors: list[NetError] = []
+        self.refusals = Refusals(self.message.engine, phase)
         self.doubt = doubt(self.map, loaded.errors)
         self.broken = set(self.doubt.blobs)
         self.available: dict[str, Value] = {}
@@ -156,12 +158,10 @@ class _GraphBuilder:
 
     def check_forks(self, node: Node, message: Message) -> None:
         """What a fork's extra field changes is done or refused, never passed over."""
-        field = node.layer.field
-        own = {field: node.layer.refuses} if field else {}
-        found = refused(message, {**own, "loss_param": node.layer.refuses_in_loss})
+        found = self.refusals.of(node, message)
         if found:
-            path, why = found
-            raise self.error(node, why, self.map.span((*node.path, *path)))
+            where = self.map.span((*node.path, *found.path))
+            raise self.error(node, found.why, where, found.hint)
 
     def bottoms(self, message: Any, path: tuple[str | int, ...]) -> tuple[Value, ...] | None:
         """What a layer reads; None where a blob of it is missing, or follows from an error."""

@@ -43,7 +43,7 @@ def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
 def _by_helper(b: Builder, parameter: Expr, blob: Blob) -> Expr:
     """What torch has not: Caffe's own, FlowNet2's, Intel's and happynear's."""
     turned = parameter.t() if blob.layout is BlobLayout.TRANSPOSED else parameter
-    if blob.filler.type == "bilinear":
+    if blob.filler.type in ("bilinear", "bilinear_upsampling"):
         return b.call(bilinear_, parameter)
     if blob.filler.type == "positive_unitball":
         return b.call(positive_unitball_, turned)

@@ -5,20 +5,26 @@ What they add to a message of one type stands in the type's own class, unless it
 
 from __future__ import annotations
 
-FUSED = "a layer fused into another is not supported; compile the net that it was made from"
+FUSED = "a layer fused into another in this way is not supported"
+_QUANTISED = dict.fromkeys(
+    ("paramq", "params", "scale_in", "scale_out", "a_min", "a_max"),
+    "numbers of 8 bits of a fork without public source are not supported",
+)
 INNER_PRODUCT = {
     **dict.fromkeys(("relu", "negative_slope"), FUSED),
     "normalize": "unit weights are for InnerProduct and InnerDistance only",
+    **_QUANTISED,
 }
 _DEEP = "the third axis is for Convolution3D and Pooling3D"
 _DEPTH = dict.fromkeys(("kernel_depth", "temporal_stride"), _DEEP)
 CONVOLUTION = {
-    **dict.fromkeys(("fuse_type", "fusion_type", "relu", "negative_slope", "coeff"), FUSED),
+    **dict.fromkeys(("fuse_type", "fusion_type", "relu", "negative_slope"), FUSED),
     **dict.fromkeys(("eltwise_param", "relu_param"), FUSED),
     **_DEPTH,
+    **_QUANTISED,
     "temporal_pad": _DEEP,
     "shape_offset": "an output of another size is not supported",
-    **dict.fromkeys(("hole", "hole_h", "hole_w"), "write it as dilation, its name of today"),
+    **dict.fromkeys(("hole", "hole_h", "hole_w"), "write it as dilation alone, its name of today"),
 }
 POOLING = {
     **_DEPTH,
@@ -45,9 +51,8 @@ LOSS = {
     "is_num_scale": "this normalisation is not supported; use normalization",
 }
 
-# In what precision and by what way a convolution is computed.
-QUANTISED = ("paramq", "params", "scale_in", "scale_out", "a_min", "a_max")
-WAYS = ("conv_algorithm", "conv_algos_override", "cudnn_convolution_algo_seeker", *QUANTISED)
+# By what way a convolution is computed, and factors of what is computed in 8 bits.
+WAYS = ("conv_algorithm", "conv_algos_override", "cudnn_convolution_algo_seeker", "coeff")
 
 
 def without(refused: dict[str, str], *done: str) -> dict[str, str]:

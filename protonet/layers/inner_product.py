@@ -13,7 +13,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, BlobLayout, weight_and_bias
-from protonet.layers.forks import INNER_PRODUCT, QUANTISED
+from protonet.layers.forks import INNER_PRODUCT
 from protonet.program import Builder, Expr, nn
 from protonet.schema.pool import Message
 
@@ -30,7 +30,6 @@ class InnerProduct(Layer):
     backward_reads = ("bottoms",)
     kind = "dense"
     refuses = INNER_PRODUCT
-    ignores = QUANTISED
     examples = (
         Example(
             'layer { name: "fc6" type: "InnerProduct" bottom: "x" top: "y" '

@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from protonet.lowering.folding import UNKNOWN, replaced, tree_of, value_of
 from protonet.program.defaults import defaults_of
 from protonet.program.layout import WIDTH
 
 
+def positional(function: ast.FunctionDef) -> list[str]:
+    """The names of the parameters that a call may give by place, in their order."""
+    return [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+
+
 def parameters(function: ast.FunctionDef) -> dict[str, object]:
     """The names of a function's parameters with their defaults, UNKNOWN where there are none."""
+    defaults = _defaults(function)
+    names = [*positional(function), *(a.arg for a in function.args.kwonlyargs)]
+    return {n: value_of(defaults[n], {}) if n in defaults else UNKNOWN for n in names}
+
+
+def _defaults(function: ast.FunctionDef) -> dict[str, ast.expr]:
+    """The defaults of those parameters that have one."""
     own = function.args
-    names = [a.arg for a in own.args]
-    values = [value_of(d, {}) for d in own.defaults]
-    found = dict(zip(names, [UNKNOWN] * (len(names) - len(values)) + values, strict=True))
-    pairs = zip(own.kwonlyargs, own.kw_defaults, strict=True)
-    return {**found, **{a.arg: value_of(d, {}) for a, d in pairs}}
+    found = dict(zip(positional(function)[::-1], own.defaults[::-1], strict=False))
+    words = zip(own.kwonlyargs, own.kw_defaults, strict=True)
+    return {**found, **{a.arg: default for a, default in words if default is not None}}
 
 
 def without_parameters(text: str, name: str, gone: Collection[str], given: Collection[str]) -> str:
     """The text with fewer parameters of a function, and none of ``given`` optional."""
     function = definition(text, name)
     own = function.args
-    defaults = dict(zip([a.arg for a in own.args[::-1]], own.defaults[::-1], strict=False))
-    parts: list[str] = []
-    has_default = False
-    for argument in own.args:
-        if argument.arg in gone:
-            continue
-        part = ast.get_source_segment(text, argument) or argument.arg
-        default = defaults.get(argument.arg)
-        may_be_none = value_of(default, {}) is None and default is not None
-        if argument.arg in given and (default is None or (may_be_none and not has_default)):
-            part, default = part.removesuffix(" | None"), None
-        if default is not None:
-            has_default = True
-            spaces = " = " if argument.annotation else "="
-            part += spaces + (ast.get_source_segment(text, default) or "")
-        parts.append(part)
+    kept = _Kept(text, _defaults(function), gone, given)
+    parts = kept.of(own.posonlyargs, by_place=True)
+    parts += ["/"] * bool(parts) + kept.of(own.args, by_place=True)
+    words = kept.of(own.kwonlyargs, by_place=False)
+    if own.vararg:
+        parts.append(f"*{ast.get_source_segment(text, own.vararg)}")
+    elif words:
+        parts.append("*")
+    parts += words
+    if own.kwarg:
+        parts.append(f"**{ast.get_source_segment(text, own.kwarg)}")
     lines = text.split("\n")
     head = lines[function.lineno - 1 : function.body[0].lineno - 1]
     after = re.search(r"\)(\s*->.*)?:\s*$", "\n".join(head))
@@ -53,6 +58,37 @@ def without_parameters(text: str, name: str, gone: Collection[str], given: Colle
     new = [flat] if len(flat) <= WIDTH else [start, *inside, " " * function.col_offset + end]
     made = "\n".join([*lines[: function.lineno - 1], *new, *body])
     return _documented(made, name, gone)
+
+
+class _Kept:
+    """What is left of a function's parameters, as text."""
+
+    def __init__(
+        self,
+        text: str,
+        defaults: Mapping[str, ast.expr],
+        gone: Collection[str],
+        given: Collection[str],
+    ) -> None:
+        self.text, self.defaults, self.gone, self.given = text, defaults, gone, given
+        self.has_default = False  # of those by place so far: what follows must have one, too
+
+    def of(self, arguments: Sequence[ast.arg], by_place: bool) -> list[str]:
+        """Those of some arguments that stay."""
+        return [self.part(a, by_place) for a in arguments if a.arg not in self.gone]
+
+    def part(self, argument: ast.arg, by_place: bool) -> str:
+        """One, without its default where every call gives it and nothing stands in the way."""
+        part = ast.get_source_segment(self.text, argument) or argument.arg
+        default = self.defaults.get(argument.arg)
+        if default is None:
+            return part.removesuffix(" | None") if argument.arg in self.given else part
+        may_be_none = value_of(default, {}) is None
+        if argument.arg in self.given and may_be_none and not (by_place and self.has_default):
+            return part.removesuffix(" | None")
+        self.has_default = self.has_default or by_place
+        spaces = " = " if argument.annotation else "="
+        return f"{part}{spaces}{ast.get_source_segment(self.text, default)}"
 
 
 def definition(text: str, name: str) -> ast.FunctionDef:
@@ -89,7 +125,8 @@ def without_arguments(text: str, name: str, order: list[str], gone: Collection[s
         return text
     for index in range(len(_calls(text, name))):
         call = _calls(text, name)[index]
-        places = [a for n, a in zip(order, call.args, strict=False) if n not in gone]
+        names = [*order, *[""] * len(call.args)]
+        places = [a for n, a in zip(names, call.args, strict=False) if n not in gone]
         words = [k for k in call.keywords if k.arg not in gone]
         parts = [ast.get_source_segment(text, a) or "" for a in places]
         parts += [f"{k.arg}={ast.get_source_segment(text, k.value)}" for k in words]

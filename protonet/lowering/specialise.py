@@ -13,6 +13,7 @@ from protonet.lowering.folding import GIVEN, UNKNOWN, Constants, folded, substit
 from protonet.lowering.signature import (
     definition,
     parameters,
+    positional,
     without_arguments,
     without_default,
     without_parameters,
@@ -30,7 +31,7 @@ def specialise(program: Program, graph: Graph) -> Program:
         return program
     before = {h.code.__name__: source_of(h.code) for h in program.helpers}
     texts, gone = settled(before, in_program(program))
-    orders = {name: list(parameters(definition(before[name], name))) for name in gone}
+    orders = {name: positional(definition(before[name], name)) for name in gone}
     program = without(program, orders, gone)
     kept = [h for h in program.helpers if texts[h.code.__name__]]
     helpers = tuple(replace(h, text=texts[h.code.__name__]) for h in kept)
@@ -43,12 +44,13 @@ def settled(
     """The helpers' texts with all folded that can be, and the parameters that each has lost."""
     texts = dict(texts)
     functions = [name for name, text in texts.items() if text.startswith("def ")]
-    orders = {name: list(parameters(definition(texts[name], name))) for name in functions}
+    orders = {name: positional(definition(texts[name], name)) for name in functions}
     gone: dict[str, set[str]] = {name: set() for name in functions}
     values: dict[str, Constants] = {}
     while True:
         before = dict(texts), dict(values)
         for name in functions:
+            places = positional(definition(texts[name], name))
             now = parameters(definition(texts[name], name))
             try:
                 pairs = ((t, values.get(n, {})) for n, t in texts.items() if n != name)
@@ -56,7 +58,7 @@ def settled(
             except Escapes:
                 continue
             bound = [_bound(orders[name], call) for call in calls[name]]
-            bound += [_bound(list(now), call) for call in inner]
+            bound += [_bound(places, call) for call in inner]
             if not bound:
                 continue
             known = {p: _same([b.get(p, default) for b in bound]) for p, default in now.items()}
@@ -64,7 +66,7 @@ def settled(
             typed = tuple((p, type(v), v, p in said) for p, v in known.items())
             texts[name], less, values[name] = _narrowed(texts[name], name, typed)
             gone[name] |= less
-            texts = {n: without_arguments(t, name, list(now), less) for n, t in texts.items()}
+            texts = {n: without_arguments(t, name, places, less) for n, t in texts.items()}
         if (texts, values) == before:
             return texts, gone
 

@@ -42,7 +42,7 @@ class DataRunner(Runner):
 
 
 class FileRunner(Runner):
-    """An HDF5Output or a MatWrite: each pass adds its bottoms to the file."""
+    """A layer that writes, as HDF5Output: each pass adds its bottoms to the file or the files."""
 
     def __init__(self, step: WiringStep, bottoms: Sequence[Blob], file: OutputFile) -> None:
         super().__init__(step, bottoms, ())

@@ -8,8 +8,9 @@ from typing import Any
 from protonet.diagnostics import did_you_mean
 
 FILLERS = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
-# FlowNet2's, Intel's, and happynear's two.
-_OF_FORKS = ("diagonal", "gabor", "identity", "gaussian_unitball")
+# FlowNet2's, Intel's, happynear's two, and ccnn's.
+_OF_FORKS = ("diagonal", "gabor", "identity", "gaussian_unitball", "bilinear_upsampling")
+_BILINEAR = ("bilinear", "bilinear_upsampling")  # one filter, two names
 # Filters of a number and a side that Intel's fork has Gabor filters for.
 GABOR = ((32, 5), (64, 7), (64, 3), (96, 11))
 _LARGEST = 3.4028234663852886e38
@@ -32,9 +33,9 @@ def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
     if by_first and not shape:
         what = f"a {kind} filler needs axes to count by, this is a single number"
         return what, "type", "constant, uniform and gaussian fill one"
-    if kind == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
+    if kind in _BILINEAR and (len(shape) != 4 or shape[2] != shape[3]):
         given = "x".join(map(str, shape)) or "a single number"
-        return f"a bilinear filler needs 4 axes, the last two alike, not {given}", "type", None
+        return f"a {kind} filler needs 4 axes, the last two alike, not {given}", "type", None
     if kind in _OF_FORKS:
         return _of_fork(kind, shape)
     return _numbers(filler, shape)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from protonet.schema.eight_bits import rounded
 from protonet.schema.pool import is_repeated
 
 # How, where or how fast something is computed, in what precision, on how many machines.
@@ -47,7 +48,8 @@ def ignored(net: Any, of_layer: Callable[[Any], Collection[str]]) -> Counter[str
     found: Counter[str] = Counter()
     _count(found, net, "", IGNORED["NetParameter"])
     for layer in net.layer:
-        _count(found, layer, "", IGNORED["LayerParameter"])
+        few = ("quantization_param",) if rounded(layer, net.engine, "TEST") else ()
+        _count(found, layer, "", [n for n in IGNORED["LayerParameter"] if n not in few])
         names = of_layer(layer)
         for field, value in layer.ListFields():
             if field.message_type is not None and not is_repeated(field):

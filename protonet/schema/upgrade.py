@@ -9,9 +9,11 @@ from typing import Any
 
 from protonet.diagnostics import IgnoredFields, NetError, raise_all
 from protonet.schema.doubt import doubt
+from protonet.schema.interps import tell_interps
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
+from protonet.schema.unfuse import Piece, unfused, with_dilation
 from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
@@ -68,6 +70,7 @@ class _Upgrade:
         _pass_statistics_size(net)
         if self.keep_inputs:  # what Caffe's tool writes has no field of ours
             tell_warps(net)
+            tell_interps(net)
         self.warn()
         places = self.loaded.sourcemap.moved(self.moves)
         errors = (*self.loaded.errors, *self.errors)
@@ -172,12 +175,17 @@ class _Upgrade:
         return shapes[: len(names)]
 
     def add_layers(self, old: list[tuple[int, Any, bool]]) -> None:
-        net, first = self.net, len(self.net.layer)
-        for index, layer in enumerate(self.loaded.message.layer):
-            net.layer.add().CopyFrom(layer)
-            self.moves[("layer", first + index)] = ("layer", index)
+        net, layers = self.net, self.loaded.message.layer
+        for index, layer in enumerate(layers):
+            whole, engine = [Piece(layer, {})], self.loaded.message.engine
+            parts = unfused(layers, index, engine) if self.keep_inputs else whole
+            for part in map(with_dilation, parts):
+                at: Path = ("layer", len(net.layer))
+                net.layer.add().CopyFrom(part.layer)
+                self.moves[at] = ("layer", index)
+                self.moves |= {(*at, *n): ("layer", index, *then) for n, then in part.moved.items()}
             self.unread.update(unread_transforms(layer))
-        for number, (index, layer, is_v0) in enumerate(old, first):
+        for number, (index, layer, is_v0) in enumerate(old, len(net.layer)):
             try:
                 new, moved = upgrade_v1_layer(layer)
             except ValueError as error:

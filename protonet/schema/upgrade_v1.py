@@ -47,7 +47,7 @@ def upgrade_v1_layer(old: Any) -> tuple[Any, dict[Path, Path]]:
     for field, value in old.ListFields():
         if field.name not in _OWN and field.name not in _IN_OLD_NETS_ONLY:
             _copy(new, field, value)
-    return new, moved | _holes(new) | _ignored_labels(old, new)
+    return new, moved | holes(new) | _ignored_labels(old, new)
 
 
 def type_name(old: Any) -> str:
@@ -58,11 +58,14 @@ def type_name(old: Any) -> str:
     return _TYPES.get(enum) or "".join(word.capitalize() for word in enum.split("_"))
 
 
-def _holes(new: Any) -> dict[Path, Path]:
-    """DeepLab's hole, or hole_h and hole_w, as today's dilation."""
+def holes(new: Any) -> dict[Path, Path]:
+    """DeepLab's hole, or hole_h and hole_w, as today's dilation, and where it stood.
+
+    Nothing where both are given: which of them is meant, nobody knows.
+    """
     held = new.convolution_param
     given = [f for f in ("hole", "hole_h", "hole_w") if held.HasField(f)]
-    if not given:
+    if not given or len(held.dilation):
         return {}
     apart = held.HasField("hole_h") or held.HasField("hole_w")
     held.dilation.extend([held.hole_h, held.hole_w] if apart else [held.hole])

@@ -30,7 +30,7 @@ from protonet.selection import Selection
 from protonet.training.carried import Start, carried, carry_on, started
 from protonet.training.gpu import is_gpus_own
 from protonet.training.moved import Moved
-from protonet.training.output_files import OutputFile, output_file, writing_nodes
+from protonet.training.output_files import WATCHING, OutputFile, output_file, writing_nodes
 from protonet.training.plan import NetPlan
 
 Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
@@ -232,12 +232,14 @@ def _compiled(
         raise NetError(f"the net {graph.name!r} has no loss, there is nothing to train")
     # Statistics and blobs stay as Caffe has them: a test net shares them with the training net.
     sinks = writing_nodes(graph)
-    if training and sinks:
-        what = f"layer {sinks[0].name!r} ({sinks[0].type}): a training net writes no file"
-        raise NetError(what, sinks[0].span, "write include { phase: TEST } into the layer")
+    barred = [node for node in sinks if training and node.type not in WATCHING]
+    if barred:
+        what = f"layer {barred[0].name!r} ({barred[0].type}): a training net writes no file"
+        raise NetError(what, barred[0].span, "write include { phase: TEST } into the layer")
     taken = [v.blob for node in sinks for v in node.inputs if not v.producer.layer.is_data]
     given = dict.fromkeys([*(o.blob for o in outputs), *taken])
-    made = runnable(lowered(graph, None if training else list(given), title=plan.title), device)
+    asked = list(given) if sinks or not training else None
+    made = runnable(lowered(graph, asked, title=plan.title), device)
     made.module.train(training)
     lay_out(made.module, device)
     files = [output_file(node) for node in sinks]

@@ -30,6 +30,7 @@ def write_pairs():
 def layer(kind, fields="", transform="", tops="data label"):
     param = {
         "ImageSegData": "image_data_param",
+        "WindowSegData": "image_data_param",
         "ImageLabelmapData": "image_data_param",
         "DenseImageData": "dense_image_data_param",
         "SegData": "seg_data_param",

@@ -237,5 +237,6 @@ def test_mistakes_of_the_first_release(feed_of, transform, words):
 
 
 def test_a_camera_is_not_read(feed_of):
-    with pytest.raises(NetError, match="frames of a camera or of one video file are not read"):
-        feed_of(video_layer('video_type: VIDEO video_file: "film.avi"'))
+    with pytest.raises(NetError, match="frames of a camera are not read") as caught:
+        feed_of(video_layer("device_id: 0"))
+    assert "video_file" in caught.value.hint

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from pair_layers import SIZES, layer, write_pairs
 
+from protonet.diagnostics import NetError
+
 MEANS = (104.25, 116.5, 122.75)
 
 
@@ -255,3 +257,52 @@ def test_ranks_share_one_shuffled_order(feed_of):
     ranks = [feed_of(source, "TRAIN", seed=2, rank=rank, world=2) for rank in range(2)]
     for number in range(8):
         np.testing.assert_array_equal(next(alone)["label"], next(ranks[number % 2])["label"])
+
+
+WINDOWS = [(4, 3, 20, 25), (-5, -2, 30, 20), (10, 8, 60, 70), (-3, -4, 40, 50), (0, 0, 39, 39)]
+
+
+def windowed(image, labels, box, size):
+    """What WindowSegDataLayer cuts out: black and ignored outside of the image."""
+    left, top, right, bottom = box
+    big = np.zeros((200, 200, 3), np.uint8)
+    its = np.full((200, 200), 255, np.uint8)
+    big[50 : 50 + labels.shape[0], 50 : 50 + labels.shape[1]] = image
+    its[50 : 50 + labels.shape[0], 50 : 50 + labels.shape[1]] = labels
+    cut = np.s_[50 + top : 51 + bottom, 50 + left : 51 + right]
+    rows, columns = (np.arange(n) * m // n for n, m in zip(size, its[cut].shape, strict=True))
+    return cv2.resize(big[cut].copy(), size[::-1]), its[cut][rows][:, columns]
+
+
+def test_deconvnets_windows(feed_of, pairs):
+    lines = [f"i{n}.png m{n}.png {' '.join(map(str, box))}" for n, box in enumerate(WINDOWS)]
+    Path("list.txt").write_text("\n".join(lines))
+    fields = "batch_size: 5 label_type: PIXEL new_height: 16 new_width: 12"
+    feed = feed_of(layer("WindowSegData", fields, TRAIN, "data label dim"), "TRAIN", seed=5)
+    main = mersenne(5)
+    main()
+    draw = mersenne(main())
+    for _ in range(3):
+        batch = next(feed)
+        for row, (pair, box) in enumerate(zip(pairs, WINDOWS, strict=True)):
+            image, labels = windowed(*pair, box, (16, 12))
+            step = -1 if draw() % 2 else 1
+            np.testing.assert_array_equal(batch["label"][row, 0], labels[:, ::step])
+            wanted = values(image, MEANS, 0.5)[..., ::step]
+            np.testing.assert_array_equal(batch["data"][row], wanted)
+        assert batch["dim"].reshape(5, 2).tolist() == [[16, 12]] * 5
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("i0.png m0.png 1 2 3", "the line has 5 words, not 6"),
+        ("i0.png m0.png 1 2 x 4", "'x' is no whole number, and stands where a side"),
+        ("i0.png m0.png 5 2 4 4", "the window 5 2 4 4 has nothing in it"),
+        ("i0.png m0.png 0 0 1000000000 1000000000", "with the window 0 0 1000000000"),
+    ],
+)
+def test_windows_that_are_none(feed_of, line, words):
+    Path("list.txt").write_text(line)
+    with pytest.raises(NetError, match=words):
+        feed_of(layer("WindowSegData", "batch_size: 1 label_type: PIXEL"))

@@ -66,6 +66,56 @@ def test_what_is_the_same_in_all_calls_goes_everywhere():
     assert gone == {"inner": {"flag", "count", "eta"}, "outer": {"eta"}}
 
 
+WORDS = {
+    "inner": "def inner(x, shift=0.0, *, flag: bool = False, low: float | None = None, eta: float)"
+    ":\n    if flag:\n        x = -x\n"
+    "    if low is not None:\n        x = max(x, low)\n"
+    "    return x * eta + shift",
+    "outer": "def outer(x, /, low, *more, flag, **others):\n"
+    "    return inner(x, low=low, eta=2.0, flag=flag) + len(more) + len(others)",
+}
+
+
+def run(texts, *args, **words):
+    names = {}
+    for text in texts.values():
+        exec(text, names)
+    return names["outer"](*args, **words)
+
+
+def test_parameters_by_word_alone_go_as_others_do():
+    given = ([object(), GIVEN, 1, 2], {"flag": False, "other": 3})
+    texts, gone = settled(dict(WORDS), {"inner": [], "outer": [given]})
+    assert texts["inner"].startswith(
+        "def inner(x, *, low: float, eta: float):\n    x = max(x, low)"
+    )
+    assert texts["outer"].startswith("def outer(x, /, low, *more, **others):")
+    assert gone == {"inner": {"shift", "flag"}, "outer": {"flag"}}
+    assert run(texts, 1, 5.0, 1, 2, other=3) == run(WORDS, 1, 5.0, 1, 2, flag=False, other=3)
+
+
+def test_parameters_by_word_that_differ_stay():
+    calls = [([object(), 4.0], {"flag": flag}) for flag in (True, False)]
+    texts, gone = settled(dict(WORDS), {"inner": [], "outer": calls})
+    head = "def inner(x, *, flag: bool = False, low: float | None = None, eta: float):"
+    assert texts["inner"].startswith(head.replace("float | None = None", "float"))
+    assert "flag=flag" in texts["outer"]
+    assert gone["outer"] == set()
+    assert run(texts, 1, 4.0, flag=True) == run(WORDS, 1, 4.0, flag=True)
+
+
+def test_places_behind_the_named_ones_stay_where_they_are():
+    texts = {
+        "inner": "def inner(flag, *parts, scale=1.0):\n    return sum(parts) * scale",
+        "outer": "def outer(x):\n    return inner(True, x, x + 1)",
+    }
+    made, gone = settled(dict(texts), {"inner": [], "outer": [([object()], {})]})
+    assert made["inner"].startswith("def inner(*parts):")
+    assert made["outer"] == "def outer(x):\n    return inner(x, x + 1)"
+    assert run(made, 3) == run(texts, 3) == 7
+    assert gone["inner"] == {"flag", "scale"}
+
+
 def test_what_differs_stays():
     texts, _ = settled(dict(CALLED), {"inner": [], "outer": [([object()], {"eta": 0.5})]})
     assert "if eta < 1:" in texts["inner"]

@@ -134,8 +134,9 @@ def test_a_command_warns_once(command, tmp_path):
 @pytest.mark.parametrize(
     "fields",
     [
-        "convolution_param { num_output: 2 kernel_size: 3 relu: true }",
-        "convolution_param { num_output: 2 kernel_size: 3 fuse_type: FUSED_CONV_RELU }",
+        "convolution_param { num_output: 2 kernel_size: 3 engine: CAFFE relu: true }",
+        "convolution_param { num_output: 2 kernel_size: 3 fuse_type: FUSED_CONV_MAX_POOLING_RELU }",
+        "convolution_param { num_output: 2 kernel_size: 3 paramq: 1 }",
         "convolution_param { num_output: 2 kernel_size: 3 kernel_depth: 3 }",
     ],
 )
@@ -145,7 +146,7 @@ def test_what_changes_the_numbers_is_refused_with_its_place(fields):
     (problem,) = protonet.check(text)
     assert "not supported" in problem.message or "Convolution3D" in problem.message
     assert problem.span.line == 3
-    assert fields[problem.span.column - 3 :].startswith(("relu", "fuse_type", "kernel_depth"))
+    assert fields[problem.span.column - 3 :].startswith(("relu", "fuse_type", "kernel", "paramq"))
 
 
 def test_a_fork_s_default_is_no_problem():

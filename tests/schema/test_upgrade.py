@@ -77,3 +77,18 @@ def test_what_deeplabs_first_release_says_wrong(hole, loss, line, words):
     problems = protonet.check(DEEPLAB % (hole, loss))
     found = [p for p in problems if words in p.message]
     assert [p.span.line for p in found] == [line], problems
+
+
+HOLES = """input: "x" input_dim: 1 input_dim: 3 input_dim: 20 input_dim: 20
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 2 kernel_size: 3 %s } }
+"""
+
+
+def test_hole_in_a_layer_of_todays_form():
+    assert graph(HOLES % "hole: 4").blobs["c"].shape == (1, 2, 12, 12)
+    assert graph(HOLES % "hole_h: 2 hole_w: 3").blobs["c"].shape == (1, 2, 16, 14)
+    problems = protonet.check(HOLES % "hole: 40")
+    assert ["a window of 81" in p.message and p.span.line == 3 for p in problems] == [True]
+    both = protonet.check(HOLES % "hole: 4 dilation: 4")
+    assert "write it as dilation alone" in both[0].message

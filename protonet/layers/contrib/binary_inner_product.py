@@ -14,7 +14,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, weight_and_bias
-from protonet.layers.forks import INNER_PRODUCT, QUANTISED
+from protonet.layers.forks import INNER_PRODUCT
 from protonet.program import Builder, Expr, F, nn, torch
 
 
@@ -32,7 +32,6 @@ class BinaryInnerProductLayer(Layer):
     backward_reads = ("bottoms",)
     kind = "dense"
     refuses = INNER_PRODUCT
-    ignores = QUANTISED
     examples = (
         Example(
             'layer { name: "fc7" type: "BinaryInnerProduct" bottom: "x" top: "y" '

@@ -5,6 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.lattice import HELPERS, permutohedral, pixel_places, smoothed
 from protonet.program import Builder, Expr, single, torch
+from protonet.schema.pool import Message
 
 
 @register("DenseCRF")
@@ -14,7 +15,8 @@ class DenseCRF(Layer):
     Scores (n, c, h, w), sizes (n, 1, 1, 2) of what of each image is no padding and, with bilateral
     terms, images (n, 3, h, w) to probabilities (n, c, h, w), or their logarithms without
     output_probability. Each pos_w weighs a filter over places, each bi_w one over places and
-    colours. Source: DenseCRFLayer of DeepLab's Caffe fork.
+    colours. With densecrf_param it is ccnn's, DenseCRFLabels. Source: DenseCRFLayer of
+    DeepLab's Caffe fork.
     """
 
     param = "dense_crf_param"
@@ -30,6 +32,10 @@ class DenseCRF(Layer):
             "y = dense_crf(x, size, [(3.0, 3.0, 0.0), (5.0, 50.0, 10.0)], 5, image)",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        return "DenseCRFLabels" if message.HasField("densecrf_param") else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores = bottoms[0]

@@ -12,8 +12,10 @@ class Interp(Layer):
 
     The size is height and width, or follows from shrink_factor and zoom_factor, or is that of
     the second bottom with use_blob_size. pad_beg and pad_end, at most 0, cut the edges off
-    before. (n, c, h, w) to (n, c, h', w'). Source: InterpLayer of DeepLab's and PSPNet's Caffe
-    forks, caffe_cpu_interp2.
+    before. (n, c, h, w) to (n, c, h', w'). With crop_odd, as in a net with a BinaryPngWrite or a
+    VisualSaliency layer, factors multiply the size itself; where the height is odd the last row
+    and column are left out before and the result has one more.
+    Source: InterpLayer of DeepLab's, PSPNet's and Kinpzz's Caffe forks, caffe_cpu_interp2.
     """
 
     param = "interp_param"
@@ -41,6 +43,13 @@ class Interp(Layer):
             {"y": (2, 3, 10, 20)},
             'y = F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=True)',
         ),
+        Example(
+            'layer { name: "interp" type: "Interp" bottom: "x" top: "y" '
+            "interp_param { zoom_factor: 2 crop_odd: true } }",
+            {"x": (2, 3, 9, 12)},
+            {"y": (2, 3, 17, 23)},
+            'y = F.interpolate(interp_inner, (17, 23), mode="bilinear", align_corners=True)',
+        ),
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
@@ -64,6 +73,9 @@ class Interp(Layer):
     def resized(self, size: Shape, bottoms: tuple[Shape, ...]) -> Shape:
         """Height and width of the top. Source: InterpLayer::Reshape."""
         if self.p.use_blob_size:
+            if self.p.crop_odd:
+                what = "crop_odd and use_blob_size are of two forks"
+                raise LayerError(what, "crop_odd", hint="crop_odd: false takes it for PSPNet's")
             if len(bottoms) < 2 or len(bottoms[1]) != 4:
                 what = "use_blob_size needs a second bottom of 4 axes to take the size from"
                 raise LayerError(what, "use_blob_size")
@@ -71,9 +83,26 @@ class Interp(Layer):
         if len(bottoms) > 1:
             what = "a second bottom has a meaning with use_blob_size: true only"
             raise LayerError(what, "bottom", 1)
+        if self.p.crop_odd:
+            return self.cropped(size)
         if not self.scales():
             return self.given()
         return tuple(self.scaled(n) for n in size)
+
+    def cropped(self, size: Shape) -> Shape:
+        """Kinpzz's sizes: the height's parity counts for both. Source: InterpLayer::Reshape."""
+        odd = size[0] % 2
+        if min(size) <= odd:
+            raise LayerError(f"crop_odd leaves nothing of {show(size)}", "crop_odd")
+        if not self.scales():
+            height, width = self.given()
+            return height + odd, width + odd
+        shrink, zoom = int(self.p.shrink_factor), int(self.p.zoom_factor)
+        found = tuple((n - odd) // shrink * zoom + odd for n in size)
+        if min(found) < 1:
+            what = f"shrink_factor {shrink} leaves nothing of {show(size)}"
+            raise LayerError(what, "shrink_factor")
+        return found
 
     def scales(self) -> bool:
         """Whether factors say the size; height and width give way to one alone, not to both."""
@@ -99,6 +128,8 @@ class Interp(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         x = bottoms[0]
         first, last = -self.p.pad_beg, self.p.pad_end
+        if self.p.crop_odd:
+            last -= (b.bottoms[0][2] + self.p.pad_beg + self.p.pad_end) % 2
         if first or last:
             inner = slice(first or None, last or None)
             x = b.let("inner", x[..., inner, inner])
@@ -109,6 +140,8 @@ class Interp(Layer):
         """Height and width of the top, computed where factors say them."""
         if self.p.use_blob_size:
             return bottoms[1].shape[2:]
+        if self.p.crop_odd:
+            return wrap(b.tops[0][2:])
         if not self.scales():
             return wrap(self.given())
         sides = [x.shape[axis] - 1 for axis in (2, 3)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
-from protonet.program import Builder, Expr, F, torch
+from protonet.layers.unpooling import unpool
+from protonet.program import Builder, Expr, F
 
 
 @register("Upsample")
@@ -92,10 +93,3 @@ class Upsample(Layer):
             width - 1 if self.p.pad_out_w else width,
         )
         return b.call(unpool, x, mask[0], size)
-
-
-def unpool(x: torch.Tensor, mask: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Each element at its place in a map of that size, zeros elsewhere."""
-    zeros = x.new_zeros(*x.shape[:2], size[0] * size[1])
-    placed = zeros.scatter(2, mask.detach().flatten(2).long(), x.flatten(2))
-    return placed.reshape(*x.shape[:2], *size)

@@ -10,10 +10,12 @@ _CHANNELS = {"FLOWriter": (2,), "ImgWriter": (1, 3), "PFMWriter": (1, 3)}
 
 @register("FLOWriter", "ImgWriter", "FloatWriter", "PFMWriter")
 class Writer(Layer):
-    """Take a blob out of the net; a module has no file, so it computes nothing.
+    """Take a blob out of the net, which a test writes; a module has no file and computes nothing.
 
-    A flow (n, 2, h, w) for FLOWriter. Name the bottom as an output to get it. Source: FlowNet2's
-    FLOWriterLayer, ImgWriterLayer, FloatWriterLayer and PFMWriterLayer.
+    A flow (n, 2, h, w) for FLOWriter, one channel or three for an image. `protonet test` writes an
+    item each as FOLDER/PREFIX, seven digits of the pass, (ITEM) where there are several, SUFFIX and
+    .flo, .pgm or .ppm, .float3 or .pfm; in Python name the bottom as an output to get it.
+    Source: FlowNet2's FLOWriterLayer, ImgWriterLayer, FloatWriterLayer and PFMWriterLayer.
     """
 
     param = "writer_param"

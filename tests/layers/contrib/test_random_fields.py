@@ -133,3 +133,45 @@ def test_refused(kind, fields, shapes, words):
     (problem,) = protonet.check(text_of(kind, fields, shapes))
     assert words in problem.message
     assert problem.span is not None
+
+
+LABELS = (
+    "densecrf_param { x_gauss: 1.5 y_gauss: 2 wt_gauss: 2 x_bilateral: 4 y_bilateral: 6 "
+    "r_bilateral: 30 g_bilateral: 40 b_bilateral: 50 wt_bilateral: 3 }"
+)
+
+
+def test_the_classes_of_ccnn():
+    shapes = [(2, 4, 5, 6), (2, 3, 5, 6)]
+    scores, images = numbers(1, shapes[0]), numbers(2, shapes[1]) * 120
+    net = compiled("DenseCRF", LABELS, shapes)
+    wanted = np.zeros((2, 1, 5, 6))
+    for n in range(2):
+        unary = scores[n].reshape(4, -1).T
+        colours = np.trunc(images[n]).astype(np.int64).astype(np.uint8)[::-1]
+        near = reference.places(5, 6)
+        alike = np.concatenate(
+            [near / (4, 6), colours.reshape(3, -1).T / np.array((30, 40, 50))], 1
+        )
+        found = reference.softmax(unary)
+        for _ in range(10):
+            pull = 2 * reference.smoothed(found, near / (1.5, 2))
+            pull += 3 * reference.smoothed(found, alike)
+            found = reference.softmax(unary + pull)
+        wanted[n, 0] = found.argmax(1).reshape(5, 6)
+    assert len(np.unique(wanted)) > 1
+    assert (wanted != scores.argmax(1)[:, None]).any()
+    np.testing.assert_array_equal(outputs(net, scores, images)[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shapes", "words"),
+    [
+        ("x_gauss: 0", [(1, 4, 5, 6), (1, 3, 5, 6)], "x_gauss must be positive, it is 0"),
+        ("x_gauss: 1", [(1, 4, 5, 6), (1, 1, 5, 6)], "take images of 1x3x5x6, not 1x1x5x6"),
+        ("x_gauss: 1", [(1, 2, 5, 6), (1, 3, 5, 6)], "fewer than the images"),
+    ],
+)
+def test_what_ccnns_field_refuses(fields, shapes, words):
+    text = text_of("DenseCRF", f"densecrf_param {{ {fields} }}", shapes)
+    assert words in protonet.check(text)[0].message

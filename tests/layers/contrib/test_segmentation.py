@@ -1,4 +1,4 @@
-"""The segmentation forks' layers: Interp, SegAccuracy and the families of BN."""
+"""The segmentation forks' layers: Interp, SegAccuracy, SpatialProduct, the families of BN."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from one_layer import close, compiled, filled, gradients_hold, numbers, outputs, quick
+from one_layer import close, compiled, filled, gradients_hold, numbers, outputs, quick, text_of
 
 import protonet
 from protonet import NetError
+from protonet.api import graph
 
 seeds = st.integers(0, 2**16)
 
@@ -79,11 +80,47 @@ def test_interp(seed, rule, size, target, zoom, shrink, cut):
         ("pad_beg: -5 pad_end: -5 zoom_factor: 2", "leave"),
         ("use_blob_size: true", "needs a second bottom"),
         ("", "does not say a size"),
+        ("crop_odd: true use_blob_size: true", "are of two forks"),
+        ("crop_odd: true shrink_factor: 9", "shrink_factor 9 leaves nothing of 8x8"),
     ],
 )
 def test_interp_refuses(fields, what):
     with pytest.raises(NetError, match=what):
         compiled("Interp", f"interp_param {{ {fields} }}", [(1, 1, 8, 8)])
+
+
+@pytest.mark.parametrize("size", [(9, 12), (8, 11), (7, 7), (12, 6)])
+@pytest.mark.parametrize(
+    ("fields", "height", "width"),
+    [
+        ("zoom_factor: 3", "3 * h", "3 * w"),
+        ("shrink_factor: 2", "h // 2", "w // 2"),
+        ("shrink_factor: 3 zoom_factor: 2", "h // 3 * 2", "w // 3 * 2"),
+        ("height: 5 width: 4", "5", "4"),
+    ],
+)
+def test_interp_of_kinpzz(size, fields, height, width):
+    """Where the height is odd, both sides lose one before and get it back behind."""
+    odd = size[0] % 2
+    h, w = (n - odd for n in size)
+    x = numbers(3, (2, 2, *size))
+    target = [eval(text, {"h": h, "w": w}) + odd for text in (height, width)]
+    net = compiled("Interp", f"interp_param {{ {fields} crop_odd: true }}", [x.shape])
+    close(outputs(net, x)[0], resized(x[:, :, :h, :w], *target))
+    assert gradients_hold(net, x)
+
+
+def test_a_mask_writer_tells_whose_interp_it_is():
+    writer = """
+layer { name: "w" type: "BinaryPngWrite" bottom: "t0" binary_png_write_param { prefix: "o" } }"""
+    text = text_of("Interp", "interp_param { zoom_factor: 2 }", [(1, 2, 9, 9)])
+    for net, size in ((text, (17, 17)), (text + writer, (17, 17))):
+        assert graph(net).blobs["t0"].shape[2:] == size
+    even = text.replace("dim: 9", "dim: 8")
+    assert graph(even).blobs["t0"].shape[2:] == (15, 15)
+    assert graph(even + writer).blobs["t0"].shape[2:] == (16, 16)
+    stated = even.replace("zoom_factor: 2", "zoom_factor: 2 crop_odd: false")
+    assert graph(stated + writer).blobs["t0"].shape[2:] == (15, 15)
 
 
 def test_interp_has_gradients_and_takes_other_sizes():
@@ -243,3 +280,14 @@ def test_bn_after_the_first_forks_four_blobs():
     net = compiled("BN", f"bn_param {{ {SEGNET} }} {params}", [(2, 3)])
     assert len(protonet.dump_blobs(net)["l"]) == 4
     assert torch.equal(net.l.running_var, torch.ones(3).double())
+
+
+def test_spatial_product():
+    shapes = [(2, 3, 4, 5), (2, 1, 4, 5)]
+    net = compiled("SpatialProduct", "", shapes)
+    x, weight = numbers(1, shapes[0]), numbers(2, shapes[1])
+    wanted = np.stack([x[:, c] * weight[:, 0] for c in range(3)], 1)
+    close(outputs(net, x, weight)[0], wanted)
+    assert gradients_hold(net, x, weight, bottoms=(0, 1))
+    problems = protonet.check(text_of("SpatialProduct", "", [shapes[0], (2, 3, 4, 5)]))
+    assert "takes a factor of 2x1x4x5" in problems[0].message
