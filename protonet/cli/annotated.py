@@ -72,7 +72,8 @@ def annotated(
     if new is not None:
         labels.write(new)
         say(plain(f"{len(labels.numbers)} classes, in {os.path.relpath(new)}"))
-    _tell(found, chosen.broken, chosen.beyond)
+    _tell(found, chosen.broken)
+    _tell_odd(chosen.beyond, chosen.other_sizes)
     say(f"{chosen.boxes:,} boxes in {count:,} images")
 
 
@@ -113,12 +114,20 @@ def _labels(found: MarkedSet, output: Path, given: Path | None) -> tuple[LabelMa
     return LabelMap.of(classes, shown), beside
 
 
-def _tell(found: MarkedSet, broken: list[str], beyond: list[str]) -> None:
-    """Say what was left out, and which boxes reach beyond their image."""
+def _tell(found: MarkedSet, broken: list[str]) -> None:
+    """Say what was left out."""
     for sentence in (one for image in found.images for one in image.wrong):
         say(plain(f"left out: {sentence}"))
     for sentence in broken:
         say(plain(f"left out: {sentence}"))
+
+
+def _tell_odd(beyond: list[str], other_sizes: list[str]) -> None:
+    """Say which images are not as large as is stated, and which boxes reach beyond theirs."""
+    if other_sizes:
+        number = "an image is" if len(other_sizes) == 1 else f"{len(other_sizes):,} images are"
+        taken = "of another size than is stated, of which the boxes are taken as parts"
+        say(plain(f"{number} {taken}: {other_sizes[0]}"))
     if beyond:
         number = "a box reaches" if len(beyond) == 1 else f"{len(beyond):,} boxes reach"
         say(plain(f"{number} beyond the image, kept and cut as they are read: {beyond[0]}"))

@@ -27,12 +27,25 @@ from protonet.schema.pool import Message, message
 _NEAR = 1.5  # pixels that a box may reach beyond its image, for corners that count from 1
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A record under its key, or why it is none, and what there is to be told of it."""
+
+    key: bytes
+    value: bytes | NetError
+    boxes: int = 0
+    beyond: tuple[str, ...] = ()
+    other_size: str = ""
+
+
 @dataclass
 class AnnotatedSet:
     """Images to convert and how. ``broken`` and ``beyond`` are filled with what was found.
 
     ``beyond`` are the boxes that reach beyond their image; they are kept, as in the fork, whose
-    data layer cuts them. Images stay encoded as their files are, where nothing about them changes.
+    data layer cuts them. ``other_sizes`` are the images of another size than is stated with their
+    boxes, which are parts of the stated one, as there. Images stay encoded as their files are,
+    where nothing about them changes.
     Source: convert_annoset, ReadRichImageToAnnotatedDatum.
     """
 
@@ -45,6 +58,7 @@ class AnnotatedSet:
     skip_broken: bool = False
     broken: list[str] = field(default_factory=list)
     beyond: list[str] = field(default_factory=list)
+    other_sizes: list[str] = field(default_factory=list)
     boxes: int = 0
 
     def shuffle(self, seed: int) -> None:
@@ -57,38 +71,36 @@ class AnnotatedSet:
 
         NetError where an image or a box can't be taken.
         """
-        for key, value, beyond, count in in_order(
-            self._record, enumerate(self.images), available_cores()
-        ):
-            if isinstance(value, NetError):
+        for made in in_order(self._record, enumerate(self.images), available_cores()):
+            if isinstance(made.value, NetError):
                 if not self.skip_broken:
-                    raise value
-                self.broken.append(value.message)
+                    raise made.value
+                self.broken.append(made.value.message)
                 continue
-            self.beyond += beyond
-            self.boxes += count
-            yield key, value
+            self.beyond += made.beyond
+            self.other_sizes += [made.other_size] if made.other_size else []
+            self.boxes += made.boxes
+            yield made.key, made.value
 
-    def _record(
-        self, numbered: tuple[int, MarkedImage]
-    ) -> tuple[bytes, bytes | NetError, list[str], int]:
+    def _record(self, numbered: tuple[int, MarkedImage]) -> _Made:
         number, marked = numbered
         key = b"%08d_%s" % (number, os.fsencode(marked.name))
         path = self.root / marked.name
         try:
             check_key(key)
-            record, beyond = self._annotated(path, marked)
+            return self._annotated(key, path, marked)
         except ValueError as error:
             what = f"the image {os.fspath(path)} of {marked.source} can't be taken: {error}"
             near = near_files(path) if "no such" in str(error) else []
             hint = f"did you mean {near[0]}?" if near else "--skip-broken leaves such images out"
-            return key, NetError(what, None, hint), [], 0
-        return key, record.SerializeToString(), beyond, len(marked.boxes)
+            return _Made(key, NetError(what, None, hint))
 
-    def _annotated(self, path: Path, marked: MarkedImage) -> tuple[Message, list[str]]:
+    def _annotated(self, key: bytes, path: Path, marked: MarkedImage) -> _Made:
         record = message("AnnotatedDatum")
         record.type = BBOX
         height, width = self._fill(record.datum, path)
+        other_size = _other_size(marked, path, (width, height))
+        width, height = marked.size if other_size else (width, height)
         groups: dict[int, Message] = {}
         beyond = []
         for box in marked.boxes:
@@ -105,7 +117,8 @@ class AnnotatedSet:
             one.bbox.xmin, one.bbox.xmax = left / scale[0], right / scale[0]
             one.bbox.ymin, one.bbox.ymax = top / scale[1], bottom / scale[1]
             one.bbox.difficult = box.difficult
-        return record, beyond
+        value = record.SerializeToString()
+        return _Made(key, value, len(marked.boxes), tuple(beyond), other_size)
 
     def _fill(self, datum: Message, path: Path) -> tuple[int, int]:
         """Put the image into a Datum; its size before it is resized."""
@@ -125,6 +138,19 @@ class AnnotatedSet:
         else:
             datum.data = data if keeps else encode(image, f".{kind or 'jpg'}")
         return height, width
+
+
+def _other_size(marked: MarkedImage, path: Path, real: tuple[int, int]) -> str:
+    """How an image is of another size than is stated, as the fork warns; "" where it is not.
+
+    ValueError where it lies on its side: what its boxes are parts of can't be told.
+    """
+    if marked.size in (real, (0, 0)) or 0 in marked.size:
+        return ""
+    stated, found = ("x".join(map(str, size)) for size in (marked.size, real))
+    if marked.size == real[::-1]:
+        raise ValueError(f"it is {found}, and its boxes are of {stated}: one of them is turned")
+    return f"{os.fspath(path)} is {found}, and {marked.source} says {stated}"
 
 
 def _reaches_beyond(

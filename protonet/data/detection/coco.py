@@ -6,9 +6,17 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from protonet.data.detection.marked import MarkedBox, MarkedImage, MarkedSet, boxed, number
+from protonet.data.detection.marked import (
+    MarkedBox,
+    MarkedImage,
+    MarkedSet,
+    boxed,
+    number,
+    whether,
+)
 from protonet.diagnostics import NetError
 from protonet.reading import reading
 
@@ -23,10 +31,7 @@ def coco_images(path: Path, folder: str) -> MarkedSet:
     """
     whole = read_json(path)
     images, marks = _list(whole, "images", path), _list(whole, "annotations", path)
-    names = {}
-    for place, category in enumerate(_list(whole, "categories", path)):
-        where = f"{path}: category {place}"
-        names[_text(category, "id", where)] = _text(category, "name", where)
+    names = _categories(whole, path)
     of_image: dict[str, list[tuple[str, MarkedBox]]] = defaultdict(list)
     wrong: dict[str, list[str]] = defaultdict(list)
     for place, mark in enumerate(marks):
@@ -36,18 +41,39 @@ def coco_images(path: Path, folder: str) -> MarkedSet:
             of_image[image].append((called, _box(mark, names)))
         except ValueError as error:
             wrong[image].append(f"{path}: {called} {error}")
-    made = []
+    made: dict[str, MarkedImage] = {}
     for place, entry in enumerate(images):
         where = f"{path}: image {place}"
         own = _text(entry, "id", where)
+        if own in made:
+            raise NetError(f"{where} has the id {own}, as one before it")
         name = os.path.join(folder, _text(entry, "file_name", where))
         one = boxed(name, os.fspath(path), of_image.pop(own, []))
-        made.append(
-            MarkedImage(name, one.boxes, one.source, False, (*wrong.pop(own, []), *one.wrong))
-        )
+        made[own] = replace(one, wrong=(*wrong.pop(own, []), *one.wrong), size=_size(entry))
     for missing in (*of_image, *wrong):
         raise NetError(f"{path} has annotations of the image {missing}, which is none of its own")
-    return MarkedSet(tuple(made), tuple(names.values()))
+    return MarkedSet(tuple(made.values()), tuple(names.values()))
+
+
+def _categories(whole: Mapping[str, Json], path: Path) -> dict[str, str]:
+    """The name of each category, in their order. NetError where two have one id."""
+    names: dict[str, str] = {}
+    for place, category in enumerate(_list(whole, "categories", path)):
+        where = f"{path}: category {place}"
+        own, name = _text(category, "id", where), _text(category, "name", where)
+        if own in names:
+            raise NetError(f"{where} has the id {own}, as one before it")
+        names[own] = name
+    return names
+
+
+def _size(entry: Json) -> tuple[int, int]:
+    """The width and height that an image states; zeros where they are none."""
+    stated = entry if isinstance(entry, dict) else {}
+    width, height = stated.get("width"), stated.get("height")
+    if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+        return width, height
+    return 0, 0
 
 
 def coco_image(name: str, path: Path) -> MarkedImage:
@@ -56,13 +82,14 @@ def coco_image(name: str, path: Path) -> MarkedImage:
     NetError where it is none. Source: ReadJSONToAnnotatedDatum.
     """
     found, wrong = [], []
-    for place, mark in enumerate(_list(read_json(path), "annotation", path)):
+    whole = read_json(path)
+    for place, mark in enumerate(_list(whole, "annotation", path)):
         try:
             found.append((f"annotation {place}", _box(mark, None)))
         except ValueError as error:
             wrong.append(f"{path}: annotation {place} {error}")
     made = boxed(name, os.fspath(path), found)
-    return MarkedImage(name, made.boxes, made.source, False, (*wrong, *made.wrong))
+    return replace(made, wrong=(*wrong, *made.wrong), size=_size(whole.get("image")))
 
 
 def read_json(path: Path) -> Mapping[str, Json]:
@@ -85,7 +112,9 @@ def _box(mark: Mapping[str, Json], names: Mapping[str, str] | None) -> MarkedBox
     if not isinstance(box, list) or len(box) != 4:
         raise ValueError("has no bbox of 4 numbers")
     left, top, width, height = (number(value, "bbox") for value in box)
-    return MarkedBox(name, (left, top, left + width, top + height), bool(mark.get("iscrowd")))
+    crowd = mark.get("iscrowd")
+    is_crowd = whether(crowd if isinstance(crowd, int | str | None) else str(crowd), "iscrowd")
+    return MarkedBox(name, (left, top, left + width, top + height), is_crowd)
 
 
 def _list(whole: Mapping[str, Json], key: str, path: Path) -> Sequence[Mapping[str, Json]]:

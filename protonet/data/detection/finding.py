@@ -29,7 +29,7 @@ def listed(root: Path, listing: Path, kind: str | None) -> MarkedSet:
     """
     with reading(listing, "can't be read", None):
         lines = listing.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    names = _class_names(root)
+    names = _class_names(root) if kind == "darknet" else ()
     found = []
     for at, line in enumerate(lines, 1):
         words = line.split()
@@ -42,7 +42,7 @@ def listed(root: Path, listing: Path, kind: str | None) -> MarkedSet:
     if not found:
         what = f"the list {os.fspath(listing)} is empty"
         raise NetError(what, None, "it takes `IMAGE ANNOTATION` a line")
-    return MarkedSet(tuple(found), names if kind == "darknet" else ())
+    return MarkedSet(tuple(found), names)
 
 
 def _one(
@@ -112,10 +112,16 @@ def _beside(root: Path, darknet: bool) -> MarkedSet:
 
 
 def _class_names(root: Path) -> tuple[str, ...]:
-    """The classes that a darknet folder names, one a line."""
+    """The classes that a darknet folder names, one a line. NetError at a line without one."""
     for name in _NAMES:
         if (root / name).is_file():
             with reading(root / name, "can't be read", None):
                 lines = (root / name).read_text(encoding="utf-8-sig").splitlines()
-            return tuple(line.strip() for line in lines if line.strip())
+            while lines and not lines[-1].strip():
+                lines.pop()
+            names = tuple(line.strip() for line in lines)
+            if "" in names:
+                what = f"{os.fspath(root / name)}: line {names.index('') + 1} names no class"
+                raise NetError(what, None, "a class is the number of its line, from 0")
+            return names
     return ()

@@ -44,13 +44,25 @@ class LabelMap:
 
     @classmethod
     def of(cls, classes: Sequence[str], path: str) -> LabelMap:
-        """The classes from 1 on, in their order; those that are numbers stay as they are."""
-        if all(name.isascii() and name.isdigit() for name in classes):
+        """The classes from 1 on, in their order; numbers from 1 on stay as they are.
+
+        NetError where two have one name, or a name is no text.
+        """
+        classes = [name for name in classes if name != BACKGROUND]
+        for place, name in enumerate(classes):
+            if name in classes[:place]:
+                raise NetError(f"two classes are called {name!r}", None, "give them names apart")
+            if not _is_text(name):
+                raise NetError(f"the class {name!r} has half a character in its name")
+        if all(_is_label(name) for name in classes):
             return cls({name: int(name) for name in classes}, path)
         return cls({name: label for label, name in enumerate(classes, 1)}, path)
 
     def label(self, name: str, source: str) -> int:
-        """The number of a class. NetError where the map has it not."""
+        """The number of a class. NetError where the map has it not, or as the background."""
+        if self.numbers.get(name, 1) < 1:
+            what = f"{self._path} gives {name!r} the label {self.numbers[name]}"
+            raise NetError(f"{source}: {what}: they count from 1, and 0 is the background")
         if name not in self.numbers:
             known = [one for one in self.numbers if one and one != BACKGROUND]
             hint = did_you_mean(name, known) or f"its classes are {', '.join(known[:20])}"
@@ -82,6 +94,16 @@ def names_beside(database: Path, given: Path | None) -> dict[int, str]:
     if given is None and not beside.exists():
         return {}
     return LabelMap.read(given or beside).names()
+
+
+def _is_label(name: str) -> bool:
+    """Whether a name is a number from 1 on, as a label map writes it."""
+    return name.isascii() and name.isdigit() and len(name) < 10 and name[0] != "0"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written; JSON may have halves of characters."""
+    return not any(0xD800 <= ord(character) < 0xE000 for character in name)
 
 
 def _quoted(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from protonet.data.detection.label_map import BACKGROUND
 from protonet.diagnostics import NetError
 
 _FARTHEST = 1e9  # pixels; single precision holds them, and none that is no number is below
+_WHETHER = {"": False, "0": False, "false": False, "1": True, "true": True}
 Corners = tuple[float, float, float, float]
 
 
@@ -24,7 +26,8 @@ class MarkedBox:
 class MarkedImage:
     """An image, a path from the root, its boxes, and the file that marks them.
 
-    ``wrong`` are the boxes that can't be taken, each told in a sentence.
+    ``wrong`` are the boxes that can't be taken, each told in a sentence; ``size`` is the width and
+    height that the file states, (0, 0) for none.
     """
 
     name: str
@@ -32,6 +35,7 @@ class MarkedImage:
     source: str
     parts: bool = False
     wrong: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def boxed(
     """An image with those of the boxes that are some; each comes with how it is called."""
     boxes, wrong = [], []
     for called, box in found:
-        reason = _reason(box)
+        reason = _reason(box) or _reason_of_units(box.corners, parts)
         if reason:
             wrong.append(f"{source}: {called} {reason}")
         else:
@@ -69,6 +73,8 @@ def _reason(box: MarkedBox) -> str:
     """Why corners are no box; "" where they are one."""
     if not box.name:
         return "has no class"
+    if box.name == BACKGROUND:
+        return f"is of the class {BACKGROUND!r}, SSD's name of the background"
     if not all(abs(value) < _FARTHEST for value in box.corners):
         return f"has the corners {shown(box.corners)}"
     left, top, right, bottom = box.corners
@@ -77,6 +83,17 @@ def _reason(box: MarkedBox) -> str:
     if top >= bottom:
         return f"has no height: ymin {top:g}, ymax {bottom:g}"
     return ""
+
+
+def _reason_of_units(corners: Corners, parts: bool) -> str:
+    """Why corners are in pixels where parts of the image are meant, or the reverse."""
+    left, top, right, bottom = corners
+    if parts:
+        x, y = (left + right) / 2, (top + bottom) / 2
+        outside = not (0 <= x <= 1 and 0 <= y <= 1)
+        return f"has its centre at {x:g}, {y:g}, and counts in parts of the image" * outside
+    within = left >= 0 and top >= 0 and right <= 1 and bottom <= 1
+    return f"has the corners {shown(corners)}, within one pixel, and counts in pixels" * within
 
 
 def _is_number(name: str) -> bool:
@@ -88,9 +105,18 @@ def number(text: str | float | None, what: str) -> float:
     if text is None or isinstance(text, bool):
         raise ValueError(f"has no {what}")
     try:
-        return float(text)
+        # Python's own numbers may have underscores.
+        return float(text.replace("_", "-_") if isinstance(text, str) else text)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"has the {what} {str(text)[:40]!r}, no number") from None
+
+
+def whether(text: str | float | None, what: str) -> bool:
+    """What a 0 or 1 says, absent for 0. ValueError, which says ``what``, where it is neither."""
+    found = _WHETHER.get(str(text or 0).strip().lower())
+    if found is None:
+        raise ValueError(f"has the {what} {str(text)[:40]!r}, neither 0 nor 1")
+    return found
 
 
 def shown(corners: Sequence[float]) -> str:

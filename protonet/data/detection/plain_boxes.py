@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from protonet.data.detection.marked import Corners, MarkedBox, MarkedImage, boxed, number
@@ -34,7 +35,7 @@ def text_image(
         except ValueError as error:
             wrong.append(f"{path}: line {at} {error}")
     made = boxed(name, os.fspath(path), found, darknet)
-    return MarkedImage(name, made.boxes, made.source, darknet, (*wrong, *made.wrong))
+    return replace(made, wrong=(*wrong, *made.wrong))
 
 
 def _ssd(words: Sequence[str]) -> MarkedBox:

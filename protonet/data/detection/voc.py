@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from protonet.data.detection.marked import MarkedBox, MarkedImage, boxed, number
+from protonet.data.detection.marked import MarkedBox, MarkedImage, boxed, number, whether
 from protonet.diagnostics import NetError
 from protonet.reading import near_files, reading
 
@@ -65,7 +66,8 @@ def voc_image(name: str, path: Path, tree: ET.Element) -> MarkedImage:
     """The boxes of one XML. NetError where it is no annotation.
 
     Corners may have parts of pixels, and <difficult> may follow the box; the fork's tool takes such
-    a corner as 0, and passes over such a mark. Source: ReadXMLToAnnotatedDatum.
+    a corner as 0, and passes over such a mark. Of several boxes of an object it takes the last.
+    Source: ReadXMLToAnnotatedDatum.
     """
     if tree.tag != "annotation":
         hint = "a VOC annotation begins with <annotation>"
@@ -79,13 +81,22 @@ def voc_image(name: str, path: Path, tree: ET.Element) -> MarkedImage:
         except ValueError as error:
             wrong.append(f"{path}: {called} {error}")
     made = boxed(name, os.fspath(path), found)
-    return MarkedImage(name, made.boxes, made.source, False, (*wrong, *made.wrong))
+    return replace(made, wrong=(*wrong, *made.wrong), size=_size(tree))
+
+
+def _size(tree: ET.Element) -> tuple[int, int]:
+    """The width and height that are stated; zeros where they are none."""
+    stated = [(tree.findtext(f"size/{side}") or "").strip() for side in ("width", "height")]
+    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in stated):
+        return 0, 0
+    return int(stated[0]), int(stated[1])
 
 
 def _box(element: ET.Element, label: str) -> MarkedBox:
-    box = element.find("bndbox")
-    if box is None:
-        raise ValueError("has no bndbox")
+    boxes = element.findall("bndbox")
+    if len(boxes) != 1:
+        raise ValueError(f"has {len(boxes)} bndbox, not one" if boxes else "has no bndbox")
+    box = boxes[0]
     left, top, right, bottom = (number(box.findtext(side), side) for side in _SIDES)
-    difficult = (element.findtext("difficult") or "").strip() == "1"
+    difficult = whether(element.findtext("difficult"), "difficult")
     return MarkedBox(label, (left, top, right, bottom), difficult)
