@@ -11,7 +11,7 @@ from protonet.graph.objective import oddities
 
 
 def notices(graph: Graph) -> Iterator[NetWarning]:
-    """Layers of one name, weights of losses with another effect, gradients wrong in Caffe."""
+    """Layers of one name, losses whose weights do something else, gradients, what layers note."""
     yield from _same_names(graph)
     if graph.phase == "TRAIN" or graph.force_backward:
         for node, what in oddities(graph):
@@ -20,6 +20,9 @@ def notices(graph: Graph) -> Iterator[NetWarning]:
             told = f"Caffe takes its gradient from {what}; here it is right"
             yield UnlikeCaffe(f"{_layer(node)}: {told}")
         yield from _margins(graph)
+        for node in graph.nodes:
+            if node.layer.note:
+                yield AsInCaffe(f"{_layer(node)}: {node.layer.note}")
 
 
 def notices_of_outputs(graph: Graph, outputs: Sequence[str]) -> Iterator[NetWarning]:

@@ -88,24 +88,23 @@ class Example:
 class Layer:
     """One layer type: how many blobs it takes and gives, its shapes, its blobs, its PyTorch.
 
-    ``bottoms`` and ``tops`` are (fewest, most), most None for no limit. ``param`` is the field
-    of LayerParameter that holds the type's own message, reached as ``self.p``; where the schema
-    has no such message, ``fields`` are its fields with their defaults. ``constants`` are the
-    bottoms that Caffe never sends a gradient to where torch would, such as soft labels.
-    ``keeps`` says whether autograd keeps the "bottoms", the "tops", both or neither for the
-    backward pass; ``is_view`` that the tops are the bottoms' memory under another shape.
-    ``shares_memory`` says that the tops are the bottom's memory in Caffe, so that a layer in place
-    behind it changes both; ``backward_reads`` which values Caffe's Backward takes from the
-    "bottoms" and the "tops", and ``in_place_harms`` that the gradient is wrong in Caffe where the
-    layer works in place, the "bottoms" being gone.
-    ``grows`` is the axis of the tops that is as long as the data make it; the shapes say what
-    Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch refuses items
-    without any, where Caffe has nothing to do; ``fills`` that Caffe fills the blobs as it makes
-    them, which takes elements. ``trains_frozen`` says that Caffe computes the gradients of the
-    type's blobs also where lr_mult is 0. ``kind`` is that of a drawing's legend, which goes
-    by the blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one
-    above, as those that work in-place are. ``refuses`` are fields of forks that change what is
-    computed and are not done, with the reason, but loss_param's; ``ignores`` change nothing.
+    ``bottoms`` and ``tops`` are (fewest, most), most None for no limit. ``param`` is the field of
+    LayerParameter that holds its message, reached as ``self.p``; where the schema has no such
+    message, ``fields`` are its fields with their defaults. ``constants`` are the bottoms that Caffe
+    never sends a gradient to where torch would, such as soft labels. ``keeps`` says whether
+    autograd keeps the "bottoms", the "tops", both or neither for the backward pass; ``is_view``
+    that the tops are the bottoms' memory under another shape. ``shares_memory`` says that the tops
+    are the bottom's memory in Caffe, so that a layer in place behind it changes both;
+    ``backward_reads`` which values Caffe's Backward takes from the "bottoms" and the "tops", and
+    ``in_place_harms`` that the gradient is wrong in Caffe where the layer works in place, the
+    "bottoms" being gone. ``grows`` is the axis of the tops as long as the data make it; the shapes
+    say what Caffe reshapes it to before it has seen them. ``needs_elements`` says that torch
+    refuses items without any, where Caffe has nothing to do; ``fills`` that Caffe fills the blobs
+    as it makes them, which takes elements. ``trains_frozen`` says that Caffe computes gradients of
+    its blobs also where lr_mult is 0. ``kind`` is that of a drawing's legend, which goes by the
+    blobs where it is not stated; a layer that ``follows`` is drawn as a part of the one above.
+    ``refuses`` are fields of forks that change what is computed and are not done, with the reason,
+    but loss_param's; ``ignores`` change nothing; ``note`` is told to who trains it.
     ``settings_field`` names a file for all layers that have it; its text goes into {field}_text.
     """
 
@@ -134,6 +133,7 @@ class Layer:
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
     ignores: ClassVar[tuple[str, ...]] = ()
     settings_field: ClassVar[str] = ""
+    note: ClassVar[str] = ""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Message, phase: str = "TEST") -> None:

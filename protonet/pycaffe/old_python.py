@@ -6,6 +6,7 @@ import builtins
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -26,6 +27,15 @@ def restore() -> None:
             setattr(builtins, name, value)
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
+    with suppress(ImportError):  # where it is installed
+        vars(importlib.import_module("PIL")).setdefault("__getattr__", _image)
+
+
+def _image(name: str) -> ModuleType:
+    """``PIL.Image`` where a script says ``import PIL``: scikit-image of pycaffe did that."""
+    if name != "Image":
+        raise AttributeError(f"module 'PIL' has no attribute {name!r}")
+    return importlib.import_module("PIL.Image")
 
 
 class _Finder(MetaPathFinder):

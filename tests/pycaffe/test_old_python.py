@@ -11,6 +11,8 @@ assert list(xrange(3)) == [0, 1, 2] and isinstance(u"x", basestring) and long(3)
 import cPickle, Queue
 from ConfigParser import ConfigParser
 assert cPickle.loads(cPickle.dumps([1])) == [1] and Queue.Queue().empty()
+import PIL
+assert PIL.Image.new("L", (1, 1)).size == (1, 1) and not hasattr(PIL, "Nothing")
 try:
     import StringIO
 except ImportError:

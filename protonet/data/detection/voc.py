@@ -46,8 +46,10 @@ def _names(root: Path, part: str | None) -> list[str]:
             raise NetError(f"{root / MARKS} holds no .xml", None, "a VOC folder has them there")
         return found
     path = root / SETS / f"{part}.txt"
-    if not path.exists() and (near := near_files(path)):
-        raise NetError(f"there is no set {path}", None, f"did you mean {Path(near[0]).stem!r}?")
+    if not path.exists() and (there := sorted(p.stem for p in path.parent.glob("*.txt"))):
+        near = near_files(path)
+        hint = f"did you mean {Path(near[0]).stem!r}?" if near else f"these are: {', '.join(there)}"
+        raise NetError(f"there is no set {path}", None, hint)
     with reading(path, "can't be read", None):
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     return [line.split()[0] for line in lines if line.strip() and not line.rstrip().endswith(" -1")]

@@ -51,7 +51,7 @@ class AnchorTarget(Layer):
             hint = "its scales make an anchor for each of its ratios, 9 where it states none"
             raise LayerError(what, "bottom", 0, hint=hint)
         if len(truth) < 2 or truth[1] != 5:
-            raise LayerError("it takes true boxes (m, 5)", "bottom", 1)
+            raise LayerError(f"it takes true boxes (m, 5), not {truth}", "bottom", 1)
         height, width = scores[2:]
         return (1, 1, anchors * height, width), *((1, 4 * anchors, height, width),) * 3
 

@@ -24,6 +24,10 @@ class ProposalTarget(Layer):
     bottoms = (2, 2)
     tops = (5, 5)
     grows = 0
+    note = (
+        "as in py-faster-rcnn, its targets are divided by 0.1, 0.1, 0.2, 0.2; what learns them is "
+        "to be multiplied by these before boxes are taken from it"
+    )
     examples = (
         Example(
             'layer { name: "roi-data" type: "Python" bottom: "x" bottom: "truth" '
