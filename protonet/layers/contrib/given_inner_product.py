@@ -14,7 +14,7 @@ from protonet.layers.base import (
     register,
     show,
 )
-from protonet.layers.forks import INNER_PRODUCT, QUANTISED, without
+from protonet.layers.forks import INNER_PRODUCT, without
 from protonet.program import Builder, Expr, F
 
 
@@ -32,7 +32,7 @@ class GivenInnerProduct(Layer):
     backward_reads = ("bottoms",)
     kind = "dense"
     refuses = without(INNER_PRODUCT, "normalize")
-    ignores = (*QUANTISED, "normalize")
+    ignores = ("normalize",)
     examples = (
         Example(
             'layer { name: "cosine" type: "InnerProduct" bottom: "x" bottom: "w" top: "y" '

@@ -14,7 +14,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, weight_and_bias
-from protonet.layers.forks import INNER_PRODUCT, QUANTISED, without
+from protonet.layers.forks import INNER_PRODUCT, without
 from protonet.program import Builder, Expr, F, nn, torch
 
 
@@ -31,7 +31,6 @@ class UnitInnerProduct(Layer):
     backward_reads = ("bottoms",)
     kind = "dense"
     refuses = without(INNER_PRODUCT, "normalize")
-    ignores = QUANTISED
     examples = (
         Example(
             'layer { name: "cosine" type: "InnerProduct" bottom: "x" top: "y" '
