@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 from unittest import mock
+
+import pytest
 
 from protonet import cli
 
@@ -19,33 +22,42 @@ SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 def run(*arguments, cwd=None):
     """A command's exit code and what it wrote, as of a process that ended."""
-    command = ["protonet", *map(str, arguments)]
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2)]
+    code = ended(arguments, *streams, cwd)
+    for stream in streams:
+        stream.flush()
+    written = (stream.buffer.getvalue().decode() for stream in streams)
+    return subprocess.CompletedProcess(arguments, code, *written)
+
+
+def ended(arguments, stdout, stderr, cwd=None):
+    """The exit code of protonet's main; the process is then as it was before."""
     with contextlib.ExitStack() as stack:
         for number in SIGNALS:
             stack.callback(signal.signal, number, signal.getsignal(number))
         enter = stack.enter_context
-        enter(mock.patch.object(sys, "argv", command))
+        enter(mock.patch.object(sys, "argv", ["protonet", *map(str, arguments)]))
         enter(mock.patch.object(cli, "_WARNED", set()))
         enter(mock.patch.dict("os.environ"))
         enter(warnings.catch_warnings())
-        enter(contextlib.redirect_stdout(streams[0]))
-        enter(contextlib.redirect_stderr(streams[1]))
+        enter(contextlib.redirect_stdout(stdout))
+        enter(contextlib.redirect_stderr(stderr))
         if cwd is not None:
             stack.callback(os.chdir, Path.cwd())
             os.chdir(cwd)
-        code = ended()
-    for stream in streams:
-        stream.flush()
-    return subprocess.CompletedProcess(
-        command, code, *(s.buffer.getvalue().decode() for s in streams)
-    )
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    return stop.value.code
 
 
-def ended():
-    """The exit code of protonet's main, which always leaves by SystemExit."""
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return stop.code
-    raise AssertionError("main returned")
+def run_alone(path):
+    """A file's exit code and what it prints, where there is no protonet."""
+    streams = io.StringIO(), io.StringIO()
+    ours = {name: None for name in sys.modules if name.partition(".")[0] == "protonet"}
+    with (
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+        mock.patch.dict(sys.modules, {"protonet": None, **ours}),
+    ):
+        runpy.run_path(str(path), run_name="__main__")
+    return subprocess.CompletedProcess(path, 0, *(stream.getvalue() for stream in streams))

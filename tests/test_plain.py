@@ -9,11 +9,13 @@ import pty
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lmdb
 import pytest
 from click.testing import CliRunner
+from one_process import ended
 
 import protonet
 from protonet.cli import group
@@ -138,27 +140,40 @@ def test_errors_show_names_of_files():
     assert text.endswith(r"  hint: look\rhere")
 
 
-def on_a_terminal(*arguments):
-    """What a command writes to a terminal."""
+def on_a_terminal(*arguments, starts=False):
+    """What a command writes to a terminal, from this process or as one that starts."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "protonet", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as running:
-        os.close(theirs)
-        written = b""
-        try:
-            while piece := os.read(ours, 4096):
-                written += piece
-        except OSError:  # the other side is closed
-            pass
-        running.wait()
+    with ThreadPoolExecutor(1) as reader:
+        written = reader.submit(all_of, ours)
+        if starts:
+            command = [sys.executable, "-m", "protonet", *arguments]
+            code = subprocess.run(
+                command, stdin=theirs, stdout=theirs, stderr=theirs, check=False
+            ).returncode
+            os.close(theirs)
+        else:
+            with open(theirs, "w", encoding="utf-8") as terminal:
+                code = ended(arguments, terminal, terminal)
     os.close(ours)
-    return running.returncode, written.decode()
+    return code, written.result().decode()
+
+
+def all_of(terminal):
+    written = b""
+    try:
+        while piece := os.read(terminal, 4096):
+            written += piece
+    except OSError:  # the other side is closed
+        pass
+    return written
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("style", ["rich", "auto", "caffe"])
 def test_training_on_a_terminal(style):
-    code, written = on_a_terminal("train", "solver.prototxt", "--log", style)
+    code, written = on_a_terminal(
+        "train", "solver.prototxt", "--log", style, starts=style == "auto"
+    )
     assert code == 0, written
     assert r"a\x1b[31m\r\n=1+1[/b]" in written
     assert "a\x1b[31m\r" not in written
