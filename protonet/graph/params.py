@@ -25,6 +25,8 @@ def node_params(node: Node, message: Message, shared: dict[str, Param]) -> tuple
     for index, blob in enumerate(node.blobs):
         _check_blob(node.layer, index, blob)
         param = Param(node, index, blob)
+        if not blob.decays:
+            param.decay_mult = 0.0
         if index < len(message.param):
             param = _specified(param, message.param[index], shared)
         made.append(param)

@@ -27,6 +27,7 @@ class Blob:
     ``name`` is its attribute in the layer's module, ``shape`` Caffe's, ``filler`` the
     FillerParameter that it starts from, None where the module fills it itself. A statistic is
     what no gradient reaches. ``held`` is torch's shape, where that is another than Caffe's.
+    ``decays`` says whether its decay_mult is 1, or 0, where no param is stated.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Blob:
     is_statistic: bool = False
     layout: BlobLayout = BlobLayout.PLAIN
     held: Shape | None = None
+    decays: bool = True
 
     @property
     def held_shape(self) -> Shape:

@@ -105,3 +105,38 @@ def triplet(
         slope[i, labels[i]] = positive_weight if add_center_loss or told else 0
     means = [own.mean(), (x.sum() - own.sum()) / rows / (classes - 1)]
     return np.abs(part).sum() / rows, means, slope / rows
+
+
+def mean_shift(margins, start, steps):
+    """Where the mean of what is within 0.1 of it settles, or is after so many steps."""
+    last = start
+    for _ in range(steps):
+        near = margins[np.abs(margins - start) < 0.1]
+        if not len(near):
+            start = last = margins.mean()
+            near = margins[np.abs(margins - start) < 0.1]
+            if not len(near):
+                return start
+        start = near.mean()
+        if abs(last - start) < 0.001:
+            break
+        last = start
+    return start
+
+
+def lse_margin(x, labels, scale, margin):
+    """The scaled cosines, the means and the margin of a batch, by the one before."""
+    rows = np.arange(len(x))
+    own, others = x[rows, labels], x.copy()
+    others[rows, labels] = -np.inf
+    largest = np.maximum(others.max(1), -1)
+    smooth = np.log(np.exp(scale[:, None] * (others - largest[:, None])).sum(1)) / scale + largest
+    apart = own - smooth
+    if margin == 0:
+        margin = mean_shift(apart, apart.mean(), 20)
+    else:
+        margin = 0.9 * margin + 0.1 * mean_shift(apart, margin, 1)
+    y = x.copy()
+    y[rows, labels] -= max(margin, 0)
+    means = [scale.mean(), own.mean(), smooth.mean(), largest.mean(), margin]
+    return y * scale[:, None], means, margin

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from normface_reference import contrastive, triplet
+from normface_reference import contrastive, lse_margin, triplet
 from one_layer import close, compiled, filled, gradients_hold, numbers, outputs, quick, text_of
 
 import protonet
 from protonet import NetError
+from protonet.api import graph
 
 seeds = st.integers(0, 2**16)
 few = settings(quick, max_examples=8)
@@ -295,7 +296,38 @@ def test_label_specific_add(seed, scheduled):
     close(outputs(net, x, labels)[0], x)
 
 
+@few
+@given(seeds, flags)
+def test_global_lse_margin(seed, given_scale):
+    shapes = [(8, 4), (8,), (8, 1)][: 2 + given_scale]
+    fields = "scale_param { filler { value: 6 } max_value: 5 }"
+    net = compiled("GlobalLSEMargin", fields, shapes, 2, phase="TRAIN")
+    draw, margin = np.random.default_rng(seed), 0.0
+    for step in range(3):
+        labels = draw.integers(0, 4, 8)
+        x = draw.uniform(-1, 1, (8, 4))
+        x[np.arange(8), labels] = draw.normal(0.4 + 0.2 * step, 0.1, 8)
+        scale = draw.uniform(2, 9, 8) if given_scale else np.full(8, 5.0)
+        extra = (scale[:, None],) if given_scale else ()
+        y, means, margin = lse_margin(x, labels, scale, margin)
+        top, told = outputs(net, x, labels, *extra)
+        close(top, y, rtol=1e-5)
+        close(told, means, rtol=1e-5)
+        close(net.l.margin.numpy(), [margin], rtol=1e-5)
+    net.eval()
+    held = [torch.from_numpy(np.asarray(a, np.float64)) for a in (x, labels, *extra)]
+    held[0].requires_grad_(True)
+    down = draw.normal(size=(8, 4))
+    y, _, _ = lse_margin(x, labels, scale, margin)
+    net(*held)["t0"].backward(torch.from_numpy(down))
+    close(held[0].grad.numpy(), down * scale[:, None])
+    if not given_scale:
+        close(net.l.scale.grad.numpy(), [(down * y / 5).sum()], rtol=1e-5)
+    close(net.l.margin.numpy(), [margin], rtol=1e-5)
+
+
 REFUSED = [
+    ("GlobalLSEMargin", "", [(4, 3), (3,)], "4 rows take as many"),
     ("InnerProduct", "", [(2, 3), (4, 3)], "adds a blob that it has not"),
     ("InnerProduct", "inner_product_param { bias_term: false }", [(2, 3), (4, 2)], "3 inputs"),
     ("InnerProduct", "inner_product_param { transpose: true }", [(2, 3), (3, 3)], "transpose"),
@@ -319,3 +351,12 @@ def test_refusals_say_why(kind, fields, shapes, words):
     with pytest.raises(NetError, match="layer 'l'") as caught:
         compiled(kind, fields, shapes)
     assert words in str(caught.value)
+
+
+def test_a_learned_scale_does_not_decay_unless_told():
+    def multipliers(fields):
+        *_, node = graph(text_of("GlobalLSEMargin", fields, [(4, 3), (4,)])).nodes
+        return [param.decay_mult for param in node.params][:1]
+
+    assert multipliers("") == [0.0]
+    assert multipliers("param { lr_mult: 2 }") == [1.0]
