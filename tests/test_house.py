@@ -60,6 +60,7 @@ SHARED_BY_LAYERS = {
     "boxes",
     "anchors",
     "rcnn",
+    "reach",
     "detectnet",
     "extent",
     "filler",
