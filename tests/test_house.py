@@ -63,6 +63,7 @@ SHARED_BY_LAYERS = {
     "centers",
     "anchors",
     "rcnn",
+    "reach",
     "detectnet",
     "extent",
     "filler",

@@ -7,11 +7,12 @@ from typing import Any
 
 from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
 from protonet.graph.definition import definition, file_word
-from protonet.graph.ends import data_shapes, limit, smaller_batch, unused_shapes
+from protonet.graph.ends import data_shapes, field_path, limit, smaller_batch, unused_shapes
 from protonet.graph.graph import Graph, Node, Param, Value
 from protonet.graph.in_place import misreadings
 from protonet.graph.missing import MissingBlobs
 from protonet.graph.params import node_params
+from protonet.graph.readings import fitting
 from protonet.graph.refusals import Refusals
 from protonet.graph.splits import misweighed, overwrites, weights_of
 from protonet.layers import REGISTRY, LayerError, ShapeUnknown
@@ -43,14 +44,19 @@ def build(
     With ``lenient`` a data layer whose shape is unknown is passed over, with all below it, and
     so are one that is elsewhere, and one that runs the user's code, which it does only with
     ``allow_python``.
-    Raises NetErrors with every problem that does not follow from an earlier one, nor from one of
-    ``loaded.errors``: a layer in which one of these stands is looked at as far as it can be.
+    Where it does not fit together, layers are read as the forks do that say so nowhere, if it does
+    then. Raises NetErrors with every problem that does not follow from an earlier one, nor from one
+    of ``loaded.errors``: a layer in which one of these stands is looked at as far as it can be.
     """
-    builder = _GraphBuilder(loaded, phase, dict(shapes or {}), lenient, allow_python)
-    builder.missing.elsewhere = elsewhere
-    builder.measure = measure
-    graph = builder.run()
-    raise_all(builder.errors)
+
+    def built(net: Loaded) -> tuple[Graph, list[NetError]]:
+        builder = _GraphBuilder(net, phase, dict(shapes or {}), lenient, allow_python)
+        builder.missing.elsewhere = elsewhere
+        builder.measure = measure
+        return builder.run(), builder.errors
+
+    graph, errors = fitting(loaded, built)
+    raise_all(errors)
     return graph
 
 
@@ -271,16 +277,8 @@ class _GraphBuilder:
         return self.error(node, what, where, f"only an in-place layer may write to it{place}")
 
     def placed(self, node: Node, error: LayerError) -> NetError:
-        path = self.field_path(node, error.field)
+        path = field_path(node, error.field)
         return self.error(node, error.message, self.map.span(path), error.hint)
-
-    def field_path(self, node: Node, field: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        if not field:
-            return node.path
-        first = str(field[0])
-        if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.field:
-            return (*node.path, *field)
-        return (*node.path, node.layer.field, *field)
 
     def check_memory(self) -> None:
         """What a layer in place changes in Caffe under another name is read by nobody."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from protonet.diagnostics import NetError, did_you_mean
-from protonet.graph.graph import Value
+from protonet.graph.graph import Node, Value
 from protonet.layers import Layer, LayerError
 from protonet.layers.base import MOST
 from protonet.shape import Shape, count, show
@@ -18,6 +18,16 @@ def limit(fewest: int, most: int | None, field: str) -> str:
     if most is None:
         return f"it takes at least {fewest} {field}{'' if fewest == 1 else 's'}"
     return f"it takes {fewest} to {most} {field}s"
+
+
+def field_path(node: Node, field: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path of a layer's field in its net, from that in its own message or below the layer."""
+    if not field:
+        return node.path
+    first = str(field[0])
+    if first in node.layer.message.DESCRIPTOR.fields_by_name or not node.layer.field:
+        return (*node.path, *field)
+    return (*node.path, node.layer.field, *field)
 
 
 def data_shapes(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Shape, ...]:

@@ -96,7 +96,8 @@ class Graph:
 
     ``file`` is what its file's name says of it, "" where that is nothing.
     ``unchecked`` are layers that a lenient build has passed over, each with the reason, and
-    ``below_unchecked`` is how many read what those make.
+    ``below_unchecked`` is how many read what those make. ``readings`` are sentences of layers that
+    are taken for a fork's, without which the net would not fit together.
     ``definition`` is its NetParameter as Caffe would save it, without blobs, ``encoding`` what its
     text was read as.
     """
@@ -113,6 +114,7 @@ class Graph:
     encoding: str = "utf-8"
     unchecked: list[str] = field(default_factory=list)
     below_unchecked: int = 0
+    readings: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<Graph {self.name!r} {self.phase}, {len(self.nodes)} layers>"

@@ -13,6 +13,8 @@ from protonet.graph.objective import oddities
 def notices(graph: Graph) -> Iterator[NetWarning]:
     """Layers of one name, losses whose weights do something else, gradients, what layers note."""
     yield from _same_names(graph)
+    for what in graph.readings:
+        yield UnlikeCaffe(what)
     if graph.phase == "TRAIN" or graph.force_backward:
         for node, what in oddities(graph):
             yield AsInCaffe(f"{_layer(node)}: as in Caffe {what}")

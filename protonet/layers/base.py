@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from protonet.layers.blob import Blob
 from protonet.layers.forks import LOSS
+from protonet.layers.reach import ALL, Reach
 from protonet.layers.registry import Registry
 from protonet.program import Builder, Expr
 from protonet.schema.pool import Message, add_parameter, is_repeated
@@ -52,24 +53,6 @@ class LayerError(ValueError):
 
 class ShapeUnknown(LayerError):
     """The shape of a data layer's blobs is neither in the definition nor given."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far an element of a top looks along each spatial axis, the padding as in the bottom.
-
-    ``upward`` turns the stride round: a deconvolution's step in the bottom is 1 / stride.
-    ``window`` is the span as a person names it, without its holes, where that is another.
-    """
-
-    span: Shape
-    stride: Shape
-    pad: Shape
-    upward: bool = False
-    window: Shape | None = None
-
-
-ALL = Reach((), (), ())  # an element of the top looks at all of the bottom
 
 
 @dataclass(frozen=True)
@@ -155,6 +138,14 @@ class Layer:
     def form(cls, message: Message) -> str:  # noqa: ARG003 (types that forks use otherwise ask it)
         """The type that a layer of this name is, where a fork gives the name to it; "" for this."""
         return ""
+
+    @classmethod
+    def otherwise(cls, message: Message) -> tuple[Message, str] | None:  # noqa: ARG003 (as above)
+        """The layer as a fork reads it that says so nowhere, and whose it is; None for no such.
+
+        It is taken where the net does not fit together as it stands, and does so.
+        """
+        return None
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""

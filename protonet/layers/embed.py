@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.layers.base import Example, Layer, Shape, count, register
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.program import Builder, Expr, F, nn, torch
@@ -11,7 +13,9 @@ from protonet.program import Builder, Expr, F, nn, torch
 class EmbedLayer(Layer):
     """Look up a row of a learned matrix for each element, and add a bias.
 
-    Whole numbers below input_dim, any shape, to (..., num_output). Source: Caffe's EmbedLayer.
+    Whole numbers below input_dim, any shape, to (..., num_output); with replaces_last a last axis
+    of 1 is left out. Source: Caffe's EmbedLayer; that of peteanderson80's bottom-up-attention for
+    replaces_last, which it does without a word.
     """
 
     param = "embed_param"
@@ -25,11 +29,29 @@ class EmbedLayer(Layer):
             {"y": (4, 3, 5)},
             "self.l = Embed(9, 5)",
         ),
+        Example(
+            'layer { name: "l" type: "Embed" bottom: "x" top: "y" '
+            "embed_param { input_dim: 9 num_output: 5 replaces_last: true } }",
+            {"x": (4, 1)},
+            {"y": (4, 5)},
+            "return self.l(x.squeeze(-1))",
+        ),
     )
+
+    @classmethod
+    def otherwise(cls, message: Any) -> tuple[Any, str] | None:
+        if message.embed_param.HasField("replaces_last"):
+            return None
+        other = type(message)()
+        other.CopyFrom(message)
+        other.embed_param.replaces_last = True
+        return other, "bottom-up-attention's, which replaces a last axis of 1"
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         self.check_positive("num_output", "input_dim")
-        return ((*bottoms[0], self.p.num_output),)
+        (x,) = bottoms
+        kept = x[:-1] if self.p.replaces_last and x[-1:] == (1,) else x
+        return ((*kept, self.p.num_output),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:
         weight = (self.p.input_dim, self.p.num_output)
@@ -41,6 +63,8 @@ class EmbedLayer(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         (x,) = bottoms
         bias = bool(self.p.bias_term)
+        if self.p.replaces_last and b.bottoms[0][-1:] == (1,):
+            x = x.squeeze(-1)
         return b.module(Embed, self.p.input_dim, self.p.num_output, bias=bias)(x)
 
 

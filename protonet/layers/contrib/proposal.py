@@ -14,10 +14,10 @@ class Proposal(Layer):
     """Move anchors by their deltas, and keep the best that do not overlap, as regions.
 
     Scores (n, 2 * anchors, h, w), deltas (n, 4 * anchors, h, w) and the size (1, 4) of height,
-    width and their scales, or (1, 3) of one scale for both, which is read beyond its end in the
-    fork where it is not PVANet's (1, 6), to regions (found, 5) of image, x1, y1, x2, y2; a second
-    top has the scores, (found). How many follows from the data, where shapes say n * post_nms_topn.
-    A region that is too small counts as of score 0. No gradient. Source: happynear's ProposalLayer.
+    width and their scales, or (1, 3) of one scale for both, which the fork reads beyond where it is
+    not PVANet's (1, 6), to regions (found, 5) of image, x1, y1, x2, y2; a second top has the
+    scores, (found). How many follows from the data, where shapes say n * post_nms_topn. A region
+    that is too small counts as of score 0. No gradient. Source: happynear's ProposalLayer.
     """
 
     param = "proposal_param"

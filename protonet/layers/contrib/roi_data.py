@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, options
+from protonet.schema.param_str import mapping_of
 
 _OPTIONS = {
     "num_classes": WHOLE,
@@ -53,6 +57,16 @@ class RoIData(Layer):
             "def forward(self, data, rois, labels):",
         ),
     )
+
+    @classmethod
+    def otherwise(cls, message: Any) -> tuple[Any, str] | None:
+        given = mapping_of(message.python_param.param_str)
+        if len(message.top) < 4 or not given or "agnostic" in given:
+            return None
+        other = type(message)()
+        other.CopyFrom(message)
+        other.python_param.param_str = json.dumps({**given, "agnostic": True})
+        return other, "R-FCN's with AGNOSTIC in its settings"
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         given = options(self.p, **_OPTIONS)
