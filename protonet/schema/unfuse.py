@@ -18,14 +18,14 @@ _OF_OPENCL = ("fuse_type", "eltwise_param", "relu_param")
 _OTHERS = ("CAFFE", "CUDNN", "MKL2017")
 
 
-class Piece(NamedTuple):
+class PartOfLayer(NamedTuple):
     """A layer, and where what it states stands in the layer that it was fused into."""
 
     layer: Any
     moved: dict[Path, Path]
 
 
-def unfused(layers: Sequence[Any], index: int, engine: str) -> list[Piece]:
+def unfused(layers: Sequence[Any], index: int, engine: str) -> list[PartOfLayer]:
     """The layers that the layer at a place of a net stands for; itself where nothing is fused.
 
     What can't be taken apart stays, and is refused later. What is fused is computed by Intel's
@@ -40,18 +40,18 @@ def unfused(layers: Sequence[Any], index: int, engine: str) -> list[Piece]:
         found = list(apart(layers, index))
         if found:
             return found
-    return [Piece(layer, {})]
+    return [PartOfLayer(layer, {})]
 
 
-def with_dilation(part: Piece) -> Piece:
+def with_dilation(part: PartOfLayer) -> PartOfLayer:
     """A layer of today's form whose holes are dilation."""
     if not part.layer.HasField("convolution_param"):
         return part
     new = _copy(part.layer)
-    return Piece(new, {**part.moved, **holes(new)})
+    return PartOfLayer(new, {**part.moved, **holes(new)})
 
 
-def _convolution(layers: Sequence[Any], index: int) -> Iterator[Piece]:
+def _convolution(layers: Sequence[Any], index: int) -> Iterator[PartOfLayer]:
     layer = layers[index]
     p = layer.convolution_param
     rectifies = p.relu or p.fuse_type in (_FUSED_RELU, _FUSED_SUM_RELU)
@@ -65,12 +65,12 @@ def _convolution(layers: Sequence[Any], index: int) -> Iterator[Piece]:
     if adds:
         inner, other = _free(layers, layer, "filtered"), new.bottom.pop()
         new.top[0] = inner
-        yield Piece(new, {})
+        yield PartOfLayer(new, {})
         new = _next(layer, "Eltwise", "sum", [inner, other])
     if rectifies:
-        yield Piece(new, {})
+        yield PartOfLayer(new, {})
         new = _rectified(layer, slope)
-    yield Piece(new, {})
+    yield PartOfLayer(new, {})
 
 
 def _may_add(layers: Sequence[Any], index: int) -> bool:
@@ -97,26 +97,26 @@ def _is_read(blob: str, below: Sequence[Any]) -> bool:
     return False
 
 
-def _inner_product(layers: Sequence[Any], index: int) -> Iterator[Piece]:
+def _inner_product(layers: Sequence[Any], index: int) -> Iterator[PartOfLayer]:
     layer = layers[index]
     if layer.inner_product_param.relu:
         new = _copy(layer)
         new.inner_product_param.ClearField("relu")
         new.inner_product_param.ClearField("negative_slope")
-        yield Piece(new, {})
-        yield Piece(_rectified(layer, layer.inner_product_param.negative_slope), {})
+        yield PartOfLayer(new, {})
+        yield PartOfLayer(_rectified(layer, layer.inner_product_param.negative_slope), {})
 
 
-def _batch_norm(layers: Sequence[Any], index: int) -> Iterator[Piece]:
+def _batch_norm(layers: Sequence[Any], index: int) -> Iterator[PartOfLayer]:
     layer = layers[index]
     if layer.batch_norm_param.relu:
         new = _copy(layer)
         new.batch_norm_param.ClearField("relu")
-        yield Piece(new, {})
-        yield Piece(_rectified(layer, 0), {})
+        yield PartOfLayer(new, {})
+        yield PartOfLayer(_rectified(layer, 0), {})
 
 
-def _norm(layers: Sequence[Any], index: int) -> Iterator[Piece]:
+def _norm(layers: Sequence[Any], index: int) -> Iterator[PartOfLayer]:
     """LRN and the pooling of its maxima."""
     layer = layers[index]
     p = layer.lrn_param
@@ -126,13 +126,13 @@ def _norm(layers: Sequence[Any], index: int) -> Iterator[Piece]:
     for name in ("fuse_type", "pooling_param"):
         new.lrn_param.ClearField(name)
     new.top[0] = inner
-    yield Piece(new, {})
+    yield PartOfLayer(new, {})
     pool = _next(layer, "Pooling", "pool", [inner])
     pool.pooling_param.CopyFrom(p.pooling_param)
-    yield Piece(pool, {("pooling_param",): ("lrn_param", "pooling_param")})
+    yield PartOfLayer(pool, {("pooling_param",): ("lrn_param", "pooling_param")})
 
 
-_APART: dict[str, Callable[[Sequence[Any], int], Iterator[Piece]]] = {
+_APART: dict[str, Callable[[Sequence[Any], int], Iterator[PartOfLayer]]] = {
     "Convolution": _convolution,
     "InnerProduct": _inner_product,
     "BatchNorm": _batch_norm,

@@ -13,7 +13,7 @@ from protonet.schema.interps import tell_interps
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
-from protonet.schema.unfuse import Piece, unfused, with_dilation
+from protonet.schema.unfuse import PartOfLayer, unfused, with_dilation
 from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
 from protonet.schema.upgrade_v0 import Misplaced, pad_readers, upgrade_v0_layer
@@ -177,7 +177,7 @@ class _Upgrade:
     def add_layers(self, old: list[tuple[int, Any, bool]]) -> None:
         net, layers = self.net, self.loaded.message.layer
         for index, layer in enumerate(layers):
-            whole, engine = [Piece(layer, {})], self.loaded.message.engine
+            whole, engine = [PartOfLayer(layer, {})], self.loaded.message.engine
             parts = unfused(layers, index, engine) if self.keep_inputs else whole
             for part in map(with_dilation, parts):
                 at: Path = ("layer", len(net.layer))
