@@ -68,6 +68,7 @@ SHARED_BY_LAYERS = {
     "region_evaluate",
     "regions",
     "sampling",
+    "true_boxes",
     "sequences",
     "lattice",
     "loss",
