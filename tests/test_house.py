@@ -76,6 +76,7 @@ SHARED_BY_LAYERS = {
     "unpooling",
     "regions",
     "sampling",
+    "true_boxes",
     "sequences",
     "lattice",
     "loss",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from protonet.arrays import Floats
 from protonet.data.box_windows import BoxWindow, boxes_of, draw_window, seen_through
 from protonet.data.buffers import new_array
-from protonet.data.database_feed import KNOWN, DatabaseFeed
+from protonet.data.database_feed import KNOWN, RecordFeed
 from protonet.data.datum import Datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.detection.source import image_size
 from protonet.data.feed import Allocate, Batch, feeds
+from protonet.data.image_decode import Image
 from protonet.data.random import Random
 from protonet.data.records import Record
 from protonet.data.transform import Draws, Transform
@@ -32,14 +33,16 @@ class BoxTransform(Transform):
             self.random = Random(seeds.own())
 
 
-class _Item(NamedTuple):
+class BoxedItem(NamedTuple):
+    """A record, its window, and the random numbers of its transformation."""
+
     record: Record
     window: BoxWindow
     draws: Draws
 
 
 @feeds
-class BoxFeed(DatabaseFeed):
+class BoxFeed(RecordFeed):
     """Images from a database, in TRAIN a random window of each, and its true boxes.
 
     Records are Datum messages whose float_data has 6 numbers a box. As in the forks, neither
@@ -50,7 +53,7 @@ class BoxFeed(DatabaseFeed):
     type = "BoxData"
     known = KNOWN | {"side"}
     most_tops = None
-    transform = BoxTransform
+    make_transform = BoxTransform
 
     def __init__(self, definition: Definition) -> None:
         self._sides = list(definition.layer.data_param.side) or [7]
@@ -58,44 +61,44 @@ class BoxFeed(DatabaseFeed):
         if self._labelled and len(definition.tops) != 1 + len(self._sides):
             what = f"{len(self._sides)} sides take {len(self._sides)} tops behind the images"
             raise definition.error(f"{what}, not {len(definition.tops) - 1}", "top")
-        self._is_second = self._labelled and is_yolov2(definition)
         super().__init__(definition)
+        try:
+            self._is_second = self._labelled and is_yolov2(definition)
+        except NetError:
+            self.close()
+            raise
         for top, side in zip(definition.tops[1:], self._sides, strict=False):
             wide = _MOST * _ROW if self._is_second else side * side * 7
             self.shapes[top] = (self._batch, wide)
 
-    def plan(self) -> tuple[list[Record], Any]:
-        records = self.next_records()
-        if not self._labelled:
-            return records, self._transform.draw(self._batch)
-        return records, [self._planned(record) for record in records]
+    def plan(self) -> list[BoxedItem]:
+        return [self._planned(record) for record in self.next_records()]
 
-    def _planned(self, record: Record) -> _Item:
+    def _planned(self, record: Record) -> BoxedItem:
         """An item's window, then what transforms it, as the fork draws them."""
         datum = self._parsed(record)
         try:
+            if not self._labelled:
+                return BoxedItem(record, BoxWindow(None, datum.floats), self._transform.draw(1))
             window = BoxWindow(None, boxes_of(datum.floats))
             if self.definition.training:
                 size = image_size(datum, self._transform.color)
                 window = draw_window(window.boxes, size, self._transform.random)
         except ValueError as error:
             raise self._broken(record, error) from None
-        return _Item(record, window, self._transform.draw(1))
+        return BoxedItem(record, window, self._transform.draw(1))
 
-    def make(self, planned: tuple[list[Record], Any], new: Allocate = new_array) -> Batch:
-        if not self._labelled:
-            return super().make(planned, new)
-        items: list[_Item] = planned[1]
+    def make(self, planned: list[BoxedItem], new: Allocate = new_array) -> Batch:
         images: Floats | None = None
         labels = [np.empty(self.shapes[top], np.float32) for top in self.definition.tops[1:]]
-        for row, item in enumerate(items):
+        for row, item in enumerate(planned):
             datum = self._parsed(item.record)
             try:
                 image = seen_through(self._image(datum), item.window)
                 if images is None:
-                    images = new((len(items), *self._transform.size(*image.shape)))
+                    images = new((len(planned), *self._transform.size(*image.shape)))
                 self._transform.apply(image, item.draws, 0, images[row])
-                for side, found in zip(self._sides, labels, strict=True):
+                for side, found in zip(self._sides, labels, strict=False):
                     boxes = item.window.boxes
                     found[row] = listed(boxes) if self._is_second else gridded(boxes, side)
             except ValueError as error:
@@ -103,8 +106,8 @@ class BoxFeed(DatabaseFeed):
         assert images is not None
         return dict(zip(self.definition.tops, (images, *labels), strict=True))
 
-    def _image(self, datum: Datum) -> Any:
-        if not datum.encoded:
+    def _image(self, datum: Datum) -> Image:
+        if self._labelled and not datum.encoded:
             raise ValueError("its image is not encoded, and the fork takes no other with boxes")
         return pixels(datum, self._transform.color)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,14 +16,14 @@ from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.records import Reader, Record
-from protonet.data.transform import Transform
+from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError
 
 KNOWN = {
     *("source", "batch_size", "rand_skip", "backend", "prefetch", "force_encoded_color"),
     *("cache", "threads", "parser_threads"),  # of forks: how they read, not what
-    "shuffle",  # of Intel's fork
 }
+_Transforms = type[Transform]
 
 
 @dataclass(frozen=True)
@@ -37,19 +36,17 @@ class _Mark:
     random: Mark
 
 
-@feeds
-class DatabaseFeed(Feed):
-    """Images and labels from a database, in the order of its keys, round and round.
+class RecordFeed(Feed):
+    """Records of a database, in the order of its keys, round and round.
 
     Of several processes each takes its own records in TRAIN, and all of them in TEST. rand_skip
     starts at a random one of that many records. Source: DataLayer; its rand_skip was in Caffe
     until data parallelism came, and Caffe 1.0 passes over it.
     """
 
-    type = "Data"
     known: ClassVar[set[str]] = KNOWN
     most_tops: ClassVar[int | None] = 2
-    transform: ClassVar[Callable[[Definition, Seeds], Transform]] = Transform
+    make_transform: ClassVar[_Transforms] = Transform
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
@@ -61,7 +58,7 @@ class DatabaseFeed(Feed):
         seeds = Seeds(definition)
         self.draw_first(seeds)
         self._batch = definition.batch_size(parameter, "data_param")
-        self._transform = self.transform(definition, seeds)
+        self._transform = self.make_transform(definition, seeds)
         self._color = True if parameter.force_encoded_color else self._transform.color
         path = definition.readable(parameter.source, "data_param", "source")
         with definition.placing("data_param", "source"):
@@ -74,14 +71,6 @@ class DatabaseFeed(Feed):
         except BaseException:
             self.close()
             raise
-
-    @classmethod
-    def of(cls, definition: Definition) -> Feed:
-        if not definition.layer.data_param.shuffle:
-            return cls(definition)
-        from protonet.data.shuffled_records import ShuffledFeed
-
-        return ShuffledFeed(definition)
 
     def draw_first(self, seeds: Seeds) -> None:
         """Draw what a fork's reader draws before the transformation does."""
@@ -128,9 +117,6 @@ class DatabaseFeed(Feed):
         except ValueError as error:
             raise self._broken(record, error) from None
 
-    def plan(self) -> tuple[list[Record], Any]:
-        return self.next_records(), self._transform.draw(self._batch)
-
     def next_records(self) -> list[Record]:
         """Of several processes each has every so manieth record. Source: DataLayer::Skip."""
         definition = self.definition
@@ -140,26 +126,6 @@ class DatabaseFeed(Feed):
         self._offset += count
         with definition.placing("data_param", "source"):
             return self._reader.take(count, slice(others, None, world))
-
-    def make(self, planned: tuple[list[Record], Any], new: Allocate = new_array) -> Batch:
-        records, draws = planned
-        images: np.ndarray[Any, np.dtype[np.float32]] | None = None
-        labels = np.zeros(len(records), np.float32)
-        wants_label = len(self.definition.tops) > 1
-        for row, record in enumerate(records):
-            datum = self._parsed(record)
-            try:
-                image = pixels(datum, self._color)
-                if images is None:
-                    size = self._transform.size(*image.shape)
-                    images = new((len(records), *size))
-                self._transform.apply(image, draws, row, images[row])
-                if wants_label:
-                    labels[row] = _label(datum)
-            except ValueError as error:
-                raise self._broken(record, error) from None
-        assert images is not None
-        return dict(zip(self.definition.tops, (images, labels), strict=False))
 
     def mark(self) -> _Mark:
         reader = self._reader
@@ -183,6 +149,45 @@ class DatabaseFeed(Feed):
 
     def close(self) -> None:
         self._reader.close()
+
+
+@feeds
+class DatabaseFeed(RecordFeed):
+    """Images and labels from a database. Source: DataLayer."""
+
+    type = "Data"
+    known = KNOWN | {"shuffle"}  # Intel's
+
+    @classmethod
+    def of(cls, definition: Definition) -> Feed:
+        if not definition.layer.data_param.shuffle:
+            return cls(definition)
+        from protonet.data.shuffled_records import ShuffledFeed
+
+        return ShuffledFeed(definition)
+
+    def plan(self) -> tuple[list[Record], Draws]:
+        return self.next_records(), self._transform.draw(self._batch)
+
+    def make(self, planned: tuple[list[Record], Draws], new: Allocate = new_array) -> Batch:
+        records, draws = planned
+        images: np.ndarray[Any, np.dtype[np.float32]] | None = None
+        labels = np.zeros(len(records), np.float32)
+        wants_label = len(self.definition.tops) > 1
+        for row, record in enumerate(records):
+            datum = self._parsed(record)
+            try:
+                image = pixels(datum, self._color)
+                if images is None:
+                    size = self._transform.size(*image.shape)
+                    images = new((len(records), *size))
+                self._transform.apply(image, draws, row, images[row])
+                if wants_label:
+                    labels[row] = _label(datum)
+            except ValueError as error:
+                raise self._broken(record, error) from None
+        assert images is not None
+        return dict(zip(self.definition.tops, (images, labels), strict=False))
 
 
 def _label(datum: Datum) -> int:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from protonet.arrays import Floats
 from protonet.data.buffers import new_array
 from protonet.data.datum import planes
 from protonet.data.definition import Definition, Seeds
 from protonet.data.feed import Allocate, Batch, Feed, feeds
 from protonet.data.image_decode import Image
 from protonet.data.image_files import Size, read_image
-from protonet.data.image_list import missing_hint, read_list
+from protonet.data.image_list import ListEntry, missing_hint, read_list
 from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.rounds import Rounds, RoundsMark
@@ -74,12 +74,12 @@ class ImageFeed(Feed):
             raise self.definition.error(what, "image_data_param", "new_dim")
         return Size(*size, short_side=short, cubic=bool(short and self._p.bicubic))
 
-    def _listed(self) -> list[Any]:
+    def _listed(self) -> Sequence[ListEntry]:
         path = self.definition.readable(self._p.source, "image_data_param", "source")
         with self.definition.placing("image_data_param", "source"):
             return self.listed(path)
 
-    def listed(self, path: Path) -> list[Any]:
+    def listed(self, path: Path) -> Sequence[ListEntry]:
         """The entries of the list at a path, each with a name and its line."""
         return read_list(path)
 
@@ -93,21 +93,17 @@ class ImageFeed(Feed):
             raise self._broken(first, error) from None
         tops = self.definition.tops
         self.shapes = {tops[0]: (self._batch, *size)}
-        labels = self.labels([first] * self._batch).shape
+        labels = (self._batch, *np.shape(first.label))
         self.shapes.update(dict.fromkeys(tops[1:], labels))
 
-    def labels(self, entries: list[Any]) -> Floats:
-        """The labels of a batch."""
-        return np.array([entry.label for entry in entries], np.float32)
-
-    def _read(self, entry: Any) -> Image:
+    def _read(self, entry: ListEntry) -> Image:
         path = self.definition.path(self._p.root_folder + entry.name)
         try:
             return planes(read_image(path, self._size, self._p.is_color))
         except ValueError as error:
             raise self._broken(entry, error) from None
 
-    def _broken(self, entry: Any, error: Exception) -> NetError:
+    def _broken(self, entry: ListEntry, error: Exception) -> NetError:
         name = self._p.root_folder + entry.name
         what = f"the image {name!r} (line {entry.line} of {self._p.source}) can't be taken: {error}"
         hint = missing_hint(entry.name)
@@ -116,10 +112,10 @@ class ImageFeed(Feed):
             what, "image_data_param", "source", hint=hint if "no such" in str(error) else None
         )
 
-    def plan(self) -> tuple[list[Any], Draws]:
+    def plan(self) -> tuple[list[ListEntry], Draws]:
         return self._rounds.take(self._batch), self._transform.draw(self._batch)
 
-    def make(self, planned: tuple[list[Any], Draws], new: Allocate = new_array) -> Batch:
+    def make(self, planned: tuple[list[ListEntry], Draws], new: Allocate = new_array) -> Batch:
         entries, draws = planned
         images: np.ndarray[Any, np.dtype[np.float32]] | None = None
         for row, entry in enumerate(entries):
@@ -131,7 +127,8 @@ class ImageFeed(Feed):
             except ValueError as error:
                 raise self._broken(entry, error) from None
         assert images is not None
-        return dict(zip(self.definition.tops, (images, self.labels(entries)), strict=False))
+        labels = np.array([entry.label for entry in entries], np.float32)
+        return dict(zip(self.definition.tops, (images, labels), strict=False))
 
     def mark(self) -> _Mark:
         return _Mark(self._rounds.mark(), self._transform.random.mark())

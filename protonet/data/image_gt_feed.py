@@ -18,7 +18,7 @@ from protonet.data.order import Order, OrderMark
 from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 from protonet.data.truth_crop import TruthCrop, TruthRecipe, aspect_choices, draw_crop
-from protonet.data.truth_file import Truth, read_truth
+from protonet.data.truth_file import Truth, read_truth, refuse_size
 from protonet.data.truth_maps import MapField, ignored, truth_maps
 from protonet.diagnostics import NetError
 
@@ -164,9 +164,7 @@ class ImageGtFeed(Feed):
         """Write what a crop takes of its image into an item."""
         cv2 = need("cv2", "an ImageGtData layer")
         image = self._image(crop.truth.path)
-        if image.shape[:2] != (crop.truth.height, crop.truth.width):
-            said = f"{crop.truth.height}x{crop.truth.width}"
-            raise ValueError(f"it is {image.shape[0]}x{image.shape[1]}, the file says {said}")
+        refuse_size(crop.truth, image.shape)
         image = image[:, ::-1] if crop.mirror else image
         for size, cut in ((crop.resize, None), (crop.scaled, crop.cut)):
             if cut is not None:

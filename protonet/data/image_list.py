@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from protonet.diagnostics import NetError, Source, Span
 from protonet.reading import reading
@@ -15,6 +15,17 @@ _LARGEST = 1 << 31
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _SEVERAL = re.compile(r"\s[-+]?[\d.]+$")
 _REAL = "an image list has one whole number a line; HDF5Data takes several labels and real ones"
+
+
+class ListEntry(Protocol):
+    """An image in a list: the file's name, its label or several, and the number of its line."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> int | tuple[float, ...]: ...
+    @property
+    def line(self) -> int: ...
 
 
 class ListedImage(NamedTuple):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from protonet.arrays import Floats
 from protonet.data.definition import Definition
 from protonet.data.feed import feeds
 from protonet.data.image_feed import ImageFeed
@@ -30,6 +27,3 @@ class MultiLabelImageFeed(ImageFeed):
 
     def listed(self, path: Path) -> list[LabelledImage]:
         return read_labels(path)
-
-    def labels(self, entries: list[LabelledImage]) -> Floats:
-        return np.array([entry.labels for entry in entries], np.float32)

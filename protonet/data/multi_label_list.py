@@ -17,7 +17,7 @@ class LabelledImage(NamedTuple):
     """A file's name, its labels, and the number of its line from 1."""
 
     name: str
-    labels: tuple[float, ...]
+    label: tuple[float, ...]
     line: int
 
 
@@ -36,7 +36,7 @@ def read_labels(path: Path) -> list[LabelledImage]:
         if not name:
             continue
         labels = tuple(map(_number, words))
-        first = found[0].labels if found else labels
+        first = found[0].label if found else labels
         if len(name) < _SHORTEST:
             raise _wrong(path, text, number, f"the name {name!r} is shorter than {_SHORTEST}")
         if not labels or any(math.isnan(label) for label in labels):
