@@ -11,6 +11,7 @@ from protonet.diagnostics import NetError, Source, Span
 from protonet.reading import reading
 
 _SHORTEST = 3
+_LARGEST = 3.4e38  # in single precision
 
 
 class LabelledImage(NamedTuple):
@@ -54,7 +55,7 @@ def read_labels(path: Path) -> list[LabelledImage]:
 def _number(word: str) -> float:
     """A label; NaN where it is none."""
     try:
-        return float(word) if math.isfinite(float(word)) else math.nan
+        return float(word) if abs(float(word)) < _LARGEST else math.nan
     except ValueError:
         return math.nan
 

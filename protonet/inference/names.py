@@ -8,8 +8,7 @@ from pathlib import Path
 
 from protonet.diagnostics import NetError, Source, raise_all
 from protonet.reading import reading
-from protonet.schema.bind import bind
-from protonet.text.parse import parse
+from protonet.schema.bind import bind_text
 
 FOLDER = Path(__file__).parent / "labels"
 SETS = ("imagenet", "voc", "coco")
@@ -98,7 +97,7 @@ def _of_file(path: str) -> NameList:
 
 def _of_map(path: str, text: str) -> NameList:
     """A LabelMap, as SSD's nets name one: a number with each name, which need not be in order."""
-    found, errors = bind(parse(Source(path, text)), "LabelMap")
+    found, errors = bind_text(Source(path, text), "LabelMap")
     raise_all(errors)
     named = {int(i.label): i.display_name or i.name for i in found.item}
     if not named or not all(0 <= number < 1 << 16 for number in named):

@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor as Kind
 
-from protonet.diagnostics import NetError, did_you_mean
+from protonet.diagnostics import NetError, Source, did_you_mean
 from protonet.schema.forks import plugin_hint
 from protonet.schema.pool import is_repeated, is_required, message
+from protonet.text.parse import parse
 from protonet.text.tree import Block, Field, Scalar, Tree
 
 _ESCAPE = re.compile(
@@ -47,6 +48,15 @@ def bind(tree: Tree, name: str) -> tuple[Any, list[NetError]]:
     binder = _Binder(tree)
     binder.items(made, tree.items)
     return made, sorted(binder.errors, key=lambda e: e.span.start if e.span else 0)
+
+
+def bind_text(source: Source, name: str) -> tuple[Any, list[NetError]]:
+    """As ``bind``, of a text; where a string's bytes are not UTF-8, all stand for themselves."""
+    try:
+        return bind(parse(source), name)
+    except UnicodeDecodeError:
+        text = source.text.encode("utf-8", "surrogatepass").decode("latin-1")
+        return bind(parse(Source(source.name, text, "latin-1")), name)
 
 
 @cache

@@ -22,8 +22,9 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import binary_data  # noqa: F401 (it adds its kinds)
-import binary_positions  # noqa: F401 (so does it)
+import binary_boxes  # noqa: F401 (it adds its kinds)
+import binary_data  # noqa: F401 (so does it)
+import binary_positions  # noqa: F401 (and it)
 from binary_damage import damaged
 from binary_kinds import KINDS
 

@@ -40,7 +40,7 @@ def _hdf5_data(folder: Path) -> None:
             file.create_dataset("label", data=np.arange(7.0))
 
 
-def _batches_of(net: str, count: int = 3) -> None:
+def batches_of(net: str, count: int = 3) -> None:
     (feed,) = open_feeds(select(read(net), "TRAIN"), "TRAIN", seed=1)
     with closing(feed):
         for _ in range(count):
@@ -51,7 +51,7 @@ def _batches_of(net: str, count: int = 3) -> None:
 def _read_hdf5_data(path: Path) -> None:
     path.with_name("list.txt").write_text(f"{path}\n", encoding="utf-8")
     layer = 'layer { name: "d" type: "HDF5Data" top: "data" top: "label" hdf5_data_param { source: '
-    _batches_of(f'{layer}"{path.with_name("list.txt")}" batch_size: 3 }} }}')
+    batches_of(f'{layer}"{path.with_name("list.txt")}" batch_size: 3 }} }}')
 
 
 def _datum(label: int, height: int = 6, **fields: Any) -> bytes:
@@ -170,7 +170,7 @@ def _whole_image(data: bytes) -> bytes:
 def _read_image(path: Path) -> None:
     path.with_name("list.txt").write_text(f"{path} 3\n", encoding="utf-8")
     layer = 'layer { name: "d" type: "ImageData" top: "data" image_data_param { source: '
-    _batches_of(f'{layer}"{path.with_name("list.txt")}" batch_size: 1 }} }}', 1)
+    batches_of(f'{layer}"{path.with_name("list.txt")}" batch_size: 1 }} }}', 1)
 
 
 def _digits(folder: Path) -> None:

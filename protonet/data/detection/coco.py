@@ -103,7 +103,7 @@ def read_json(path: Path) -> Mapping[str, Json]:
 
 def _box(mark: Mapping[str, Json], names: Mapping[str, str] | None) -> MarkedBox:
     category = _name_or_number(mark.get("category_id"))
-    if not category:
+    if not category or not _is_utf8(category):
         raise ValueError("has no category_id")
     name = category if names is None else names.get(category, "")
     if not name:
@@ -133,7 +133,16 @@ def _text(one: Mapping[str, Json], key: str, where: str) -> str:
     found = _name_or_number(one.get(key))
     if not found:
         raise NetError(f"{where} has no {key}")
+    if not _is_utf8(found):
+        raise NetError(f"{where} has the {key} {found!r}, which is half of a character")
     return found
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _name_or_number(found: Json) -> str:

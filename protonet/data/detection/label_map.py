@@ -10,8 +10,7 @@ from pathlib import Path
 from protonet.diagnostics import NetError, Source, did_you_mean, raise_all
 from protonet.files import write_whole
 from protonet.reading import reading
-from protonet.schema.bind import bind
-from protonet.text.parse import parse
+from protonet.schema.bind import bind_text
 
 BACKGROUND = "none_of_the_above"
 
@@ -28,7 +27,7 @@ class LabelMap:
         """From a prototxt. NetError where it is none, or gives one name two numbers."""
         with reading(path, "can't be read", None):
             text = path.read_text(encoding="utf-8-sig", errors="replace")
-        found, errors = bind(parse(Source(os.fspath(path), text)), "LabelMap")
+        found, errors = bind_text(Source(os.fspath(path), text), "LabelMap")
         raise_all(errors)
         if not len(found.item):
             hint = 'item { name: "cat" label: 1 display_name: "cat" }'

@@ -13,9 +13,8 @@ from protonet.data.extras import need
 from protonet.data.image_decode import decode
 from protonet.diagnostics import NetError, Source, raise_all
 from protonet.reading import reading
-from protonet.schema.bind import bind
+from protonet.schema.bind import bind_text
 from protonet.schema.pool import Message
-from protonet.text.parse import parse
 
 _HALF, _FULL = 100, 255
 
@@ -66,7 +65,7 @@ def classes_of(path: Path) -> Array:
     """The label_id of each item of a YoloSegLabel, in its order. NetError where it has none."""
     with reading(path, "can't be read", None):
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-    found, errors = bind(parse(Source(str(path), text)), "YoloSegLabel")
+    found, errors = bind_text(Source(str(path), text), "YoloSegLabel")
     raise_all(errors)
     numbers = np.array([item.label_id for item in found.item], np.int64)
     if not numbers.size or numbers.max() < 1 or numbers.max() > 255:

@@ -26,10 +26,11 @@ def voc_images(root: Path, part: str | None) -> Iterator[MarkedImage]:
         tree = read_xml(path)
         stated = (tree.findtext("filename") or "").strip()
         image = root / IMAGES / (stated or f"{name}.jpg")
-        if not stated or not image.is_file():
+        if not stated or not os.path.isfile(image):
             beside = sorted((root / IMAGES).glob(f"{_plain(name)}.*"))
             image = beside[0] if beside else image
-        yield voc_image(os.fspath(image.relative_to(root)), path, tree)
+        own = image.relative_to(root) if image.is_relative_to(root) else image
+        yield voc_image(os.fspath(own), path, tree)
 
 
 def _plain(name: str) -> str:
