@@ -19,7 +19,7 @@ class AnnotatedData(Layer):
     difficult; or, without an anno_type or a label_map_file, (n,). The number of boxes changes with
     the batch; 1 stands for it. Of MobileNet-YOLO's fork are yolo_data_type 1, (n, 1, 300, 5) with
     rows of label from 0, centre and extent, and a third top, (n, classes, h, w), of the classes of
-    pixels. Of yuqj1991's caffe_train are data_anchor_sampler and crop_type, yoloformat,
+    pixels. Of yuqj1991's caffe_train are crop_type, data_anchor_sampler, bbox_sampler, yoloformat,
     (n, 1, boxes, 8) with each image's own rows before others of -1, and has_landmarks, 19 numbers a
     row, of which the last are 1 and five points, or 0 and -1.
     Source: AnnotatedDataLayer of SSD's fork, of MobileNet-YOLO's and of yuqj1991's caffe_train.

@@ -245,7 +245,7 @@ def test_windows_of_other_forks(database, feed_of, name):
     [
         ({"data_anchor_sampler": {"scale": 8}}, "without a crop_type does nothing"),
         ({"data_anchor_sampler": {}, "crop_type": "CROP_ANCHOR"}, "needs a scale"),
-        ({"crop_type": "CROP_GT_BBOX"}, "takes a bbox_sampler"),
+        ({"crop_type": "CROP_GT_BBOX"}, "without a bbox_sampler does nothing"),
         ({"difficult_label_warmup": True}, "goes by the solver's iteration"),
         ({"yolo_data_type": 7}, "yolo_data_type is 0 or 1, not 7"),
         ({"yolo_data_jitter": 1.5}, "yolo_data_jitter is from 0 to below 1"),

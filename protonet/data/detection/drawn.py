@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from protonet.arrays import Floats
 from protonet.data.detection.anchor_sampler import AnchorSampler
+from protonet.data.detection.box_sampler import BoxSampler, Zoom
 from protonet.data.detection.boxes import Boxes, Emit, cut
 from protonet.data.detection.cropping import cropped_size
 from protonet.data.detection.distortion import Distortion, draw_distortion
@@ -23,7 +25,7 @@ from protonet.data.detection.stream import Stream
 from protonet.data.random import Random
 from protonet.schema.pool import Message
 
-_CROP_BATCH, _CROP_JITTER, _CROP_ANCHOR = 0, 1, 2
+_CROP_BATCH, _CROP_JITTER, _CROP_ANCHOR, _CROP_GT_BBOX = 0, 1, 2, 3
 _MOST_AHEAD = 10  # batches between two choices of a resize_param
 
 
@@ -31,11 +33,13 @@ _MOST_AHEAD = 10  # batches between two choices of a resize_param
 class Drawn:
     """What was drawn for one image; ``window`` is None where all of it is taken.
 
-    ``place`` are numbers of 32 bits that say where the crop lies.
+    ``zoom`` is the size that it is brought to before that, where that is another. ``place`` are
+    numbers of 32 bits that say where the crop lies.
     """
 
     changes: list[Distortion]
     expansion: Expansion | None
+    zoom: Zoom | None
     window: Floats | None
     way: int
     specks: NDArray[np.int64] | None
@@ -66,8 +70,13 @@ class Lottery:
         self._color = bool(self.p.force_color) if self.p.force_color or self.p.force_gray else None
         self._masks = len(layer.top) > 2
         parameter = layer.annotated_data_param
-        self.beyond = parameter.HasField("crop_type") and parameter.crop_type == _CROP_ANCHOR
+        kind = parameter.crop_type if parameter.HasField("crop_type") else None
+        self.beyond = kind in (_CROP_ANCHOR, _CROP_GT_BBOX)
         self._samplers = [samplers_of(layer, one) for one in (resizes or (None,))]
+        self._by_box = [
+            BoxSampler.of(parameter.bbox_sampler, (one.height, one.width))
+            for one in (resizes if kind == _CROP_GT_BBOX else ())
+        ]
 
     def policy(self, batch: int, last: int, stream: Stream) -> int:
         """Which of several resize_param a batch takes, chosen anew at every tenth."""
@@ -88,19 +97,28 @@ class Lottery:
                 return expansion.height, expansion.width
             return image_size(item.datum, self._color)
 
-        windows: list[Floats] = []
-        for sampler in self._samplers[policy]:
-            windows += sampler.windows(stream, boxes, size)
-        window = windows[stream.draw() % len(windows)] if windows else None
+        zoom, window = self._window(stream, boxes, size, policy)
         mirror = bool(p.mirror and given.own.draw() % 2)
         way = self._resizes[policy].way(stream) if self._resizes else 0
         specks = None
         if p.noise_param.saltpepper:
-            specks = draw_specks(p.noise_param, stream, *self._resized(size(), window, policy))
+            shown = (zoom.height, zoom.width) if zoom else size()
+            specks = draw_specks(p.noise_param, stream, *self._resized(shown, window, policy))
         place = (given.own.draw(), given.own.draw()) if self._crops else (0, 0)
         if self._masks and p.mirror:
             given.own.draw()
-        return Drawn(changes, expansion, window, way, specks, mirror, place)
+        return Drawn(changes, expansion, zoom, window, way, specks, mirror, place)
+
+    def _window(
+        self, stream: Stream, boxes: Boxes, size: Callable[[], tuple[int, int]], policy: int
+    ) -> tuple[Zoom | None, Floats | None]:
+        """What of the image is cut out, and the size that it has then."""
+        if self._by_box:
+            return self._by_box[policy].window(stream, boxes, size())
+        windows: list[Floats] = []
+        for sampler in self._samplers[policy]:
+            windows += sampler.windows(stream, boxes, size)
+        return None, windows[stream.draw() % len(windows)] if windows else None
 
     def _expansion(self, item: Annotated, stream: Stream) -> tuple[Expansion | None, Boxes]:
         """The canvas, and the boxes on it."""

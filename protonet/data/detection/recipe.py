@@ -82,6 +82,8 @@ class Recipe:
         if drawn.expansion is not None:
             boxes = cut(boxes, drawn.expansion.window(*image.shape[:2]), self._emit)
             image = drawn.expansion.apply(image, self._means)
+        if drawn.zoom is not None:
+            image, boxes = drawn.zoom.image(image), drawn.zoom.boxes(boxes)
         if drawn.window is not None:
             image = self._cropped(image, drawn.window)
             window = drawn.window if self._beyond else np.clip(drawn.window, 0, 1)

@@ -150,8 +150,7 @@ def _of_forks(layer: Message) -> Iterator[Unfit]:
 def _of_crop_type(layer: Message) -> Iterator[Unfit]:
     p, place = layer.annotated_data_param, "annotated_data_param"
     if p.HasField("crop_type") and p.crop_type == _LFFD:
-        what = "crop_type CROP_GT_BBOX takes a bbox_sampler, which is not done here"
-        yield Unfit(what, (place, "crop_type"))
+        yield from _of_box_sampler(layer)
     stated = [name for name in _YUQJ if p.HasField(name)]
     if stated and len(p.batch_sampler) and not p.HasField("crop_type"):
         what = f"batch_sampler without a crop_type does nothing in the fork of {stated[0]}"
@@ -176,3 +175,26 @@ def _of_crop_type(layer: Message) -> Iterator[Unfit]:
     if not len(layer.transform_param.resize_param):
         what = "data_anchor_sampler goes by the height of a resize_param, and there is none"
         yield Unfit(what, at)
+
+
+def _of_box_sampler(layer: Message) -> Iterator[Unfit]:
+    p, place = layer.annotated_data_param, "annotated_data_param"
+    if not p.HasField("bbox_sampler"):
+        what = "crop_type CROP_GT_BBOX without a bbox_sampler does nothing in its fork"
+        yield Unfit(what, (place, "crop_type"), "add a bbox_sampler, or take out crop_type")
+        return
+    at = (place, "bbox_sampler")
+    if len(p.bbox_sampler.box) < 3:
+        yield Unfit(f"bbox_sampler takes 3 boxes or more, not {len(p.bbox_sampler.box)}", at)
+    last = len(p.bbox_sampler.box) - 1
+    for index, box in enumerate(p.bbox_sampler.box):
+        small, large, here = box.bbox_small_scale, box.bbox_large_scale, (*at, "box", index)
+        if index < last and not 0 <= small < large:
+            what = f"bbox_small_scale {small} and bbox_large_scale {large} are no range from 0 up"
+            yield Unfit(what, here)
+        if index == last and large < 2:
+            yield Unfit(f"the last bbox_large_scale must be at least 2, not {large}", here)
+        if box.ancher_stride < 0:
+            yield Unfit(f"ancher_stride can't be negative, it is {box.ancher_stride}", here)
+    if not len(layer.transform_param.resize_param):
+        yield Unfit("bbox_sampler goes by the size of a resize_param, and there is none", at)
