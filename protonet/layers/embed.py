@@ -7,6 +7,7 @@ from typing import Any
 from protonet.layers.base import Example, Layer, Shape, count, register
 from protonet.layers.blob import Blob, weight_and_bias
 from protonet.program import Builder, Expr, F, nn, torch
+from protonet.schema.pool import Message
 
 
 @register("Embed")
@@ -34,16 +35,16 @@ class EmbedLayer(Layer):
             "embed_param { input_dim: 9 num_output: 5 replaces_last: true } }",
             {"x": (4, 1)},
             {"y": (4, 5)},
-            "return self.l(x.squeeze(-1))",
+            "y = self.l(x.squeeze(-1))",
         ),
     )
 
     @classmethod
-    def otherwise(cls, message: Any) -> tuple[Any, str] | None:
-        if message.embed_param.HasField("replaces_last"):
-            return None
-        other = type(message)()
+    def otherwise(cls, message: Message) -> tuple[Message, str] | None:
+        other: Any = type(message)()
         other.CopyFrom(message)
+        if other.embed_param.HasField("replaces_last"):
+            return None
         other.embed_param.replaces_last = True
         return other, "bottom-up-attention's, which replaces a last axis of 1"
 

@@ -25,6 +25,7 @@ _TYPES = {
     "DECONVOLUTION3D": "Deconvolution3D",
     "POOLING3D": "Pooling3D",
     "DENSE_CRF": "DenseCRF",
+    "MCWINDOW_DATA": "MCWindowData",
 }
 _OWN = ("name", "type", "bottom", "top", "param", "blob_share_mode", "blobs_lr", "weight_decay")
 _IN_OLD_NETS_ONLY = ("layer", "strict_dim", "softmaxloss_param")

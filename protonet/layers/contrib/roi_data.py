@@ -8,6 +8,7 @@ from typing import Any
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, options
 from protonet.schema.param_str import mapping_of
+from protonet.schema.pool import Message
 
 _OPTIONS = {
     "num_classes": WHOLE,
@@ -59,12 +60,12 @@ class RoIData(Layer):
     )
 
     @classmethod
-    def otherwise(cls, message: Any) -> tuple[Any, str] | None:
-        given = mapping_of(message.python_param.param_str)
-        if len(message.top) < 4 or not given or "agnostic" in given:
-            return None
-        other = type(message)()
+    def otherwise(cls, message: Message) -> tuple[Message, str] | None:
+        other: Any = type(message)()
         other.CopyFrom(message)
+        given = mapping_of(other.python_param.param_str)
+        if len(other.top) < 4 or not given or "agnostic" in given:
+            return None
         other.python_param.param_str = json.dumps({**given, "agnostic": True})
         return other, "R-FCN's with AGNOSTIC in its settings"
 
