@@ -9,13 +9,13 @@ import numpy as np
 from protonet.arrays import Floats
 from protonet.data.box_windows import BoxWindow, boxes_of, draw_window, seen_through
 from protonet.data.buffers import new_array
-from protonet.data.database_feed import KNOWN, RecordFeed
 from protonet.data.datum import Datum, pixels
 from protonet.data.definition import Definition, Seeds
 from protonet.data.detection.source import image_size
 from protonet.data.feed import Allocate, Batch, feeds
 from protonet.data.image_decode import Image
 from protonet.data.random import Random
+from protonet.data.record_batches import KNOWN, RecordFeed
 from protonet.data.records import Record
 from protonet.data.transform import Draws, Transform
 from protonet.diagnostics import NetError

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from protonet.data.database_feed import DatabaseFeed
 from protonet.data.databases import open_reader
 from protonet.data.definition import Seeds
 from protonet.data.lmdb_reader import LmdbReader
 from protonet.data.order import Order, OrderMark
 from protonet.data.position import Position
 from protonet.data.random import Mark, Random
+from protonet.data.record_batches import KNOWN, DatumFeed
 from protonet.data.records import EVERY, Reader, Record
 
 
@@ -61,13 +61,16 @@ class _Mark:
     random: Mark
 
 
-class ShuffledFeed(DatabaseFeed):
+class ShuffledFeed(DatumFeed):
     """Images and labels of an LMDB, shuffled from the first round on.
 
     yjxiong's fork has the same field and goes through the first round in order. Of several
     processes each takes its own records of one order. Source: DataReader::DBShuffle of Intel's
     Caffe.
     """
+
+    type = "Data"
+    known = KNOWN | {"shuffle"}
 
     def draw_first(self, seeds: Seeds) -> None:
         # The reader's thread has a generator of its own, whose first number is the shuffle's seed.

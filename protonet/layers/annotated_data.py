@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, ShapeUnknown, register
-from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
+from protonet.layers.batch import batch_shapes, channels, marked_size, transform_of
 from protonet.schema.pool import Message
 
-_FIT_SMALL = 2
 
-
-@register("AnnotatedData")
+@register("AnnotatedData", "YoloAnnotatedData")
 class AnnotatedData(Layer):
     """Batches of images from a database, and their boxes.
 
@@ -21,8 +19,9 @@ class AnnotatedData(Layer):
     rows of label from 0, centre and extent, and a third top, (n, classes, h, w), of the classes of
     pixels. Of yuqj1991's caffe_train are crop_type, data_anchor_sampler, bbox_sampler, yoloformat,
     (n, 1, boxes, 8) with each image's own rows before others of -1, and has_landmarks, 19 numbers a
-    row, of which the last are 1 and five points, or 0 and -1.
-    Source: AnnotatedDataLayer of SSD's fork, of MobileNet-YOLO's and of yuqj1991's caffe_train.
+    row, of which the last are 1 and five points, or 0 and -1; its YoloAnnotatedData has
+    resize_param_yolo, one of which each batch takes. Source: AnnotatedDataLayer of SSD's fork, of
+    MobileNet-YOLO's and of yuqj1991's caffe_train, which has YoloAnnotatedDataLayer in its history.
     """
 
     param = "data_param"
@@ -57,12 +56,26 @@ class AnnotatedData(Layer):
             {"data": (4, 3, 9, 8), "label": (4, 1, 1, 19)},
             "def forward(self, data, label):",
         ),
+        Example(
+            'layer { name: "data" type: "YoloAnnotatedData" top: "data" top: "label" '
+            "transform_param { resize_param_yolo { height: 32 width: 64 } } "
+            'data_param { source: "db" batch_size: 4 } '
+            'annotated_data_param { yolo_data_type: 1 label_map_file: "labels.prototxt" } }',
+            {},
+            {"data": (4, 3, 32, 64), "label": (4, 1, 300, 5)},
+            "def forward(self, data, label):",
+        ),
     )
+
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
+        from protonet.data.detection.yolo_form import as_annotated
+
+        super().__init__(as_annotated(message), phase)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         self._check()
         transform = transform_of(self)
-        size = self._size(transform)
+        size = marked_size(self)
         images, *labels = batch_shapes(self, self.p.batch_size, (channels(transform), *size))
         annotated = self.message.annotated_data_param
         if annotated.HasField("anno_type") or annotated.HasField("label_map_file"):
@@ -79,19 +92,6 @@ class AnnotatedData(Layer):
 
         for what, field, hint in problems(self.message):
             raise LayerError(what, *field, hint=hint)
-
-    def _size(self, transform: Message) -> tuple[int, int]:
-        """The height and width of the images, where the settings tell them."""
-        if transform.crop_size:
-            return transform.crop_size, transform.crop_size
-        if transform.crop_h and transform.crop_w:
-            return transform.crop_h, transform.crop_w
-        resizes = transform.resize_param
-        if not len(resizes):
-            raise unknown(self.message, "neither crop_size nor resize_param state it")
-        if resizes[0].resize_mode == _FIT_SMALL:
-            raise unknown(self.message, "FIT_SMALL_SIZE leaves it to each image")
-        return resizes[0].height, resizes[0].width
 
     def _boxes(self, p: Message) -> Shape:
         if p.yolo_data_type == 1:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from protonet.layers.base import Layer, LayerError, Shape, ShapeUnknown
 from protonet.schema.pool import Message
 
+_FIT_SMALL = 2  # of ResizeParameter's modes
+
 
 def batch_shapes(layer: Layer, batch: int, item: Shape) -> tuple[Shape, ...]:
     """(n, c, h, w) for the first top, (n,) for the labels."""
@@ -42,3 +44,18 @@ def unknown(message: Message, why: str, axes: str = "NxCxHxW") -> ShapeUnknown:
     top = message.top[0]
     what = f"the shape of {top!r} is not known: {why}"
     return ShapeUnknown(what, hint=f"give `--shape {top}={axes}`")
+
+
+def marked_size(layer: Layer) -> tuple[int, int]:
+    """The height and width of images with boxes or faces, where the settings tell them."""
+    transform = layer.message.transform_param
+    if transform.crop_size:
+        return transform.crop_size, transform.crop_size
+    if transform.crop_h and transform.crop_w:
+        return transform.crop_h, transform.crop_w
+    resizes = transform.resize_param
+    if not len(resizes):
+        raise unknown(layer.message, "neither crop_size nor resize_param state it")
+    if resizes[0].resize_mode == _FIT_SMALL:
+        raise unknown(layer.message, "FIT_SMALL_SIZE leaves it to each image")
+    return resizes[0].height, resizes[0].width

@@ -17,7 +17,9 @@ from protonet.schema.pool import Message
 
 
 def as_annotated(layer: Message) -> Message:
-    """The layer with its resize_param_yolo as resize_param."""
+    """The layer with its resize_param_yolo as resize_param, or as it is."""
+    if layer.type != "YoloAnnotatedData":
+        return layer
     made = type(layer)()
     made.CopyFrom(layer)
     transform = made.transform_param
