@@ -51,13 +51,13 @@ def ended(arguments, stdout, stderr, cwd=None):
 
 
 def run_alone(path):
-    """A file's exit code and what it prints, where there is no protonet."""
-    streams = io.StringIO(), io.StringIO()
-    ours = {name: None for name in sys.modules if name.partition(".")[0] == "protonet"}
-    with (
-        contextlib.redirect_stdout(streams[0]),
-        contextlib.redirect_stderr(streams[1]),
-        mock.patch.dict(sys.modules, {"protonet": None, **ours}),
-    ):
-        runpy.run_path(str(path), run_name="__main__")
-    return subprocess.CompletedProcess(path, 0, *(stream.getvalue() for stream in streams))
+    """A file as what Python is started with, where there is no protonet; what it prints."""
+    ours = {name: m for name, m in sys.modules.items() if name.partition(".")[0] == "protonet"}
+    printed = io.StringIO()
+    sys.modules.update(dict.fromkeys(ours))
+    try:
+        with contextlib.redirect_stdout(printed):
+            runpy.run_path(str(path), run_name="__main__")
+    finally:
+        sys.modules.update(ours)
+    return printed.getvalue()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import one_process
 import pytest
+from traces import forgetting
 
 NET = (
     'input: "x" input_shape { dim: 2 dim: 3 }\n'
@@ -13,11 +15,17 @@ NET = (
 )
 
 
-def run(*arguments, cwd):
+def started(*arguments, cwd):
     command = [sys.executable, "-m", "protonet", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
     assert "Traceback" not in done.stderr
     return done
+
+
+def run(*arguments, cwd):
+    """A command in this process, which then knows no layer more."""
+    with forgetting(cwd):
+        return one_process.run(*arguments, cwd=cwd)
 
 
 def python(code, cwd):
@@ -33,16 +41,18 @@ def folder(tmp_path):
 
 
 def test_the_skeleton_is_a_layer_that_runs(folder):
-    done = run("compile", "net.prototxt", "--plugin", "my_gain.py", "--run", cwd=folder)
+    done = started("compile", "net.prototxt", "--plugin", "my_gain.py", "--run", cwd=folder)
     assert (done.returncode, "2x3" in done.stdout) == (0, True), done.stderr
     assert (
         "return x * 3.0"
-        in run("compile", "net.prototxt", "--plugin", "my_gain.py", cwd=folder).stdout
+        in started("compile", "net.prototxt", "--plugin", "my_gain.py", cwd=folder).stdout
     )
-    shown = run("layers", "MyGain", "--plugin", "my_gain.py", cwd=folder).stdout
+    shown = started("layers", "MyGain", "--plugin", "my_gain.py", cwd=folder).stdout
     assert "factor: 1\n" in shown
     for command in ("check", "fmt", "show"):
-        assert run(command, "net.prototxt", "--plugin", "my_gain.py", cwd=folder).returncode == 0
+        assert (
+            started(command, "net.prototxt", "--plugin", "my_gain.py", cwd=folder).returncode == 0
+        )
 
 
 def test_its_errors_have_their_place(folder):
@@ -76,7 +86,7 @@ def test_an_installed_entry_point(folder):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-layers\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[protonet.layers]\nmine = my_gain\n")
-    done = run("check", "net.prototxt", cwd=folder)
+    done = started("check", "net.prototxt", cwd=folder)
     assert (done.returncode, done.stdout) == (0, "net.prototxt: fine\n"), done.stderr
 
 

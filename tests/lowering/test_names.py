@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from one_process import run_alone
 
 import protonet
 from protonet.program.names import class_name
@@ -82,9 +83,7 @@ def test_all_of_them_at_once(tmp_path):
     assert set(protonet.dump_blobs(net)) == set(HOSTILE)
     path = tmp_path / "net.py"
     path.write_text(protonet.emit(text), encoding="utf-8")
-    command = [sys.executable, "-I", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "(2, 3)\n"), done.stderr
+    assert run_alone(path) == "(2, 3)\n"
     check = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", str(path)]
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from files import NET, caffemodel, random_blobs, same
+from one_process import run_alone
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
@@ -46,9 +47,9 @@ def folder(tmp_path, monkeypatch):
 def test_a_compiled_file_loads_its_weights_alone():
     """The two files, without protonet, give what the module gives."""
     run("compile", "net.prototxt", "--weights", "net.caffemodel", "-o", "small.py")
-    said = subprocess.run([sys.executable, "small.py"], capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[0] == "(2, 2)"
-    assert "from small import load" in said.stdout
+    said = run_alone("small.py")
+    assert said.splitlines()[0] == "(2, 2)"
+    assert "from small import load" in said
     code = (
         "import sys, torch; sys.modules['protonet'] = None; from small import load;"
         "torch.save(load()(torch.load('x.pt')), 'y.pt')"
