@@ -17,6 +17,7 @@ from protonet.cli.preparing import preparation_of, preparation_options
 from protonet.cli.talk import say
 from protonet.cli.weighted import all_there
 from protonet.diagnostics import NetError
+from protonet.plain import plain
 from protonet.schema.load import Readable
 from protonet.selection import Selection
 
@@ -143,6 +144,7 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     say(f"images: {facts.words()}{source}")
     if net.blob and options["blob"] is None and net.blob not in [v.blob for v in net.graph.outputs]:
         say(f"scores: the blob {net.blob!r}, which the net judges")
+    _say_unwritten(net)
     if listed is None and (such := set_of(meaning.classes, meaning.background)):
         say(f"labels: none; --labels {such} has {meaning.classes} names")
     chosen = {key: options[key] for key in ("weights", "ten_crop", "batch", "device")}
@@ -153,6 +155,16 @@ def _answer(net: ImageNet, paths: list[Path], is_many: bool, options: dict[str, 
     )
     seen = seen_images(net, paths, facts, **chosen, ready=fast, lenient=is_many, has_bar=bar)
     answer.write(paths, seen)
+
+
+def _say_unwritten(net: ImageNet) -> None:
+    """Name the layers that write files pass by pass, which images here are no passes for."""
+    from protonet.training.output_files import writing_nodes
+
+    nodes = writing_nodes(net.graph)
+    if nodes:
+        named = ", ".join(f"{plain(node.name)} ({node.type})" for node in nodes)
+        say(f"not written: the files of {named}; `protonet test` writes them")
 
 
 def _refuse_crops(meaning: Meaning, ten_crop: bool) -> None:

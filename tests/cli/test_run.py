@@ -96,6 +96,17 @@ def test_features_are_written():
     np.testing.assert_allclose(features[..., 0, 0], [i.mean((0, 1)) for i in images], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_layer_that_writes_is_named():
+    writer = (
+        'layer { name: "kept" type: "MatWrite" bottom: "mean" mat_write_param { prefix: "m/" } }'
+    )
+    Path("net.prototxt").write_text(NET + writer)
+    result = run("photos/0.png")
+    assert "not written: the files of kept (MatWrite); `protonet test` writes them" in result.stderr
+    assert not Path("m").exists()
+
+
 def test_ten_crops_are_averaged(folder):
     done = run("--image", "photos/1.png", "--ten-crop", "--resize", "8x9", "--top", "1")
     image = cv2.resize(cv2.imread("photos/1.png"), (9, 8))

@@ -164,6 +164,19 @@ def test_a_label_beyond_the_classes_is_an_error_of_its_layer(folder):
     assert raised.value.span is not None
 
 
+def test_what_torch_refuses_otherwise_is_an_error_of_its_layer_as_well(folder):
+    bn = 'layer { name: "bn" type: "BN" bottom: "ip2" top: "ip2" bn_param { bn_mode: LEARN } }'
+    solved.write(folder, "max_iter: 3\n", batch=1)
+    text = (
+        Path("net.prototxt")
+        .read_text()
+        .replace('layer { name: "loss"', bn + '\nlayer { name: "loss"')
+    )
+    Path("net.prototxt").write_text(text)
+    with pytest.raises(NetError, match=r"layer 'bn' \(BN\) can't take this batch: Expected more"):
+        protonet.train("solver.prototxt", log="none")
+
+
 def test_a_bad_number_in_the_data_is_named(folder):
     import h5py
 

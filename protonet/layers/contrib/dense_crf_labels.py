@@ -74,17 +74,18 @@ def dense_crf_labels(
     height, width = scores.shape[2:]
     places = pixel_places(height, width, scores)
     labels = []
-    for unary, image in zip(scores.detach().flatten(2), images.detach().flatten(2), strict=True):
+    pairs = zip(scores.detach().flatten(2), images.detach().flatten(2), strict=True)
+    for unary, image in pairs:
         colours = image.flip(0).long().remainder(256).to(scores.dtype)
         features = torch.cat([places, colours.t()], 1) / scores.new_tensor(alike)
-        filters = [
+        lattices = [
             (near_weight, permutohedral(places / scores.new_tensor(near))),
             (alike_weight, permutohedral(features)),
         ]
         own = unary.t()
         found = own.softmax(1)
         for _ in range(steps):
-            agreement = [weight * smoothed(found, lattice) for weight, lattice in filters]
+            agreement = [weight * smoothed(found, one) for weight, one in lattices]
             found = (own + sum(agreement)).softmax(1)
         labels.append(found.argmax(1).view(1, height, width))
     return torch.stack(labels).to(scores.dtype)
