@@ -6,6 +6,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import box_iou
 from protonet.layers.region_evaluate import corner_sides, judged, region_evaluate
 from protonet.layers.regions import region_overlap
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -76,8 +77,10 @@ class DetectionEvaluate(Layer):
             b.helper(region_overlap)
             b.helper(corner_sides)
             b.helper(judged)
+            b.helper(check_labels)
             return b.call(region_evaluate, *bottoms[:2], self.p.num_classes, **options)
         b.helper(box_iou)
+        b.helper(check_labels)
         b.helper(evaluated_boxes)
         return b.call(
             detection_evaluate,
@@ -100,6 +103,8 @@ def detection_evaluate(
     found, truth = found.detach()[0, 0], truth[0, 0]
     found = found[(found[:, :2] != -1).all(1)]
     truth = truth[(truth[:, 0] != -1).cumprod(0) == 1]
+    check_labels(truth[:, 1], classes, background)
+    check_labels(found[:, 1], classes, background)
     labels = [i for i in range(classes) if i != background]
     counted = truth if count_difficult else truth[truth[:, 7] == 0]
     rows = found.new_full((len(labels), 5), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, encode_boxes, match_boxes, nms
 from protonet.layers.loss import VALID, check_batch, normalization
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, F, nn, single, torch
 
 _MODES = ("full", "valid", "batch_size", "none")
@@ -77,7 +78,7 @@ class MultiBoxLossLayer(Layer):
             raise LayerError(what, "ignore_difficult_gt", hint="use use_difficult_gt: false")
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes):
+        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, check_labels):
             b.helper(helper)
         options = {k: v for k, v in self.options().items() if v != getattr(MultiBoxLoss, k)}
         return b.module(MultiBoxLoss, self.p.num_classes, **options)(*bottoms)
@@ -153,6 +154,9 @@ class MultiBoxLoss(nn.Module):
         offsets = offsets.reshape(len(offsets), len(prior), -1, 4)
         scores = scores.reshape(len(scores), len(prior), self.classes)
         truth = truth.reshape(-1, 8)
+        truth = truth[truth[:, 0] != -1]
+        limit = None if self.one_object else self.classes
+        check_labels(truth[:, 1], limit, self.background)
         if not self.use_difficult:
             truth = truth[truth[:, 7] == 0]
         total, matched = scores.new_zeros(()), 0

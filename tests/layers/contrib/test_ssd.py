@@ -171,7 +171,8 @@ def test_detection_output(seed, p, images, boxes):
 @given(seeds, st.sampled_from([0, 2]), flags, st.integers(0, 6), st.integers(1, 5))
 def test_detection_evaluate(seed, background, difficult, many, real):
     draw = np.random.default_rng(seed)
-    truth = np.hstack([draw.integers(0, 2, (real, 1)), draw.integers(0, 3, (real, 2))])
+    labels = draw.choice([label for label in range(3) if label != background], (real, 1))
+    truth = np.hstack([draw.integers(0, 2, (real, 1)), labels, draw.integers(0, 3, (real, 1))])
     truth = np.hstack([truth, random_boxes(draw, real), draw.integers(0, 2, (real, 1))])
     near = truth[draw.integers(0, real, many)]
     noise = draw.normal(size=(many, 4)) * 0.05
