@@ -78,6 +78,7 @@ SHARED_BY_LAYERS = {
     "sampling",
     "true_boxes",
     "sequences",
+    "truth",
     "lattice",
     "loss",
     "many_axes",

@@ -19,12 +19,19 @@ def show_batch(net: Path, phase: str, sheet: Path | None, count: int) -> list[st
 
     with batches(net, phase=phase, seed=1, workers=1) as ready:
         tops = {top: np.asarray(values) for top, values in next(ready).items()}
+        boxes = ready.boxes(tops)
     if sheet is not None:
-        drawn = draw_batch(tops, sheet, count)
+        drawn = draw_batch(tops, sheet, count, boxes)
         say(f"{sheet}: the first {drawn:,} of the batch")
+    found = dict(boxes.values())
     lines = []
     for top, values in tops.items():
         shape = "x".join(str(n) for n in values.shape)
+        if top in found:
+            count = sum(map(len, found[top]))
+            number = "1 box" if count == 1 else f"{count:,} boxes"
+            lines.append(f"{top}: {number} in {len(found[top]):,} images, {shape}")
+            continue
         lines.append(f"{top}: {shape}, {values.min():g} to {values.max():g}{_labels(values)}")
     return lines
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from protonet.data.detection.record import BBOX, BBOX_AND_MASK, Annotated, parse
 from protonet.data.detection.resizing import Resize
 from protonet.data.detection.settings import ANNOTATIONS, TRANSFORMS, problems
 from protonet.data.detection.stream import Stream, StreamMark
-from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.feed import Allocate, Batch, Feed, MarkedTops, feeds
 from protonet.data.position import Position
 from protonet.data.random import Mark, Random
 from protonet.data.records import Record
@@ -238,6 +238,12 @@ class AnnotatedFeed(Feed):
         if self._type is None:
             return np.array([item.datum.label for item in planned.items], np.float32)
         return self._labels.made(boxes)
+
+    def boxes(self, batch: Mapping[str, Floats]) -> MarkedTops:
+        tops = self.definition.tops
+        if len(tops) < 2 or self._type is None:
+            return {}
+        return {tops[0]: (tops[1], self._labels.read(batch[tops[1]], len(batch[tops[0]])))}
 
     def mark(self) -> _Mark:
         reader, given = self._reader, self._random

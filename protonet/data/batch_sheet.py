@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from protonet.arrays import Array
+from protonet.data.detection.box_survey import draw_on
+from protonet.data.detection.boxes import Boxes
 from protonet.data.extras import need
+from protonet.data.feed import MarkedTops
 from protonet.data.image_decode import Image, encode
 from protonet.diagnostics import NetError
 from protonet.files import write_whole
@@ -20,11 +23,17 @@ _COLOUR, _BITS = 3, 8
 _IMAGE, _VOLUME = 4, 5  # axes of a batch
 
 
-def draw_batch(tops: Mapping[str, Array], sheet: Path, count: int) -> int:
+def draw_batch(
+    tops: Mapping[str, Array],
+    sheet: Path,
+    count: int,
+    boxes: MarkedTops | None = None,
+) -> int:
     """Draw the first items of a batch, up to ``count``, and tell how many they are.
 
     ``tops`` are arrays as data layers give them; the first of 4 or 5 axes has the images, others
-    of as many axes and one channel are maps of labels. NetError where there are no images, or the
+    of as many axes and one channel are maps of labels. ``boxes`` are those of each image, by the
+    top of the images, with the top that holds them. NetError where there are no images, or the
     sheet's name has no kind of image that can be written.
     """
     found = [array for array in tops.values() if array.ndim in (_IMAGE, _VOLUME)]
@@ -32,10 +41,17 @@ def draw_batch(tops: Mapping[str, Array], sheet: Path, count: int) -> int:
         shapes = ", ".join(f"{top} {'x'.join(map(str, a.shape))}" for top, a in tops.items())
         raise NetError(f"the batch has no images to draw: {shapes}")
     data = found[0]
-    maps = [other for other in found[1:] if other.shape[1] == 1 and other.ndim == data.ndim]
+    known = boxes or {}
+    held, of_item = next((known[top] for top in known if tops[top] is data), ("", []))
+    maps = [
+        other
+        for other in found[1:]
+        if other.shape[1] == 1 and other.ndim == data.ndim and other is not tops.get(held)
+    ]
     rows = []
     for item in range(min(count, len(data))):
-        row = [_cell(picture) for picture in _frames(data[item])]
+        own = of_item[item] if of_item else None
+        row = [_cell(picture, own) for picture in _frames(data[item])]
         for labels in maps:
             row += [_cell(picture) for picture in _coloured(labels[item, 0])]
         rows.append(row)
@@ -85,12 +101,14 @@ def label_colours() -> Image:
     return colours
 
 
-def _cell(picture: Image) -> Image:
-    """A picture no larger than a cell, in its middle."""
+def _cell(picture: Image, boxes: Boxes | None = None) -> Image:
+    """A picture no larger than a cell, in its middle, with its boxes."""
     cv2: Any = need("cv2", "a sheet of a batch")
     scale = _CELL / max(picture.shape[:2])
     size = tuple(max(1, round(n * scale)) for n in picture.shape[1::-1])
     drawn = cv2.resize(picture, size, interpolation=cv2.INTER_NEAREST)
+    if boxes is not None:
+        draw_on(drawn, boxes, {})
     cell = np.full((_CELL, _CELL, _COLOUR), _PAPER, np.uint8)
     top, left = (_CELL - drawn.shape[0]) // 2, (_CELL - drawn.shape[1]) // 2
     cell[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protonet.arrays import Floats
 from protonet.data.buffers import new_array
 from protonet.data.definition import Definition
+from protonet.data.detection.boxes import Boxes
 from protonet.data.position import Position
 from protonet.diagnostics import NetError
 from protonet.reading import reading
@@ -18,6 +20,7 @@ from protonet.schema.pool import Message
 from protonet.shape import Shape
 
 Batch = dict[str, NDArray[np.float32]]
+MarkedTops = dict[str, tuple[str, list[Boxes]]]
 Allocate = Callable[[Shape], NDArray[np.float32]]
 FEEDS: dict[str, type[Feed]] = {}
 
@@ -55,6 +58,10 @@ class Feed:
     def make(self, planned: Any, new: Allocate = new_array) -> Batch:
         """The batch that was planned, its large arrays made by ``new``."""
         raise AssertionError(f"{self.type} does not make")
+
+    def boxes(self, batch: Mapping[str, Floats]) -> MarkedTops:
+        """The boxes of each image of a batch, by the top of the images, with their own top."""
+        return {}
 
     def mark(self) -> Any:
         """Where the feed stands, cheap to take."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from protonet.arrays import Floats
 from protonet.data.buffers import Buffers
 from protonet.data.cores import available_cores
-from protonet.data.feed import Feed
+from protonet.data.feed import Feed, MarkedTops
 from protonet.data.position import Position
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class Prefetched:
         """Where each feed stood after the last batch taken, as JSON can hold it."""
         pairs = zip(self._feeds, self._marks, strict=True)
         return [feed.state(mark) for feed, mark in pairs]
+
+    def boxes(self, batch: Mapping[str, Floats]) -> MarkedTops:
+        """The boxes of each image of a batch, by the top of the images, with their own top."""
+        return {top: found for feed in self._feeds for top, found in feed.boxes(batch).items()}
 
     def stop(self) -> None:
         """Stop the threads; what was read ahead is gone, and the feeds stay open."""

@@ -86,8 +86,11 @@ def _draw(name: str, given: Message, target: str, parameter: Message) -> Distrib
     # A shift along one axis takes the place of that along both.
     replaced = name == "translate" and parameter.HasField(f"translate_{target[1:]}")
     places = [] if replaced else [_place(word) for word in target.split()]
-    spread = 0.0 if name == "mirror" else max(0.0, single(given.spread))
-    keeps = name in SPATIAL and name != "mirror"
+    # The fork's share of a mirror's spread is 0, and what is not drawn is left as it is by default
+    # where it moves or darkens.
+    scheduled = name == "mirror" and given.apply_schedule
+    spread = 0.0 if scheduled else max(0.0, single(given.spread))
+    keeps = (name in SPATIAL and name != "mirror") or name.startswith("shadow")
     return (
         given.rand_type,
         single(given.mean),

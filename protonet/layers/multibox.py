@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.boxes import decode_boxes, encode_boxes, match_boxes, nms
-from protonet.layers.true_boxes import of_objects
+from protonet.layers.truth import check_labels
 from protonet.program import F, nn, torch
 
 
@@ -48,7 +48,10 @@ class MultiBoxLoss(nn.Module):
         prior, variance = priors.reshape(2, -1, 4)
         offsets = offsets.reshape(len(offsets), len(prior), -1, 4)
         scores = scores.reshape(len(scores), len(prior), self.classes)
-        truth = of_objects(truth.reshape(-1, 8), self.background)
+        truth = truth.reshape(-1, 8)
+        truth = truth[truth[:, 0] != -1]
+        limit = None if self.one_object else self.classes
+        check_labels(truth[:, 1], limit, self.background)
         if not self.use_difficult:
             truth = truth[truth[:, 7] == 0]
         total, matched = scores.new_zeros(()), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.regions import region_overlap
+from protonet.layers.truth import check_labels
 from protonet.program import torch
 
 
@@ -21,6 +22,7 @@ def region_evaluate(
     found, truth = found.detach().flatten(1), truth.detach().flatten(1)
     found = found[(found[:, 0] != -1) & (found[:, 5] != -1)]
     truth = truth[truth[:, 0] != -1]
+    check_labels(truth[:, 5].clamp(min=0), classes)
     counted = truth if count_difficult else truth[truth[:, 7] == 0]
     rows = found.new_full((classes - 1, 5), -1)
     rows[:, 1] = torch.arange(1, classes, device=rows.device)

@@ -92,8 +92,9 @@ class ComputedRunner(Runner):
         sizes = ", ".join("x".join(map(str, x.shape)) for x in given)
         what = f"layer {self.node.name!r} ({self.node.type}) can't take its bottoms ({sizes})"
         hint = "labels count from 0 and must be below the number of classes"
-        several = hint if len(given) > 1 else None
-        return NetError(f"{what}: {first_line(error)}", self.node.span, several)
+        # A layer that raises a ValueError of its own has said what is wrong.
+        guesses = len(given) > 1 and not isinstance(error, ValueError)
+        return NetError(f"{what}: {first_line(error)}", self.node.span, hint if guesses else None)
 
     def _parted(self, given: list[Tensor]) -> list[Tensor]:
         """What the layer reads, as copies where it overwrites arrays that a script holds."""

@@ -54,7 +54,9 @@ def _refused(stage: Stage, values: Mapping[Value, Tensor], error: Exception) -> 
     reason = first_line(error)
     what = f"{_called(stage.node)} can't take this batch: {reason}; it is given {given}"
     hint = "labels count from 0 and must be below the number of classes"
-    return NetError(what, stage.node.span, hint if len(stage.bottoms) > 1 else None)
+    # A layer that raises a ValueError of its own has said what is wrong.
+    guesses = len(stage.bottoms) > 1 and not isinstance(error, ValueError)
+    return NetError(what, stage.node.span, hint if guesses else None)
 
 
 def first_line(error: BaseException) -> str:

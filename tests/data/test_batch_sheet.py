@@ -13,6 +13,8 @@ from pair_layers import layer, write_pairs
 from protonet.cli.data import command
 from protonet.data.batch_sheet import draw_batch, label_colours
 from protonet.diagnostics import NetError
+from tests.data.annotated_records import layer as boxed
+from tests.data.annotated_records import record, write
 
 CELL, GAP = 112, 4
 
@@ -75,3 +77,30 @@ def test_the_command_shows_a_nets_batch(tmp_path, monkeypatch):
     (line,) = [line for line in done.output.splitlines() if line.startswith("label")]
     assert [word.split()[0] for word in line.split(": ")[2].split(", ")] == [*"0123", "255"]
     assert Path("b.png").exists()
+
+
+def with_boxes(**fields):
+    """A net of one layer, over black images with one box, and one with none."""
+    corners = dict(zip(("x1", "y1", "x2", "y2"), (0.25, 0.25, 0.75, 0.5), strict=True))
+    box = {**corners, "label": 2, "instance": 0, "difficult": 0}
+    black = np.zeros((40, 40, 3), np.uint8)
+    write("db", [record(black, [box]), record(black, [])])
+    sized = {"resize_param": {"height": 32, "width": 32}}
+    Path("net.prototxt").write_text(boxed(sized, batch=2, **fields))
+
+
+@pytest.mark.parametrize("fields", [{}, {"yolo_data_type": 1, "yolo_data_jitter": 0}])
+def test_the_boxes_of_a_batch_are_drawn_on_its_images(tmp_path, monkeypatch, fields):
+    monkeypatch.chdir(tmp_path)
+    with_boxes(**fields)
+    done = CliRunner().invoke(command, ["show", "net.prototxt", "--sheet", "b.png"])
+    assert done.exit_code == 0, done.output
+    assert "label: 1 box in 2 images" in done.output
+    sheet = cv2.imread("b.png")
+    assert sheet.shape == (2 * (CELL + GAP) + GAP, CELL + 2 * GAP, 3)
+    lit = cell(sheet, 0, 0).any(2)
+    assert lit[28:56, [28, 83]].all()
+    assert lit[[28, 55], 28:84].all()
+    assert not lit[:26].any()
+    assert not lit[60:].any()
+    assert not cell(sheet, 1, 0).any()

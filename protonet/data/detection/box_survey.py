@@ -12,6 +12,7 @@ import numpy as np
 
 from protonet.data.databases import open_reader
 from protonet.data.datum import is_annotated, pixels
+from protonet.data.detection.boxes import Boxes
 from protonet.data.detection.record import Annotated, parse_annotated
 from protonet.data.extras import need
 from protonet.data.mean_image import all_records, broken
@@ -120,11 +121,16 @@ def _caption(item: Annotated) -> str:
 
 
 def marked(item: Annotated, names: Mapping[int, str]) -> Pixels8:
-    """The image of a record as large as a cell, with its boxes; those difficult are thin."""
-    cv2 = need("cv2", "a contact sheet")
+    """The image of a record as large as a cell, with its boxes."""
     image = np.ascontiguousarray(thumbnail(pixels(item.datum, None), _SIDE))
+    draw_on(image, item.boxes, names)
+    return image
+
+
+def draw_on(image: Pixels8, boxes: Boxes, names: Mapping[int, str]) -> None:
+    """Draw boxes on an image (height, width, 3); those difficult are thin."""
+    cv2 = need("cv2", "a contact sheet")
     height, width = image.shape[:2]
-    boxes = item.boxes
     for label, corners, hard in zip(boxes.labels, boxes.corners, boxes.difficult, strict=True):
         color = _COLORS[int(label) % len(_COLORS)]
         places = np.clip(corners, -1, 2) * np.array([width, height] * 2)
@@ -133,4 +139,3 @@ def marked(item: Annotated, names: Mapping[int, str]) -> Pixels8:
         text = names.get(int(label), str(label))
         at = (max(left, 0) + 2, max(top, 0) + 11)
         cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, color, 1, cv2.LINE_AA)
-    return image

@@ -57,6 +57,13 @@ class Labels:
             return np.stack(filled)[:, None]
         return (rows if len(rows) else none)[None, None]
 
+    def read(self, values: Floats, images: int) -> list[Boxes]:
+        """The boxes of each image, as the top's values have them."""
+        if self.is_table:
+            return [_of_table(rows[0]) for rows in values]
+        rows = values[0, 0]
+        return [_of_rows(rows[rows[:, 0] == image]) for image in range(images)]
+
     def check(self, boxes: Boxes) -> None:
         """ValueError where an image has more boxes than a table holds."""
         if self.is_table and len(boxes) > YOLO_ROWS:
@@ -72,3 +79,21 @@ class Labels:
         table[: len(boxes), 1:3] = (low + high) / np.float32(2)
         table[: len(boxes), 3:5] = high - low
         return table
+
+
+def _of_rows(rows: Floats) -> Boxes:
+    """Boxes of rows of image, label, instance, corners and difficult."""
+    whole, hard = rows[:, 1:3].astype(np.int64), rows[:, 7] != 0
+    return Boxes(whole[:, 0], whole[:, 1], rows[:, 3:7], hard, _unnoted(rows))
+
+
+def _of_table(rows: Floats) -> Boxes:
+    """Boxes of rows of label from 0, centre and extent, zeros below."""
+    rows = rows[(rows[:, 3:] != 0).any(1)]
+    half, labels = rows[:, 3:] / 2, rows[:, 0].astype(np.int64) + 1
+    corners = np.concatenate([rows[:, 1:3] - half, rows[:, 1:3] + half], 1)
+    return Boxes(labels, 0 * labels, corners, np.zeros(len(rows), np.bool_), _unnoted(rows))
+
+
+def _unnoted(rows: Floats) -> Floats:
+    return np.full(len(rows), np.nan, np.float32)

@@ -6,6 +6,8 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, register, sh
 from protonet.layers.sequences import ctc_costs, given_gradient
 from protonet.program import Builder, Expr, torch
 
+_OTHERS = ("output_delay", "blank_index", "preprocess_collapse_repeated", "ctc_merge_repeated")
+
 
 @register("CtcLoss")
 class CtcLoss(Layer):
@@ -35,6 +37,9 @@ class CtcLoss(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
         check_scores(x)
+        for field in _OTHERS:
+            if self.has(field):
+                raise LayerError(f"{field} is a field of CTCLoss", field)
         self.check_positive("alphabet_size", "time_step")
         if self.p.alphabet_size != x[2]:
             what = f"alphabet_size is that of the scores, {x[2]} of {show(x)}"

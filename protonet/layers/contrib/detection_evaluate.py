@@ -6,7 +6,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import box_iou, clipped_boxes
 from protonet.layers.region_evaluate import corner_sides, judged, region_evaluate
 from protonet.layers.regions import region_overlap
-from protonet.layers.true_boxes import of_objects
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -100,10 +100,11 @@ class DetectionEvaluate(Layer):
             b.helper(region_overlap)
             b.helper(corner_sides)
             b.helper(judged)
+            b.helper(check_labels)
             return b.call(region_evaluate, *bottoms[:2], self.p.num_classes, **options)
         b.helper(box_iou)
+        b.helper(check_labels)
         b.helper(evaluated_boxes)
-        b.helper(of_objects)
         background = self.p.background_label_id
         if self.is_yolo(b.bottoms):
             b.helper(clipped_boxes)
@@ -130,7 +131,9 @@ def detection_evaluate(
     """Rows of image, label, score, right and wrong, behind a count for each class."""
     found, truth = found.detach()[0, 0], truth[0, 0]
     found = found[(found[:, :2] != -1).all(1)]
-    truth = of_objects(truth[(truth[:, 0] != -1).cumprod(0) == 1], background)
+    truth = truth[(truth[:, 0] != -1).cumprod(0) == 1]
+    check_labels(truth[:, 1], classes, background)
+    check_labels(found[:, 1], classes, background)
     labels = [i for i in range(classes) if i != background]
     counted = truth if count_difficult else truth[truth[:, 7] == 0]
     rows = found.new_full((len(labels), 5), -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import box_iou, nms
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, F, number, single, torch
 
 _SCORES = ("objectness", "class", "product")
@@ -75,7 +76,7 @@ class EvalDetection(Layer):
             raise LayerError(what, "bottom", 1)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, nms, yolo_rows, yolo_verdict):
+        for helper in (box_iou, nms, check_labels, yolo_rows, yolo_verdict):
             b.helper(helper)
         p, (x, truth) = self.p, bottoms[:2]
         shown = _SCORES[p.score_type]
@@ -203,6 +204,7 @@ def evaluated_yolo(
     rows = []
     for boxes, every in zip(found, truth, strict=True):
         real = every[every[:, 0] >= 0]
+        check_labels(real[:, 0], classes)
         easy = real[real[:, 1] != 1, :1]
         counts = (easy == torch.arange(classes, device=easy.device)).sum(0).to(boxes)
         kept = boxes[boxes[:, 1].argsort(descending=True, stable=True)]

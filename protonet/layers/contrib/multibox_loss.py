@@ -6,7 +6,7 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, encode_boxes, match_boxes, nms
 from protonet.layers.loss import VALID, check_batch, normalization
 from protonet.layers.multibox import MultiBoxLoss
-from protonet.layers.true_boxes import of_objects
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single
 
 _MODES = ("full", "valid", "batch_size", "none")
@@ -92,7 +92,7 @@ class MultiBoxLossLayer(Layer):
                 raise LayerError(f"{name} is not supported", name)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
-        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, of_objects):
+        for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, check_labels):
             b.helper(helper)
         options = {k: v for k, v in self.options().items() if v != getattr(MultiBoxLoss, k)}
         return b.module(MultiBoxLoss, self.p.num_classes, **options)(*bottoms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import box_iou
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, nn, number, single, torch
 
 
@@ -65,6 +66,7 @@ class RegionLossLayer(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         b.helper(box_iou)
+        b.helper(check_labels)
         p, truth = self.p, b.bottoms[1]
         given = {
             "match_anchors": bool(p.bias_match),
@@ -158,6 +160,7 @@ class RegionLoss(nn.Module):
                 far = (overlap <= self.threshold).view_as(shown[image])
                 error[image, :, 4] *= far
             real = real[(real[:, 3] != 0).cumprod(0) == 1]
+            check_labels(real[:, 0], self.classes)
             self.place(error[image], x[image], boxes[image], real)
         return error
 

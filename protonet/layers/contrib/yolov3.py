@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.overlaps import box_overlap, distance_slope, overlap_slope
+from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, F, nn, number, single, torch
 
 _BOXES = ("iou", "giou", "mse", "diou", "ciou")
@@ -60,7 +61,7 @@ class Yolov3LossLayer(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         p = self.p
-        for helper in (box_overlap, overlap_slope, distance_slope):
+        for helper in (box_overlap, overlap_slope, distance_slope, check_labels):
             b.helper(helper)
         biases = [number(v) for v in p.biases]
         options = {k: v for k, v in self.options().items() if v != getattr(Yolov3Loss, k)}
@@ -174,6 +175,7 @@ class Yolov3Loss(nn.Module):
         """The images, anchors, rows and columns of true boxes, and those boxes."""
         image, row = ((truth[:, :, 3] != 0).cumprod(1) == 1).nonzero(as_tuple=True)
         real = truth[image, row]
+        check_labels(real[:, 0], self.classes)
         height, width = x.shape[3:]
         j = (real[:, 1] * width).long().clamp(0, width - 1)
         i = (real[:, 2] * height).long().clamp(0, height - 1)

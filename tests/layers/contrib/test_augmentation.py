@@ -214,6 +214,24 @@ def test_coefficients_have_their_distributions():
     assert set(drawn_by(layer(counts), "brightness")) == {-1, -0.5, 0, 0.5, 1}
 
 
+def test_what_is_not_drawn_stays_as_it_is():
+    """A shadow that is not drawn is none, also through exp; noise has no such default there."""
+    told = '{ rand_type: "uniform_bernoulli" exp: true prob: 0 }'
+    shadow = drawn_by(
+        layer(f"shadow_strength {told}", (9, 3, 7, 9)), "shadow_strength", (9, 3, 7, 9)
+    )
+    noise = drawn_by(layer(f"noise {told}", (9, 3, 7, 9)), "noise", (9, 3, 7, 9))
+    assert (shadow == 0).all()
+    assert (noise == 1).all()
+
+
+@pytest.mark.parametrize("scheduled", [True, False])
+def test_a_mirror_has_no_share_of_a_spread_by_its_schedule(scheduled):
+    told = f'rand_type: "uniform" spread: 0.5 apply_schedule: {str(scheduled).lower()}'
+    mirrors = drawn_by(layer(f"mirror {{ {told} }}", (9, 3, 7, 9)), "mirror", (9, 3, 7, 9))
+    assert (mirrors == (not scheduled)).all()
+
+
 def test_a_spread_grows_by_its_schedule():
     schedule = "coeff_schedule_param { half_life: 1 initial_coeff: 0.5 final_coeff: 1 }"
     text = "augmentation_param { crop_height: 2 crop_width: 2 "

@@ -225,6 +225,12 @@ def test_reverse_time(copy):
             "alphabet_size is that of the scores, 3 of 4x2x3, not 4",
         ),
         (
+            "CtcLoss",
+            "ctc_loss_param { alphabet_size: 3 time_step: 2 blank_index: 2 }",
+            [(4, 2, 3), (2, 2)],
+            "blank_index is a field of CTCLoss",
+        ),
+        (
             "CTCLoss",
             "",
             [(4, 2, 3), (2, 2)],

@@ -171,7 +171,8 @@ def test_detection_output(seed, p, images, boxes):
 @given(seeds, st.sampled_from([0, 2]), flags, flags, st.integers(0, 6), st.integers(1, 5))
 def test_detection_evaluate(seed, background, difficult, landmarks, many, real):
     draw = np.random.default_rng(seed)
-    truth = np.hstack([draw.integers(0, 2, (real, 1)), draw.integers(0, 3, (real, 2))])
+    labels = draw.choice([label for label in range(3) if label != background], (real, 1))
+    truth = np.hstack([draw.integers(0, 2, (real, 1)), labels, draw.integers(0, 3, (real, 1))])
     truth = np.hstack([truth, random_boxes(draw, real), draw.integers(0, 2, (real, 1))])
     near = truth[draw.integers(0, real, many)]
     noise = draw.normal(size=(many, 4)) * 0.05
@@ -257,7 +258,11 @@ def test_multibox_loss(seed, p, images, boxes, real):
 
 @pytest.mark.parametrize(
     ("label", "background", "told"),
-    [(0, 0, "the label 0, the background's"), (2, 2, "the label 2, the b"), (-2, 0, "-2, below 0")],
+    [
+        (0, 0, "the label 0, the background's"),
+        (2, 2, "the label 2, the b"),
+        (-2, 0, "-2, none of 3 classes"),
+    ],
 )
 def test_true_boxes_of_the_background(label, background, told):
     truth = np.array([[-1, background, *[0] * 6], [0, label, 0, 0.1, 0.1, 0.5, 0.6, 1]])
