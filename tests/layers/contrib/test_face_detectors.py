@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yolo_reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_layer import close, compiled, filled, gradients_hold, outputs, quick
 
@@ -19,7 +19,7 @@ PHASES = ("TRAIN", "TEST")
 FUSED = 'layer { name: "l" type: "BatchNormScale" bottom: "x" top: "x" %s }'
 
 
-@quick
+@settings(quick, max_examples=12)
 @given(seeds, st.sampled_from(["FULL", "VALID", "BATCH_SIZE", "NONE"]), st.booleans())
 def test_focal_softmax_loss(seed, mode, ignores):
     draw = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def fused(fields="", phase="TEST", faithful=True):
     return protonet.compile(text, phase=phase, outputs=["x"], faithful=faithful).double()
 
 
-@quick
+@settings(quick, max_examples=6)
 @given(seeds, st.booleans())
 def test_a_fused_batch_norm_goes_by_what_it_holds(seed, faithful):
     x = np.random.default_rng(seed).normal(size=(3, 2, 4))
@@ -91,7 +91,7 @@ def test_a_fused_batch_norm_is_in_place():
         protonet.compile(text, outputs=["y"])
 
 
-@quick
+@settings(quick, max_examples=6)
 @given(seeds, st.booleans())
 def test_yolov3_detection(seed, stated):
     draw = np.random.default_rng(seed)
