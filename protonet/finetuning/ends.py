@@ -71,7 +71,7 @@ def _of_output(graph: Graph, last: Sequence[str]) -> End:
 def _end(value: Value, loss: Node | None = None, weight: float = 1.0) -> End:
     """Walk back from an output or a loss to the layer that weighs features."""
     scores, layers, node = value, [], value.producer
-    while node.type not in _WEIGHING:
+    while node.type not in _WEIGHING or not node.params:
         if node.type in _DECIDING:
             scores = node.inputs[0]
         elif node.params:

@@ -86,7 +86,7 @@ def _misfits(nodes: list[Node], shapes: dict[Value, Shape]) -> bool:
         if not any(value in shapes for value in node.inputs):
             continue
         bottoms = tuple(shapes.get(value, value.shape) for value in node.inputs)
-        if node.type == "InnerProduct":
+        if node.type == "InnerProduct" and node.blobs:
             if node.layer.blobs(bottoms)[0].shape != node.blobs[0].shape:
                 return True
             continue

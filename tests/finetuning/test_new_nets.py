@@ -122,9 +122,18 @@ layer { name: "f" type: "InnerProduct" bottom: "d" top: "f" inner_product_param 
 """
 
 
+GIVEN = """
+layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "w" type: "Parameter" top: "w" parameter_param { shape { dim: 4 dim: 192 } } }
+layer { name: "f" type: "InnerProduct" bottom: "d" bottom: "w" top: "f"
+        inner_product_param { bias_term: false } }
+"""
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
+        (GIVEN, "stands layer 'f' .* with 2 bottoms"),
         (ZOO / "deeplabv3_os16" / "deploy.prototxt", "says classes of places"),
         (FLAT, "the input 'd' of the net is 1x9"),
         (SQUEEZED.replace('bottom: "p" top', 'bottom: "c" top'), "outputs p, prob"),

@@ -26,6 +26,11 @@ HEAD = """
 layer { name: "ip" type: "InnerProduct" bottom: "pool2" top: "ip"
         inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
 """
+GIVEN = """
+layer { name: "w" type: "Parameter" top: "w" parameter_param { shape { dim: 3 dim: 18 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "pool2" bottom: "w" top: "ip"
+        inner_product_param { bias_term: false } }
+"""
 TWO, THREE = "kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2"
 
 
@@ -39,6 +44,7 @@ def emitted(size, pool1=TWO, pool2=TWO, stride=1, head=HEAD):
         (emitted(16), 2),  # 7 and 8 rows alike end up as 3
         (emitted(18), 0),
         (emitted(16, head=""), 2),
+        (emitted(16, head=GIVEN), 2),
         (emitted(17, THREE, THREE), 2),
         (emitted(18, TWO, THREE), 2),
         (emitted(18, stride=2), 2),

@@ -69,8 +69,10 @@ def faces_off(x: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     right = []
     for first, own in ((13, truth[:, 13]), (15, truth[:, 14])):
         scores = x[:, first : first + 2]
-        best = scores.clamp(min=0).argmax(1) if scores.shape[1] == 2 else None
-        one = torch.full_like(own, torch.nan) if best is None else (best == own.trunc()).to(x)
-        right.append(one.cummax(0)[0])
+        if scores.shape[1] == 2:
+            best = scores.clamp(min=0).argmax(1)
+            right.append(((best == own.trunc()).cumsum(0) > 0).to(x.dtype))
+        else:
+            right.append(torch.full_like(own, torch.nan))
     angles = (x[:, 10:13] - truth[:, 10:13]) / 180 * math.pi
     return torch.cat([apart, torch.stack(right, 1), angles.cos()], 1)[None, None]

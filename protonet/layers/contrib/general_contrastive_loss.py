@@ -115,7 +115,7 @@ class GeneralContrastiveLoss(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Each distance's part of the loss, its gradient, and how far it is beyond its margin."""
         least, weight, most = self.positive
-        beyond = torch.where(is_own, (x - least).clamp(0, most), (margin - x).clamp(min=0))
+        beyond = torch.where(is_own, (x - least).clamp(0.0, most), (margin - x).clamp(min=0))
         near = ~is_own & (x < margin)
         pull = ((x > least) & (x < most)).to(x) * weight
         factor = (-x).exp() if self.negative[2] else torch.ones_like(x)

@@ -100,8 +100,12 @@ class InnerDistanceLayer(Layer):
 
 def distances(x: torch.Tensor, vectors: torch.Tensor, squared: bool = True) -> torch.Tensor:
     """Sums of squared or absolute differences to each of the vectors."""
-    apart = x.unsqueeze(-2) - vectors
-    return (apart.square() if squared else apart.abs()).sum(-1)
+    if torch.compiler.is_compiling():  # and exported nets, whose formats have no cdist
+        apart = x.unsqueeze(-2) - vectors
+        return (apart.square() if squared else apart.abs()).sum(-1)
+    mode = "donot_use_mm_for_euclid_dist"  # which loses what is near
+    apart = torch.cdist(torch.atleast_2d(x), vectors, 2.0 if squared else 1.0, compute_mode=mode)
+    return (apart.square() if squared else apart).view(*x.shape[:-1], len(vectors))
 
 
 def distances_of_own(
