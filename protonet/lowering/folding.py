@@ -226,17 +226,28 @@ def _without_lines(text: str, node: ast.stmt) -> str:
 
 
 def substituted(text: str, function: str, values: Constants) -> str:
-    """The text with names, and attributes of self, that are read in a function as constants."""
+    """The text with names, and attributes of self, that are read in a function as constants.
+
+    Within an f-string a word would end it, so that its name stays there.
+    """
     while True:
         tree = tree_of(text)
-        inside = (n for f in _functions(tree) if function in ("", f.name) for n in ast.walk(f))
-        reads = (n for n in inside if isinstance(n, ast.Name | ast.Attribute))
+        inside = [n for f in _functions(tree) if function in ("", f.name) for n in ast.walk(f)]
+        strings = (s for s in inside if isinstance(s, ast.JoinedStr))
+        shown = {n for s in strings for n in ast.walk(s) if _is_word(n, values)}
+        reads = (n for n in inside if isinstance(n, ast.Name | ast.Attribute) and n not in shown)
         found = next(
             (n for n in reads if isinstance(n.ctx, ast.Load) and ast.unparse(n) in values), None
         )
         if found is None:
             return text
         text = replaced(text, found, literal(values[ast.unparse(found)]))
+
+
+def _is_word(node: ast.AST, values: Constants) -> bool:
+    """Whether a name or attribute is a string among the constants."""
+    named = isinstance(node, ast.Name | ast.Attribute)
+    return named and isinstance(values.get(ast.unparse(node)), str)
 
 
 def literal(value: object) -> str:

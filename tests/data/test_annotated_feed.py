@@ -307,6 +307,12 @@ def refused(feed_of, source, *words, phase="TRAIN"):
         ({"expand_param": {"max_expand_ratio": 1.0}}, "max_expand_ratio must be above 1, not 1"),
         ({"expand_param": {"max_expand_ratio": 2.0}, "mean_file": "m"}, "mean_file is an image"),
         ({"crop_h": 3}, "crop_h is given without crop_w"),
+        ({"force_color": True, "force_gray": True}, "force_color and force_gray are both set"),
+        ({"mean_file": "m", "mean_value": 1}, "mean_file and mean_value are both given"),
+        (
+            {"emit_constraint": {"emit_type": "MIN_OVERLAP", "emit_overlap": 1.0}},
+            "emit_overlap 1 leaves no box",
+        ),
         ({"crop_size": 300}, "smaller than the crop"),
         ({"noise_param": {"convert_to_lab": True}}, "convert_to_lab makes floats"),
         ({"noise_param": {"saltpepper": True}}, "saltpepper needs saltpepper_param"),
@@ -332,6 +338,21 @@ def test_settings_that_no_image_can_follow(feed_of, transform, words):
 )
 def test_samplers_that_sample_nothing(feed_of, one, words):
     refused(feed_of, layer({"resize_param": SIZED}, [{"sampler": one}]), words)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (
+            {"min_jaccard_overlap": 0.9, "max_jaccard_overlap": 0.1},
+            "no window has the jaccard_overlap from 0.9 to 0.1",
+        ),
+        ({"min_sample_coverage": 1.5}, "no window has the sample_coverage from 1.5 to 1"),
+        ({"max_object_coverage": -0.5}, "no window has the object_coverage from 0 to -0.5"),
+    ],
+)
+def test_limits_that_no_window_meets(feed_of, limits, words):
+    refused(feed_of, layer({"resize_param": SIZED}, [sampler(**limits)]), words)
 
 
 def test_damaged_records_are_told_with_number_and_key(database, feed_of):

@@ -49,6 +49,24 @@ def test_an_elif_that_is_left_becomes_an_if():
     assert "    if x > least:\n        # Only a part.\n        x = x / 2\n    else:" in made
 
 
+TOLD = {
+    "told": "def told(x, what: str, most: int | None = None):\n"
+    "    if most is not None:\n        x = x[:most]\n"
+    '    if len(x) == 0:\n        raise ValueError(f"no {what} of {most} in {what!r}")\n'
+    "    return x",
+}
+
+
+def test_a_word_that_a_string_shows_stays_a_name():
+    """In its place it would end the string, in Python before 3.12."""
+    texts, gone = settled(TOLD, {"told": [([object(), "box"], {})]})
+    names = {}
+    exec(texts["told"], names)
+    assert gone["told"] == {"most"}
+    with pytest.raises(ValueError, match=r"^no box of None in 'box'$"):
+        names["told"]([], "box")
+
+
 CALLED = {
     "inner": "def inner(x, flag: bool = False, count: int | None = None, eta: float = 1.0):\n"
     '    """Twice x. With ``flag`` it is x. It is cut at ``count``."""\n'

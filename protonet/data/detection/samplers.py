@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from protonet.arrays import Floats
 from protonet.data.detection.boxes import WHOLE, Boxes, covered, overlaps
+from protonet.data.detection.settings import KINDS
 from protonet.data.detection.stream import Stream, drawn
 from protonet.schema.pool import Message
 
 _TOGETHER = 16  # attempts that are looked at together
 _NUMBERS, _SPARE = 5, 128  # of each attempt; and those that are drawn again
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_KINDS = ("jaccard_overlap", "sample_coverage", "object_coverage")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Limits:
     @classmethod
     def of(cls, p: Message) -> Limits | None:
         """From a SampleConstraint; None where it limits nothing."""
-        for kind, name in enumerate(_KINDS):
+        for kind, name in enumerate(KINDS):
             fields = f"min_{name}", f"max_{name}"
             if any(p.HasField(field) for field in fields):
                 low, high = (np.float32(getattr(p, field)) for field in fields)

@@ -22,6 +22,7 @@ ANNOTATIONS = {
     *("up_prob", "low_prob"),  # of a version that reads them nowhere
 }
 _YUQJ = ("yoloformat", "has_landmarks", "bbox_sampler")
+KINDS = ("jaccard_overlap", "sample_coverage", "object_coverage")
 _YOLO = ("yolo_data_type", "yolo_data_jitter", "train_diffcult")
 _BATCH, _JITTER, _ANCHOR, _LFFD = 0, 1, 2, 3
 _FIT_SMALL = 2
@@ -64,6 +65,15 @@ def _of_transform(p: Message) -> Iterator[Unfit]:
     if bool(p.crop_h) != bool(p.crop_w) and not p.crop_size:
         given, missing = ("crop_h", "crop_w") if p.crop_h else ("crop_w", "crop_h")
         yield Unfit(f"{given} is given without {missing}", (place, given), "give both")
+    if p.force_color and p.force_gray:
+        what = "force_color and force_gray are both set"
+        yield Unfit(what, (place, "force_gray"), "set one of them")
+    if p.HasField("mean_file") and len(p.mean_value):
+        what = "mean_file and mean_value are both given"
+        yield Unfit(what, (place, "mean_value", 0), "take one of them out")
+    if p.emit_constraint.emit_type and p.emit_constraint.emit_overlap >= 1:
+        what = f"emit_overlap {p.emit_constraint.emit_overlap:g} leaves no box, it is below 1"
+        yield Unfit(what, (place, "emit_constraint", "emit_overlap"))
     if p.HasField("expand_param"):
         ratio, at = p.expand_param.max_expand_ratio, (place, "expand_param", "max_expand_ratio")
         if not 1 < ratio < float("inf"):
@@ -126,6 +136,18 @@ def _of_samplers(layer: Message) -> Iterator[Unfit]:
         if not 0 < p.min_aspect_ratio <= p.max_aspect_ratio < float("inf"):
             shown = f"{p.min_aspect_ratio:g} and max_aspect_ratio {p.max_aspect_ratio:g}"
             yield Unfit(f"min_aspect_ratio {shown} are no range above 0", place)
+        yield from _of_limits(sampler.sample_constraint, (*place[:-1], "sample_constraint"))
+
+
+def _of_limits(p: Message, place: tuple[str | int, ...]) -> Iterator[Unfit]:
+    """The limits that no window meets, so that the sampler would never give one."""
+    for name in KINDS:
+        low, high = f"min_{name}", f"max_{name}"
+        least = getattr(p, low) if p.HasField(low) else 0.0
+        most = getattr(p, high) if p.HasField(high) else 1.0
+        if not max(least, 0) <= min(most, 1):
+            field = low if p.HasField(low) else high
+            yield Unfit(f"no window has the {name} from {least:g} to {most:g}", (*place, field))
 
 
 def _of_forks(layer: Message) -> Iterator[Unfit]:
@@ -169,6 +191,7 @@ def _of_crop_type(layer: Message) -> Iterator[Unfit]:
     sampler = p.data_anchor_sampler
     if not len(sampler.scale) or min(sampler.scale) < 1:
         yield Unfit("data_anchor_sampler needs a scale, and positive ones", at)
+    yield from _of_limits(sampler.sample_constraint, (*at, "sample_constraint"))
     if not sampler.use_original_image:
         what = "data_anchor_sampler takes the original image"
         yield Unfit(what, (*at, "use_original_image"))
