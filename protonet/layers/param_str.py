@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +65,13 @@ def options(message: Any, /, **kinds: Kind) -> dict[str, Any]:
             shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
             raise LayerError(f"{name!r} takes {kinds[name].what}, not {shown}", "param_str")
     return given
+
+
+def is_foreign(message: Any, /, *names: str) -> bool:
+    """Whether a layer's param_str states an option that is none of these, nor one misspelt."""
+    given = _mapping(message.param_str) or {}
+    others = [str(name) for name in given if name not in names]
+    return any(not difflib.get_close_matches(name, names, 1, 0.85) for name in others)
 
 
 def _mapping(text: str) -> dict[Any, Any] | None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
-from protonet.layers.param_str import NUMBER, SIZES, WHOLE, options
+from protonet.layers.param_str import NUMBER, SIZES, WHOLE, is_foreign, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.pool import Message
 
 
 @register("rpn.anchor_target_layer.AnchorTargetLayer")
@@ -41,6 +42,10 @@ class AnchorTarget(Layer):
             "a, b, c, d = anchor_targets(x, truth, size, rpn_anchors, 16)",
         ),
     )
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        return not is_foreign(message.python_param, "feat_stride", "scales", "ratios", "allowed_border")
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, truth = bottoms[:2]

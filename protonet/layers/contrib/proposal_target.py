@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import box_deltas, box_iou
-from protonet.layers.param_str import WHOLE, options
+from protonet.layers.param_str import WHOLE, is_foreign, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.pool import Message
 
 
 @register("rpn.proposal_target_layer.ProposalTargetLayer")
@@ -35,6 +36,10 @@ class ProposalTarget(Layer):
             "a, b, c, d, e = proposal_targets(x, truth, 3)",
         ),
     )
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        return not is_foreign(message.python_param, "num_classes")
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         for index, x in enumerate(bottoms):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.param_str import WHOLE, options
+from protonet.layers.param_str import WHOLE, is_foreign, options
+from protonet.schema.pool import Message
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
@@ -40,6 +41,12 @@ class RoIData(Layer):
             "def forward(self, data, rois, labels):",
         ),
     )
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        own = is_foreign(message.python_param, "num_classes")
+        sizes = len(message.top) > 3 and message.top[1] == "im_info"  # of more than py-faster-rcnn
+        return not own and not sizes
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         classes = options(self.p, num_classes=WHOLE).get("num_classes")

@@ -12,8 +12,9 @@ from protonet.layers.boxes import (
     nms,
     shifted_anchors,
 )
-from protonet.layers.param_str import SIZES, WHOLE, options
+from protonet.layers.param_str import SIZES, WHOLE, is_foreign, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.pool import Message
 
 
 @register("rpn.proposal_layer.ProposalLayer")
@@ -42,6 +43,10 @@ class RpnProposal(Layer):
             "y = rpn_proposals(x, delta, size, proposal_anchors, 16)[0]",
         ),
     )
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        return not is_foreign(message.python_param, "feat_stride", "scales", "ratios")
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, deltas, sizes = bottoms
