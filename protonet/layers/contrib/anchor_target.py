@@ -45,7 +45,9 @@ class AnchorTarget(Layer):
 
     @classmethod
     def knows(cls, message: Message) -> bool:
-        return not is_foreign(message.python_param, "feat_stride", "scales", "ratios", "allowed_border")
+        return not is_foreign(
+            message.python_param, "feat_stride", "scales", "ratios", "allowed_border"
+        )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, truth = bottoms[:2]

@@ -25,7 +25,7 @@ def python(module, layer, options):
             1,
         ),
         (
-            python("anchor_target_layer", "AnchorTargetLayer", "'feat_stride': 8\\n'scale_rate': 4"),
+            python("anchor_target_layer", "AnchorTargetLayer", "'feat_stride': 8\\n'border': 4"),
             [(1, 2, 4, 4), (1, 5), (1, 3)],
             4,
         ),
