@@ -154,11 +154,6 @@ class Layer:
         """The type that a layer of this name is, where a fork gives the name to it; "" for this."""
         return ""
 
-    @classmethod
-    def knows(cls, message: Message) -> bool:  # noqa: ARG003 (classes of Python layers ask it)
-        """Whether a Python layer is the class that this stands for, not another of its name."""
-        return True
-
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         """Shapes of the tops from those of the bottoms. LayerError where Caffe would refuse."""
         raise AssertionError(f"{self.type} does not infer")

@@ -7,9 +7,10 @@ import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from protonet.layers.base import LayerError
+from protonet.layers.base import Layer, LayerError
+from protonet.schema.pool import Message
 
 # A text that a person wrote is far smaller; YAML can make much of little, and go deep.
 _LONGEST, _DEEPEST, _MOST_PARTS = 10_000, 20, 2_000
@@ -67,11 +68,17 @@ def options(message: Any, /, **kinds: Kind) -> dict[str, Any]:
     return given
 
 
-def is_foreign(message: Any, /, *names: str) -> bool:
-    """Whether a layer's param_str states an option that is none of these, nor one misspelt."""
-    given = _mapping(message.param_str) or {}
-    others = [str(name) for name in given if name not in names]
-    return any(not difflib.get_close_matches(name, names, 1, 0.85) for name in others)
+class Namesake(Layer):
+    """A layer that stands for a Python class of its name where no option of another is stated."""
+
+    known: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        """Whether every option that param_str states is one of the class's, or one misspelt."""
+        given = _mapping(message.python_param.param_str) or {}
+        others = [str(name) for name in given if name not in cls.known]
+        return all(difflib.get_close_matches(name, cls.known, 1, 0.85) for name in others)
 
 
 def _mapping(text: str) -> dict[Any, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob as ParameterBlob
+from protonet.layers.param_str import Namesake
 from protonet.program import Builder, Expr, Ref, nn, torch
 from protonet.schema.pool import Message
 
@@ -59,7 +60,7 @@ def layer_class(message: Message) -> type[Layer] | None:
             known, counts = REGISTRY[name], (len(message.bottom), len(message.top))
             fits = zip(counts, (known.bottoms, known.tops), strict=True)
             counted = all(low <= n <= (n if high is None else high) for n, (low, high) in fits)
-            if counted and known.knows(message):
+            if counted and (not issubclass(known, Namesake) or known.knows(message)):
                 return known
     cls = REGISTRY.get(kind)
     other = cls.form(message) if cls is not None else ""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
-from protonet.layers.param_str import NUMBER, SIZES, WHOLE, is_foreign, options
+from protonet.layers.param_str import NUMBER, SIZES, WHOLE, Namesake, options
 from protonet.program import Builder, Expr, F, torch
-from protonet.schema.pool import Message
 
 
 @register("rpn.anchor_target_layer.AnchorTargetLayer")
-class AnchorTarget(Layer):
+class AnchorTarget(Namesake):
     """Label a sample of the anchors by how they overlap the true boxes, and say how far they are.
 
     Scores (1, 2 * anchors, h, w), true boxes (m, 5) of x1, y1, x2, y2, class, sizes (1, 3) and the
@@ -24,6 +23,7 @@ class AnchorTarget(Layer):
     """
 
     param = "python_param"
+    known = ("feat_stride", "scales", "ratios", "allowed_border")
     bottoms = (3, 4)
     tops = (4, 4)
     examples = (
@@ -42,12 +42,6 @@ class AnchorTarget(Layer):
             "a, b, c, d = anchor_targets(x, truth, size, rpn_anchors, 16)",
         ),
     )
-
-    @classmethod
-    def knows(cls, message: Message) -> bool:
-        return not is_foreign(
-            message.python_param, "feat_stride", "scales", "ratios", "allowed_border"
-        )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, truth = bottoms[:2]

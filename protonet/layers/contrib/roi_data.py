@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.param_str import WHOLE, is_foreign, options
+from protonet.layers.base import Example, LayerError, Shape, register
+from protonet.layers.param_str import WHOLE, Namesake, options
 from protonet.schema.pool import Message
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
-class RoIData(Layer):
+class RoIData(Namesake):
     """An image with its true boxes, or with regions, their classes and their targets.
 
     With three tops to (1, 3, h, w), sizes (1, 3) of height, width and scale, and true boxes (m, 5)
@@ -20,6 +20,7 @@ class RoIData(Layer):
     """
 
     param = "python_param"
+    known = ("num_classes",)
     bottoms = (0, 0)
     tops = (3, 10)
     is_data = True
@@ -44,9 +45,8 @@ class RoIData(Layer):
 
     @classmethod
     def knows(cls, message: Message) -> bool:
-        own = is_foreign(message.python_param, "num_classes")
         sizes = len(message.top) > 3 and message.top[1] == "im_info"  # of more than py-faster-rcnn
-        return not own and not sizes
+        return not sizes and super().knows(message)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         classes = options(self.p, num_classes=WHOLE).get("num_classes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import (
     anchor_boxes,
     apply_deltas,
@@ -12,13 +12,12 @@ from protonet.layers.boxes import (
     nms,
     shifted_anchors,
 )
-from protonet.layers.param_str import SIZES, WHOLE, is_foreign, options
+from protonet.layers.param_str import SIZES, WHOLE, Namesake, options
 from protonet.program import Builder, Expr, F, torch
-from protonet.schema.pool import Message
 
 
 @register("rpn.proposal_layer.ProposalLayer")
-class RpnProposal(Layer):
+class RpnProposal(Namesake):
     """Move anchors by their deltas, and keep the best that do not overlap, as regions.
 
     Scores (n, 2 * anchors, h, w), deltas (n, 4 * anchors, h, w) and sizes (n, 3) of height, width
@@ -30,6 +29,7 @@ class RpnProposal(Layer):
     """
 
     param = "python_param"
+    known = ("feat_stride", "scales", "ratios")
     bottoms = (3, 3)
     tops = (1, 2)
     grows = 0
@@ -43,10 +43,6 @@ class RpnProposal(Layer):
             "y = rpn_proposals(x, delta, size, proposal_anchors, 16)[0]",
         ),
     )
-
-    @classmethod
-    def knows(cls, message: Message) -> bool:
-        return not is_foreign(message.python_param, "feat_stride", "scales", "ratios")
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, deltas, sizes = bottoms
