@@ -72,9 +72,11 @@ SHARED_BY_LAYERS = {
     "lattice",
     "loss",
     "many_axes",
+    "multibox",
     "normalised",
     "overlaps",
     "recurrent",
+    "refined_boxes",
     "registry",
     "volumes",
 }
