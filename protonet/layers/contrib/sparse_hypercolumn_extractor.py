@@ -32,7 +32,7 @@ class SparseHypercolumnExtractor(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         at, *maps = bottoms
-        if len(at) != 3 or at[2] != 2:
+        if len(at) < 3 or at[2:] != (2, *(1,) * (len(at) - 3)):
             raise LayerError(f"places have the shape NxKx2, not {show(at)}", "bottom", 0)
         for index, x in enumerate(maps, 1):
             if len(x) != 4 or x[0] != at[0] or min(x[2:]) < 2:
@@ -51,6 +51,7 @@ class SparseHypercolumnExtractor(Layer):
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         at, *maps = bottoms
+        at = at if len(b.bottoms[0]) == 3 else at.flatten(2)
         columns: list[Expr] = []
         for index, x in enumerate(maps):
             fields = (self.p.scale, self.p.offset_height, self.p.offset_width)
