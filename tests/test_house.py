@@ -86,6 +86,7 @@ SHARED_BY_LAYERS = {
     "normalised",
     "overlaps",
     "recurrent",
+    "refined_boxes",
     "registry",
     "volumes",
 }

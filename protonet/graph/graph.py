@@ -37,6 +37,7 @@ class Param:
     name: str = ""
     lr_mult: float = 1.0
     decay_mult: float = 1.0
+    regularization: str = ""  # L1 or L2 of its own, whatever the solver's is
     stated: set[str] = field(default_factory=set)
 
     def __repr__(self) -> str:

@@ -51,11 +51,19 @@ def _specified(param: Param, spec: Any, shared: dict[str, Param]) -> Param:
     """Apply one ParamSpec, or return the parameter that it names."""
     param.name = spec.name
     param.lr_mult, param.decay_mult = spec.lr_mult, spec.decay_mult
+    param.regularization = spec.regularization_type
+    if param.regularization not in ("", "L1", "L2"):
+        what = f"regularization_type is L1 or L2, not {param.regularization!r}"
+        raise LayerError(what, "param", param.index, "regularization_type")
     param.stated.update(f for f in ("lr_mult", "decay_mult") if spec.HasField(f))
     owner = shared.setdefault(spec.name, param) if spec.name else param
     if owner is param:
         return param
     _check_share(owner, param, spec)
+    if param.regularization and param.regularization != owner.regularization:
+        what = f"it shares the parameter {owner.name!r}, whose regularization_type is "
+        what += f"{owner.regularization or 'not stated'}, not {param.regularization}"
+        raise LayerError(what, "param", param.index, "regularization_type")
     for field in ("lr_mult", "decay_mult"):
         if spec.HasField(field):
             _check_multiplier(owner, param, field, getattr(spec, field))

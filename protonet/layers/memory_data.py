@@ -11,9 +11,10 @@ class MemoryData(Layer):
     """Batches that the caller has in memory.
 
     To (n, c, h, w) and labels (n,), and with a third top the images' sizes (n, 1, 1, 2), which
-    the caller of a compiled net gives. CaffeOnSpark fills the layer from its ``source`` by a class
-    of Spark's (source_class), which does not run here; nor does the layer read it there.
-    Source: Caffe's MemoryDataLayer; DeepLab's nets; yahoo's Caffe fork.
+    the caller of a compiled net gives; with label_size each image has as many labels,
+    (n, label_size, 1, 1). CaffeOnSpark fills the layer from its ``source`` by a class of Spark's
+    (source_class), which does not run here; nor does the layer read it there. Source: Caffe's
+    MemoryDataLayer; DeepLab's nets; yahoo's Caffe fork; label_size is dumpinfo's DevTerrainRL's.
     """
 
     param = "memory_data_param"
@@ -40,4 +41,7 @@ class MemoryData(Layer):
         self.check_positive("batch_size", "channels", "height", "width")
         item = (self.p.channels, self.p.height, self.p.width)
         data, labels, *more = batch_shapes(self, self.p.batch_size, item)
+        if self.has("label_size"):
+            self.check_positive("label_size")
+            labels = (self.p.batch_size, self.p.label_size, 1, 1)
         return (data, labels, *((self.p.batch_size, 1, 1, 2) for _ in more))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from protonet.layers.base import LayerError
+from protonet.layers.base import Layer, LayerError
 from protonet.schema.param_str import mapping_of
+from protonet.schema.pool import Message
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,16 @@ def options(message: Any, /, **kinds: Kind) -> dict[str, Any]:
             shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
             raise LayerError(f"{name!r} takes {kinds[name].what}, not {shown}", "param_str")
     return given
+
+
+class Namesake(Layer):
+    """A layer that stands for a Python class of its name where no option of another is stated."""
+
+    known: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        """Whether every option that param_str states is one of the class's, or one misspelt."""
+        given = mapping_of(message.python_param.param_str) or {}
+        others = [str(name) for name in given if name not in cls.known]
+        return all(difflib.get_close_matches(name, cls.known, 1, 0.85) for name in others)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from protonet.layers.base import REGISTRY, Example, Layer, LayerError, Shape, register
 from protonet.layers.blob import Blob as ParameterBlob
+from protonet.layers.param_str import Namesake
 from protonet.program import Builder, Expr, Ref, nn, torch
 from protonet.schema.pool import Message
 
@@ -49,8 +50,8 @@ def layer_class(message: Message) -> type[Layer] | None:
 
     A Python layer whose class protonet knows, such as "rpn.proposal_layer.ProposalLayer", has a
     layer of that name, which runs nothing of the user's; map_to_torch comes first. One with other
-    numbers of bottoms or tops is another class of that name. Where forks give one type to
-    different layers, what is stated tells which is meant.
+    numbers of bottoms or tops, or with options of its own, is another class of that name. Where
+    forks give one type to different layers, what is stated tells which is meant.
     """
     kind = message.type
     if kind == "Python":
@@ -58,7 +59,8 @@ def layer_class(message: Message) -> type[Layer] | None:
         if name in REGISTRY and name not in MAPPED and name not in _OWN:
             known, counts = REGISTRY[name], (len(message.bottom), len(message.top))
             fits = zip(counts, (known.bottoms, known.tops), strict=True)
-            if all(low <= n <= (n if high is None else high) for n, (low, high) in fits):
+            counted = all(low <= n <= (n if high is None else high) for n, (low, high) in fits)
+            if counted and (not issubclass(known, Namesake) or known.knows(message)):
                 return known
     cls = REGISTRY.get(kind)
     other = cls.form(message) if cls is not None else ""

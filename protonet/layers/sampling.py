@@ -26,3 +26,21 @@ def between(
     first = (1 - a) * looked_up(image, left, upper) + a * looked_up(image, right, upper)
     last = (1 - a) * looked_up(image, left, lower) + a * looked_up(image, right, lower)
     return (1 - b) * first + b * last
+
+
+def interpolated(
+    x: torch.Tensor,
+    image: torch.Tensor,
+    y: torch.Tensor,
+    z: torch.Tensor,
+) -> torch.Tensor:
+    """The map at rows (k, a) and columns (k, b), bilinear, its border kept up: (k, c, a, b)."""
+    height, width = x.shape[2:]
+    y, z = y.clamp(0, height - 1)[:, :, None], z.clamp(0, width - 1)[:, None]
+    top, left = y.long(), z.long()
+    bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
+    image = image[:, None, None]
+    down, across = (y - top)[..., None], (z - left)[..., None]
+    upper = torch.lerp(x[image, :, top, left], x[image, :, top, right], across)
+    lower = torch.lerp(x[image, :, bottom, left], x[image, :, bottom, right], across)
+    return torch.lerp(upper, lower, down).permute(0, 3, 1, 2)

@@ -29,7 +29,7 @@ class SoftmaxWithLoss(Layer):
     Scores (n, c, ...), labels (n, ...), one number. With weight_by_label_freqs (SegNet's fork)
     each label's share is times its class_weighting, or over how often it is in the batch;
     PRE_FIXED (Intel's) divides by pre_fixed_normalizer. With three tops it is R-FCN's
-    SoftmaxWithLossOHEM.
+    SoftmaxWithLossOHEM, with three bottoms SoftmaxWithLossWeighted.
     Source: Caffe's SoftmaxWithLossLayer, and SegNet's and Intel's.
     """
 
@@ -65,6 +65,8 @@ class SoftmaxWithLoss(Layer):
 
     @classmethod
     def form(cls, message: Message) -> str:
+        if len(message.bottom) == 3:
+            return "SoftmaxWithLossWeighted"
         return "SoftmaxWithLossOHEM" if len(message.top) == 3 else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:

@@ -68,12 +68,15 @@ def _count(found: Counter[str], message: Any, prefix: str, names: Collection[str
 
 def refused(
     layer: Any, reasons: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[str, str], str] | None:
+) -> tuple[tuple[str, ...], str] | None:
     """A field that changes what a layer computes and is not supported, and why; None if none.
 
     ``reasons`` are those of the layer's type, by the field that holds the message and by its own
     field, "name: VALUE" for one value of an enum.
     """
+    if layer.connectivity_mode:
+        what = "connectivity_mode: zeros that stay zero in training are not supported"
+        return ("connectivity_mode",), f"{what}; without it the net computes the same"
     for holder, known in reasons.items():
         if not known or not layer.HasField(holder):
             continue

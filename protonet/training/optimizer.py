@@ -28,7 +28,7 @@ _SETTINGS = {
 
 
 def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeOptimizer:
-    """An optimiser for a SolverParameter, one group for each pair of multipliers.
+    """An optimiser for a SolverParameter, a group for each pair of multipliers and their kind.
 
     NetError where there are no weights.
     """
@@ -37,16 +37,17 @@ def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeO
     cls = OPTIMIZERS[method]
     settings = {ours: getattr(solver, theirs) for theirs, ours in _SETTINGS.items()}
     settings |= {name: getattr(solver, name) for name in cls.own_defaults()}
-    groups: dict[tuple[float, float], list[torch.Tensor]] = {}
+    groups: dict[tuple[float, float, str], list[torch.Tensor]] = {}
     for weight in weights:
         # BatchNorm gives its statistics a rate of 0. BatchNormLayer::LayerSetUp.
         lr_mult = 0.0 if weight.param.is_statistic else weight.param.lr_mult
-        pair = (lr_mult, weight.param.decay_mult)
-        groups.setdefault(pair, []).append(weight.tensor)
+        kind = weight.param.regularization or solver.regularization_type
+        key = (lr_mult, weight.param.decay_mult, kind)
+        groups.setdefault(key, []).append(weight.tensor)
     made = cls(
         [
-            {"params": tensors, "lr_mult": lr_mult, "decay_mult": decay_mult}
-            for (lr_mult, decay_mult), tensors in groups.items()
+            {"params": tensors, "lr_mult": lr_mult, "decay_mult": decay, "regularization": kind}
+            for (lr_mult, decay, kind), tensors in groups.items()
         ],
         lr=solver.base_lr,
         **settings,

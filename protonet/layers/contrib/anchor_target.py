@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from protonet.layers.anchors import anchor_labels, anchor_targets, thin_out
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
-from protonet.layers.param_str import NUMBER, SIZES, WHOLE, options
+from protonet.layers.param_str import NUMBER, SIZES, WHOLE, Namesake, options
 from protonet.program import Builder, Expr
 
 
 @register("rpn.anchor_target_layer.AnchorTargetLayer")
-class AnchorTarget(Layer):
+class AnchorTarget(Namesake):
     """Label a sample of the anchors by how they overlap the true boxes, and say how far they are.
 
     Scores (1, 2 * anchors, h, w), true boxes (m, 5) of x1, y1, x2, y2, class, sizes (1, 3) and the
@@ -24,6 +24,7 @@ class AnchorTarget(Layer):
     """
 
     param = "python_param"
+    known = ("feat_stride", "scales", "ratios", "allowed_border")
     bottoms = (3, 4)
     tops = (4, 4)
     examples = (

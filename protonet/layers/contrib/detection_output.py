@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
+from protonet.layers.refined_boxes import check_first_stage, refined_priors, screened_scores
 from protonet.program import Builder, Expr, F, single, torch
 from protonet.schema.pool import Message
 
@@ -21,11 +22,13 @@ class DetectionOutput(Layer):
     (n, boxes * classes) and priors (1, 2, boxes * 4), to (1, 1, found, 7) with rows of image,
     label, score, x1, y1, x2, y2. How many there are follows from the data, where shapes say 1;
     where nothing is found there is a row of -1 for each image. No gradient; it writes no files.
-    Source: SSD's DetectionOutputLayer.
+    RefineDet's has two scores and offsets of a first stage, too, (n, boxes * 2) and (n, boxes * 4),
+    where the priors start from, and which boxes hold nothing; a fourth bottom alone is passed over.
+    Source: SSD's DetectionOutputLayer, and sfzhang15's RefineDet.
     """
 
     param = "detection_output_param"
-    bottoms = (3, 4)
+    bottoms = (3, 5)
     grows = 2
     kind = "metric"
     # Files and pictures beside the boxes.
@@ -71,6 +74,8 @@ class DetectionOutput(Layer):
             if count(x, 1) != boxes * each:
                 what = f"{boxes} prior boxes take {boxes * each} numbers an image, not {show(x)}"
                 raise LayerError(what, "bottom", index)
+        if len(bottoms) == 5:
+            check_first_stage(bottoms, 3)
         return ((1, 1, 1, 7),)
 
     @property
@@ -86,9 +91,13 @@ class DetectionOutput(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, nms, decode_boxes, detected_boxes):
             b.helper(helper)
-        offsets, scores, priors = bottoms[:3]
+        offsets, scores, priors, *first = bottoms
         p, suppression = self.p, self.p.nms_param
         coded = {"code": CODES[p.code_type], "variance_encoded": p.variance_encoded_in_target}
+        if len(first) == 2:
+            least = single(p.objectness_score)
+            priors = b.call(moved_priors, priors, b.call(refined_priors, priors, first[1], **coded))
+            scores = b.call(screened_scores, scores, first[0], self.classes, objectness=least)
         return b.call(
             detection_output,
             b.let("boxes", b.call(detection_boxes, offsets, priors, **coded)),
@@ -114,11 +123,17 @@ def detection_boxes(
     code: str = "corner",
     variance_encoded: bool = False,
 ) -> torch.Tensor:
-    """The boxes (n, priors, sets, 4) that the offsets mean."""
-    prior, variance = priors.reshape(2, -1, 1, 4)
+    """The boxes (n, priors, sets, 4) that the offsets mean, from priors of all or of each image."""
+    prior, variance = priors.reshape(len(priors), 2, -1, 1, 4).unbind(1)
     variance = torch.ones_like(variance) if variance_encoded else variance
-    offsets = offsets.detach().reshape(len(offsets), len(prior), -1, 4)
+    offsets = offsets.detach().reshape(len(offsets), prior.shape[1], -1, 4)
     return decode_boxes(prior, variance, offsets, code)
+
+
+def moved_priors(priors: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """Prior boxes of each image, (n, 2, boxes * 4), with the variances of those of all."""
+    variance = priors[:, 1:].expand(len(boxes), -1, -1)
+    return torch.cat([boxes.reshape(len(boxes), 1, -1), variance.flatten(2)], 1)
 
 
 def detection_output(

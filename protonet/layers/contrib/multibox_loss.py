@@ -6,6 +6,12 @@ from protonet.layers.base import Example, Layer, LayerError, Shape, count, regis
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, encode_boxes, match_boxes, nms
 from protonet.layers.loss import VALID, check_batch, normalization
 from protonet.layers.multibox import MultiBoxLoss
+from protonet.layers.refined_boxes import (
+    check_first_stage,
+    of_two_classes,
+    refined_loss,
+    refined_priors,
+)
 from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single
 
@@ -21,14 +27,17 @@ class MultiBoxLossLayer(Layer):
     (n, boxes * classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image,
     label, id, x1, y1, x2, y2, difficult; to one number. A true box of the background is an error
     of the batch, as in the fork. Without mining, LOGISTIC losses take each image's own labels,
-    where the fork writes those of later images beside their place. As MultiBoxSSDLoss it has
-    FOCALSOFTMAX, too, which weighs three times as much as in its mining.
-    Source: SSD's MultiBoxLossLayer and bbox_util; MultiBoxSSDLossLayer of yuqj1991's caffe_train.
+    where the fork writes those of later images beside their place. With two classes any label above
+    0 is 1. As MultiBoxSSDLoss it has FOCALSOFTMAX, too, which weighs three times as much as in its
+    mining. RefineDet's has two scores and offsets of a first stage, too, (n, boxes * 2) and
+    (n, boxes * 4), where the priors start from, and which boxes hold nothing.
+    Source: SSD's MultiBoxLossLayer and bbox_util; MultiBoxSSDLossLayer of yuqj1991's caffe_train;
+    sfzhang15's RefineDet.
     """
 
     param = "multibox_loss_param"
-    bottoms = (4, 4)
-    constants = (2, 3)
+    bottoms = (4, 6)
+    constants = (2, 3, 4, 5)
     is_loss = True
     examples = (
         Example(
@@ -42,7 +51,7 @@ class MultiBoxLossLayer(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        offsets, scores, priors, truth = bottoms
+        offsets, scores, priors, truth = bottoms[:4]
         p = self.p
         if not p.num_classes:
             raise LayerError("it has no num_classes")
@@ -55,7 +64,19 @@ class MultiBoxLossLayer(Layer):
         if truth[-1:] != (8,):
             raise LayerError(f"the truth has the shape 1x1xNx8, not {show(truth)}", "bottom", 3)
         self.check_fields()
+        if len(bottoms) > 4:
+            self.check_refined(bottoms)
         return ((),)
+
+    def check_refined(self, bottoms: tuple[Shape, ...]) -> None:
+        """LayerError where a first stage's bottoms or the fields are not RefineDet's."""
+        if len(bottoms) == 5:
+            raise LayerError("scores of a first stage go with its offsets", "bottom", 4)
+        check_first_stage(bottoms, 4)
+        plain = self.p.share_location and self.p.use_prior_for_matching and self.p.mining_type == 1
+        if not plain or self.has("nms_param"):
+            what = "with a first stage it takes share_location, use_prior_for_matching, "
+            raise LayerError(f"{what}mining_type: MAX_NEGATIVE and no nms_param")
 
     def check_fields(self) -> None:
         """LayerError where the fields do not go together."""
@@ -94,8 +115,17 @@ class MultiBoxLossLayer(Layer):
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, check_labels):
             b.helper(helper)
-        options = {k: v for k, v in self.options().items() if v != getattr(MultiBoxLoss, k)}
-        return b.module(MultiBoxLoss, self.p.num_classes, **options)(*bottoms)
+        refines = len(bottoms) > 4
+        options = self.options() | ({"normalization": "none"} if refines else {})
+        options = {k: v for k, v in options.items() if v != getattr(MultiBoxLoss, k)}
+        loss, given = b.module(MultiBoxLoss, self.p.num_classes, **options), list(bottoms)
+        if self.p.num_classes == 2:
+            given[3] = b.call(of_two_classes, given[3])
+        if not refines:
+            return loss(*given)
+        b.helper(refined_priors)
+        mode, least = self.options()["normalization"], single(self.p.objectness_score)
+        return b.call(refined_loss, loss, *given, objectness=least, normalization=mode)
 
     def options(self) -> dict[str, object]:
         """The attributes of the module."""

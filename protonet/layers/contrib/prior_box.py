@@ -15,7 +15,8 @@ class PriorBox(Layer):
     A map (n, c, h, w) and the image (n, c', h', w'), to (1, 2, h * w * boxes * 4): the corners in
     units of the image, and their variances. Sizes count as whole pixels, as SSD has them. With
     fixed_size and density a box stands not once but on a grid around each place, cut at the image.
-    Source: SSD's PriorBoxLayer; the dense boxes are those of FaceBoxes' forks.
+    ``use_default: false`` leaves out the box of aspect ratio 1. Source: SSD's PriorBoxLayer; the
+    dense boxes are those of FaceBoxes' forks, use_default is 03100076's BDIG's.
     """
 
     param = "prior_box_param"
@@ -55,6 +56,8 @@ class PriorBox(Layer):
         least, most = list(self.p.min_size), list(self.p.max_size)
         if not least:
             raise LayerError("it has no min_size")
+        if not self.p.use_default:
+            self.check_ratios()
         for index, size in enumerate(least):
             if not 1 <= size < math.inf:
                 what = f"min_size must be at least 1, not {number(size)}"
@@ -67,6 +70,16 @@ class PriorBox(Layer):
                 what = f"max_size {number(high)} must be greater than min_size {number(low)}"
                 raise LayerError(what, "max_size", index)
         self.check_each("aspect_ratio")
+
+    def check_ratios(self) -> None:
+        """LayerError unless there are boxes without the one of aspect ratio 1."""
+        if len(self.p.max_size):
+            what = "use_default: false takes no max_size, whose boxes the fork does not count"
+            raise LayerError(what, "max_size")
+        ratios = list(self.p.aspect_ratio)
+        if not ratios or any(abs(ratio - 1) < 1e-6 for ratio in ratios):
+            what = "use_default: false takes an aspect_ratio at least, and none of 1"
+            raise LayerError(what, "use_default")
 
     def check_each(self, field: str, least: float = 0) -> None:
         """LayerError at a number that is not positive, or below the least."""
@@ -124,7 +137,8 @@ class PriorBox(Layer):
         most = list(self.p.max_size) or [None] * len(self.p.min_size)
         for low, high in zip(self.p.min_size, most, strict=True):
             size = int(low)
-            boxes.append((size, size))
+            if self.p.use_default:
+                boxes.append((size, size))
             if high is not None:
                 boxes.append((math.sqrt(size * int(high)),) * 2)
             roots = [math.sqrt(ratio) for ratio in self.ratios()[1:]]
@@ -134,7 +148,8 @@ class PriorBox(Layer):
     def stated(self, b: Builder) -> list[tuple[float, float]] | Expr:
         """The sizes, by what they are made of where that is one size with flipped ratios."""
         ratios = self.ratios()[1:]
-        if len(self.p.min_size) > 1 or not (ratios and self.p.flip):
+        plain = self.p.use_default and len(self.p.min_size) == 1
+        if not plain or not (ratios and self.p.flip):
             return self.sizes()
         most = int(self.p.max_size[0]) if self.p.max_size else None
         return b.call(box_sizes, int(self.p.min_size[0]), most, list(map(number, ratios[::2])))

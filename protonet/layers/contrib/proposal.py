@@ -36,16 +36,8 @@ class Proposal(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         scores, deltas, size = bottoms
-        anchors = len(self.p.ratio) * len(self.p.scale)
-        if not anchors:
-            raise LayerError("it has no anchors", hint="give ratio and scale at least once")
-        for field in ("ratio", "scale"):
-            for index, value in enumerate(getattr(self.p, field)):
-                if not 0 < value < math.inf:
-                    what = f"{field} must be positive and finite, it is {single(value)}"
-                    raise LayerError(what, field, index)
-        if not self.p.base_size:
-            raise LayerError("base_size must be positive, it is 0", "base_size")
+        self.check_fields()
+        anchors = len(self.anchors())
         for index, (x, each) in enumerate(((scores, 2), (deltas, 4))):
             if len(x) != 4 or x[1] != each * anchors:
                 what = f"{anchors} anchors take {each * anchors} channels, not {show(x)}"
@@ -55,6 +47,18 @@ class Proposal(Layer):
             raise LayerError(f"{what}, not {show(size)}", "bottom", 2)
         most = scores[0] * self.p.post_nms_topn
         return ((most, 5), (most,))[: len(self.message.top)]
+
+    def check_fields(self) -> None:
+        """LayerError where the fields make no anchors."""
+        if not len(self.p.ratio) or not len(self.p.scale):
+            raise LayerError("it has no anchors", hint="give ratio and scale at least once")
+        for field in ("ratio", "scale"):
+            for index, value in enumerate(getattr(self.p, field)):
+                if not 0 < value < math.inf:
+                    what = f"{field} must be positive and finite, it is {single(value)}"
+                    raise LayerError(what, field, index)
+        if not self.p.base_size:
+            raise LayerError("base_size must be positive, it is 0", "base_size")
 
     def anchors(self) -> list[tuple[float, ...]]:
         """The anchors around the first place; sizes round to whole pixels, halves up."""
@@ -82,6 +86,39 @@ class Proposal(Layer):
             least=self.p.min_size,
         )
         return given if len(b.tops) == 2 else (given[0],)
+
+
+@register("ProposalCluster")
+class ProposalCluster(Proposal):
+    """Proposal with anchors of stated widths and heights, which its scales are by twos.
+
+    As Proposal in all else. Source: ProposalClusterLayer of cgangEE's ohem.
+    """
+
+    examples = (
+        Example(
+            'layer { name: "l" type: "ProposalCluster" bottom: "x" bottom: "delta" '
+            'bottom: "size" top: "y" proposal_param { scale: 128 scale: 64 } }',
+            {"x": (1, 2, 4, 5), "delta": (1, 4, 4, 5), "size": (1, 4)},
+            {"y": (300, 5)},
+            "y = proposals(x, delta, size, l_anchors, 16)[0]",
+        ),
+    )
+
+    def check_fields(self) -> None:
+        number = len(self.p.scale)
+        if not number or number % 2:
+            what = f"scale is given {number} times, and takes a width and a height by turns"
+            where: tuple[str | int, ...] = ("scale", number - 1) if number else ()
+            raise LayerError(what, *where)
+        if len(self.p.ratio):
+            raise LayerError("its anchors have no ratios, but sizes", "ratio")
+
+    def anchors(self) -> list[tuple[float, ...]]:
+        """The anchors around the first place."""
+        center, scale = (self.p.base_size - 1) / 2, [single(s) for s in self.p.scale]
+        halves = [((w - 1) / 2, (h - 1) / 2) for w, h in zip(scale[::2], scale[1::2], strict=True)]
+        return [(center - x, center - y, center + x, center + y) for x, y in halves]
 
 
 def proposals(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import box_deltas, box_iou
-from protonet.layers.param_str import WHOLE, options
+from protonet.layers.param_str import WHOLE, Namesake, options
 from protonet.program import Builder, Expr, F, torch
 
 
 @register("rpn.proposal_target_layer.ProposalTargetLayer")
-class ProposalTarget(Layer):
+class ProposalTarget(Namesake):
     """Sample the regions and the true boxes, and say of each what it is and how far off.
 
     Regions (n, 5) and true boxes (m, 5) of x1, y1, x2, y2, class, to regions (k, 5), classes (k),
@@ -21,6 +21,7 @@ class ProposalTarget(Layer):
     """
 
     param = "python_param"
+    known = ("num_classes",)
     bottoms = (2, 2)
     tops = (5, 5)
     grows = 0

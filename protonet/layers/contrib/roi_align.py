@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.sampling import interpolated
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -114,21 +115,3 @@ def roi_align(
     values = values * weights[0][:, None, :, None] * weights[1][:, None, None]
     cut = (*values.shape[:2], size[0], most, size[1], most)
     return values.reshape(cut).sum((3, 5))
-
-
-def interpolated(
-    x: torch.Tensor,
-    image: torch.Tensor,
-    y: torch.Tensor,
-    z: torch.Tensor,
-) -> torch.Tensor:
-    """The map at rows (k, a) and columns (k, b), bilinear, its border kept up: (k, c, a, b)."""
-    height, width = x.shape[2:]
-    y, z = y.clamp(0, height - 1)[:, :, None], z.clamp(0, width - 1)[:, None]
-    top, left = y.long(), z.long()
-    bottom, right = (top + 1).clamp(max=height - 1), (left + 1).clamp(max=width - 1)
-    image = image[:, None, None]
-    down, across = (y - top)[..., None], (z - left)[..., None]
-    upper = torch.lerp(x[image, :, top, left], x[image, :, top, right], across)
-    lower = torch.lerp(x[image, :, bottom, left], x[image, :, bottom, right], across)
-    return torch.lerp(upper, lower, down).permute(0, 3, 1, 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, options
+from protonet.layers.base import Example, LayerError, Shape, register
+from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, Namesake, options
 from protonet.schema.param_str import mapping_of
 from protonet.schema.pool import Message
 
@@ -23,7 +23,7 @@ _OPTIONS = {
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
-class RoIData(Layer):
+class RoIData(Namesake):
     """An image with its true boxes, or with regions, their classes and their targets.
 
     With three tops to (1, 3, h, w), sizes (1, 3) of height, width and scale, and true boxes (m, 5)
@@ -37,6 +37,7 @@ class RoIData(Layer):
     """
 
     param = "python_param"
+    known = tuple(_OPTIONS)
     bottoms = (0, 0)
     tops = (3, 10)
     is_data = True
@@ -68,6 +69,11 @@ class RoIData(Layer):
             return None
         other.python_param.param_str = json.dumps({**given, "agnostic": True})
         return other, "R-FCN's with AGNOSTIC in its settings"
+
+    @classmethod
+    def knows(cls, message: Message) -> bool:
+        sizes = len(message.top) > 3 and message.top[1] == "im_info"  # of more than py-faster-rcnn
+        return not sizes and super().knows(message)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         given = options(self.p, **_OPTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import (
     anchor_boxes,
     apply_deltas,
@@ -12,12 +12,12 @@ from protonet.layers.boxes import (
     nms,
     shifted_anchors,
 )
-from protonet.layers.param_str import SIZES, WHOLE, options
+from protonet.layers.param_str import SIZES, WHOLE, Namesake, options
 from protonet.program import Builder, Expr, F, torch
 
 
 @register("rpn.proposal_layer.ProposalLayer")
-class RpnProposal(Layer):
+class RpnProposal(Namesake):
     """Move anchors by their deltas, and keep the best that do not overlap, as regions.
 
     Scores (n, 2 * anchors, h, w), deltas (n, 4 * anchors, h, w) and sizes (n, 3) of height, width
@@ -29,6 +29,7 @@ class RpnProposal(Layer):
     """
 
     param = "python_param"
+    known = ("feat_stride", "scales", "ratios")
     bottoms = (3, 3)
     tops = (1, 2)
     grows = 0

@@ -11,8 +11,8 @@ class SegData(Layer):
     """An image and its map of labels, each batch as large as its image allows.
 
     To (1, 3, h, w) and (1, 1, h, w), h and w multiples of stride, at most upper_size or
-    upper_height and upper_width, which they are taken to be. Source: SegDataLayer of yjxiong's
-    Caffe fork.
+    upper_height and upper_width, which they are taken to be; or crop_size, and then with batch_size
+    images. Source: SegDataLayer of yjxiong's Caffe fork, and of XiaohangZhan's mix-and-match.
     """
 
     param = "seg_data_param"
@@ -34,6 +34,12 @@ class SegData(Layer):
         if t.stride < 1:
             what = f"stride must be positive, it is {t.stride}"
             raise LayerError(what, "transform_param", "stride")
+        self.check_positive("batch_size")
+        if t.crop_size:
+            batch, side = self.p.batch_size, t.crop_size
+            return (batch, 3, side, side), (batch, 1, side, side)
+        if self.p.batch_size != 1:
+            raise LayerError("a batch_size of more than 1 takes a crop_size", "batch_size")
         size = (t.upper_size,) * 2 if t.HasField("upper_size") else (t.upper_height, t.upper_width)
         if min(size) < 1:
             why = "neither upper_size nor upper_height and upper_width bound it"

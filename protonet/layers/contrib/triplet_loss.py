@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr, single, torch
+from protonet.schema.pool import Message
 
 _MARGIN = 0.2  # the default of this fork; the field has that of another
 
@@ -17,6 +18,7 @@ class TripletLoss(Layer):
     number, as the fork sets it before it has seen any. The gradient is the fork's, which goes by
     the last triplet alone that an item is in, a, p or n, also where the margin is kept: to a
     2(n - p), to p 2(p - a), to n 2(a - p).
+    With three bottoms it is mix-and-match's, a ThreeTripletLoss here.
     Source: TripletLossLayer of yuqj1991's caffe_train.
     """
 
@@ -33,6 +35,10 @@ class TripletLoss(Layer):
             "y = triplet_loss(x, triplets.flatten(1), 4, 0.2)",
         ),
     )
+
+    @classmethod
+    def form(cls, message: Message) -> str:
+        return "ThreeTripletLoss" if len(message.bottom) == 3 else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, triplets = bottoms
