@@ -9,13 +9,15 @@ PLAIN, MARKED = 8, 19  # numbers in a row of the truth, without and with landmar
 MODES = ("full", "valid", "batch_size", "none")
 
 
-def check_rows(truth: Shape, images: int, landmarks: bool, index: int) -> None:
-    """LayerError unless the truth has rows of boxes for so many images, or for 1 of all."""
+def check_rows(truth: Shape, images: int | None, landmarks: bool, index: int) -> None:
+    """LayerError unless the truth has rows of boxes for so many images; None for all together."""
     width = MARKED if landmarks else PLAIN
-    if len(truth) == 4 and truth[:2] == (images, 1) and truth[3] == width:
+    if len(truth) == 4 and truth[:2] == (images or 1, 1) and truth[3] == width:
         return
-    what = f"the truth has the shape {images}x1xNx{width}, not {show(truth)}"
-    hint = "has_lm goes with annotated_data_param { has_landmarks: true }, its rows with yoloformat"
+    what = f"the truth has the shape {images or 1}x1xNx{width}, not {show(truth)}"
+    words = (("yoloformat", images is not None), ("has_landmarks", landmarks))
+    fields = " ".join(f"{name}: {str(value).lower()}" for name, value in words)
+    hint = f"an AnnotatedData layer gives it with annotated_data_param {{ {fields} }}"
     raise LayerError(what, "bottom", index, hint=hint)
 
 

@@ -88,6 +88,26 @@ def test_a_deploy_net_gets_what_trains_it():
     assert given.prepared.stored == (256, 256)
 
 
+FUSED = """
+input: "image" input_shape { dim: 1 dim: 3 dim: 32 dim: 40 }
+layer { name: "c" type: "Convolution" bottom: "image" top: "c"
+  convolution_param { num_output: 4 kernel_size: 3 } }
+layer { name: "bn" type: "BatchNormScale" bottom: "c" top: "c" }
+layer { name: "fc" type: "InnerProduct" bottom: "c" top: "fc"
+  inner_product_param { num_output: 9 } }
+layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
+"""
+
+
+def test_the_statistics_of_a_fused_batch_norm_are_frozen_with_it(tmp_path):
+    source = tmp_path / "deploy.prototxt"
+    source.write_text(FUSED)
+    net, _, _ = made(source, freeze="c")
+    norm = layers(net)["bn"]
+    assert norm.batch_norm_param.use_global_stats
+    assert [spec.lr_mult for spec in norm.param] == [0] * 5
+
+
 SQUEEZED = """
 input: "image" input_shape { dim: 1 dim: 3 dim: 32 dim: 40 }
 layer { name: "c" type: "Convolution" bottom: "image" top: "c"

@@ -82,7 +82,7 @@ class CenterObjectLossLayer(Layer):
                     f"{first[0]}x{each}x{show(first[2:])}" if len(first) == 4 else f"Nx{each}xHxW"
                 )
                 raise LayerError(f"it takes {shape}, not {show(x)}", "bottom", index)
-        check_rows(bottoms[-1], 1, p.has_lm, len(bottoms) - 1)
+        check_rows(bottoms[-1], None, p.has_lm, len(bottoms) - 1)
         return ((),)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

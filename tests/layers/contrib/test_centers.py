@@ -293,6 +293,14 @@ def test_what_a_loss_would_not_take(kind, fields, shapes, told):
     assert caught.value.span is not None
 
 
+def test_whose_truth_it_is_not_is_told():
+    with pytest.raises(NetError) as caught:
+        compiled(
+            "CenterGridLoss", f"center_object_loss_param {{ {GRID} }}", [SIZES[0], (1, 1, 3, 19)]
+        )
+    assert "annotated_data_param { yoloformat: true has_landmarks: false }" in str(caught.value)
+
+
 MAPS = [(1, 5, 2, 2)] * 3
 SCALES = "bias_scale: 1 bias_scale: 2 bias_scale: 3"
 
