@@ -75,3 +75,12 @@ def test_what_is_stated_stays():
     with warnings.catch_warnings():
         warnings.simplefilter("error", NetWarning)
         protonet.compile(stated.replace("OUTPUTS", "8"), phase="TRAIN")
+
+
+def test_what_is_wrong_with_the_layer_itself_stays_wrong():
+    axes = " ".join(["dim: 1"] * 32)
+    text = f"""layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {axes} }} }} }}
+    layer {{ name: "e" type: "Embed" bottom: "x" top: "e"
+            embed_param {{ num_output: 3 input_dim: 5 }} }}"""
+    with pytest.raises(NetError, match="33 axes"):
+        protonet.compile(text)
