@@ -8,6 +8,7 @@ from protonet.layers.loss import VALID, check_batch, normalization
 from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, F, nn, single, torch
 
+_NVIDIAS = {"ignore_difficult_gt": "it is NVIDIA's; use_difficult_gt: false leaves them out"}
 _MODES = ("full", "valid", "batch_size", "none")
 
 
@@ -26,6 +27,7 @@ class MultiBoxLossLayer(Layer):
     bottoms = (4, 4)
     constants = (2, 3)
     is_loss = True
+    refuses = _NVIDIAS
     examples = (
         Example(
             'layer { name: "loss" type: "MultiBoxLoss" bottom: "x" bottom: "score" '
@@ -73,9 +75,9 @@ class MultiBoxLossLayer(Layer):
             raise LayerError("it has no PRE_FIXED normalization", "loss_param", "normalization")
         if p.conf_loss_type and p.background_label_id:
             raise LayerError("LOGISTIC takes 0 for the background", "background_label_id")
-        if p.ignore_difficult_gt:
-            what = "ignore_difficult_gt is NVIDIA's, not supported"
-            raise LayerError(what, "ignore_difficult_gt", hint="use use_difficult_gt: false")
+        self.check_positive("sample_size")
+        if p.neg_pos_ratio < 0:
+            raise LayerError("neg_pos_ratio can't be negative", "neg_pos_ratio")
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (box_iou, nms, decode_boxes, encode_boxes, match_boxes, check_labels):
@@ -168,8 +170,7 @@ class MultiBoxLoss(nn.Module):
             right = self.score_losses(scores[image], real, match, counts)[counts].sum()
             total = total + self.location_weight * near + self.confidence_weight * right
             matched += int((match >= 0).sum())
-        everything = len(scores) * len(prior)
-        sizes = {"full": everything, "valid": matched, "batch_size": len(scores)}
+        sizes = {"full": len(scores) * len(prior), "valid": matched, "batch_size": len(scores)}
         return total / max(sizes.get(self.normalization, 1), 1)
 
     def chosen(
@@ -181,8 +182,7 @@ class MultiBoxLoss(nn.Module):
         truth: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The true box of each prior and set of offsets, and which scores count."""
-        offsets = offsets.detach()
-        mines = self.mining != "none"
+        offsets, mines = offsets.detach(), self.mining != "none"
         if len(truth) == 0:
             match = torch.full_like(offsets[..., 0], -1, dtype=torch.long)
             return match, torch.full_like(scores[:, 0], not mines, dtype=torch.bool)
