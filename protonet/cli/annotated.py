@@ -126,8 +126,7 @@ def _tell_odd(beyond: list[str], other_sizes: list[str]) -> None:
     """Say which images are not as large as is stated, and which boxes reach beyond theirs."""
     if other_sizes:
         number = "an image is" if len(other_sizes) == 1 else f"{len(other_sizes):,} images are"
-        taken = "of another size than is stated, of which the boxes are taken as parts"
-        say(plain(f"{number} {taken}: {other_sizes[0]}"))
+        say(plain(f"{number} of another size than is stated with its boxes: {other_sizes[0]}"))
     if beyond:
         number = "a box reaches" if len(beyond) == 1 else f"{len(beyond):,} boxes reach"
         say(plain(f"{number} beyond the image, kept and cut as they are read: {beyond[0]}"))

@@ -108,9 +108,22 @@ def test_boxes_are_parts_of_the_image_where_nothing_else_is_stated(head):
     np.testing.assert_allclose(boxes()[0][1], [0.2, 0.2, 0.5, 0.5])
 
 
-def test_an_image_that_lies_on_its_side_is_refused():
+def test_a_size_the_other_way_round_is_a_slip():
+    """The boxes are in pixels of the image."""
+    marked(f"<name>cat</name>{box((8, 6, 20, 15))}", size(HIGH, WIDE))
+    assert "says 30x40, the other way round" in made("VOC")
+    np.testing.assert_allclose(boxes()[0][1], [0.2, 0.2, 0.5, 0.5])
+
+
+def test_an_image_that_is_turned_as_it_is_shown_is_refused():
+    """Its boxes may be those of what lies in the file, or of what is shown."""
+    _, data = cv2.imencode(".jpg", np.zeros((HIGH, WIDE, 3), np.uint8))
+    orientation = b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + orientation + b"\0\0\0\0"
+    head = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    Path("VOC/JPEGImages/a.png").write_bytes(data.tobytes()[:2] + head + data.tobytes()[2:])
     marked(f"<name>cat</name>{box()}", size(HIGH, WIDE))
-    assert "it is 40x30, and its boxes are of 30x40: one of them is turned" in refused("VOC")
+    assert "its boxes are of 30x40, it is 40x30, to be turned as it is shown" in refused("VOC")
 
 
 def coco(images=2, names=("cat", "dog"), **changes):

@@ -44,7 +44,7 @@ class AnnotatedSet:
 
     ``beyond`` are the boxes that reach beyond their image; they are kept, as in the fork, whose
     data layer cuts them. ``other_sizes`` are the images of another size than is stated with their
-    boxes, which are parts of the stated one, as there. Images stay encoded as their files are,
+    boxes. Images stay encoded as their files are,
     where nothing about them changes.
     Source: convert_annoset, ReadRichImageToAnnotatedDatum.
     """
@@ -99,8 +99,7 @@ class AnnotatedSet:
         record = message("AnnotatedDatum")
         record.type = BBOX
         height, width = self._fill(record.datum, path)
-        other_size = _other_size(marked, path, (width, height))
-        width, height = marked.size if other_size else (width, height)
+        (width, height), other_size = _counted(marked, path, (width, height))
         groups: dict[int, Message] = {}
         beyond = []
         for box in marked.boxes:
@@ -140,17 +139,22 @@ class AnnotatedSet:
         return height, width
 
 
-def _other_size(marked: MarkedImage, path: Path, real: tuple[int, int]) -> str:
-    """How an image is of another size than is stated, as the fork warns; "" where it is not.
+def _counted(marked: MarkedImage, path: Path, real: tuple[int, int]) -> tuple[tuple[int, int], str]:
+    """The width and height that boxes are parts of, and how the image has others, if it has.
 
-    ValueError where it lies on its side: what its boxes are parts of can't be told.
+    They are what is stated, as in the fork, which warns, but where that is the other way round.
+    ValueError where it is since the camera was turned: the boxes may lie in either.
     """
-    if marked.size in (real, (0, 0)) or 0 in marked.size:
-        return ""
+    if 0 in marked.size or marked.size == real:
+        return real, ""
     stated, found = ("x".join(map(str, size)) for size in (marked.size, real))
-    if marked.size == real[::-1]:
-        raise ValueError(f"it is {found}, and its boxes are of {stated}: one of them is turned")
-    return f"{os.fspath(path)} is {found}, and {marked.source} says {stated}"
+    told = f"{os.fspath(path)} is {found}, and {marked.source} says {stated}"
+    if marked.size != real[::-1]:
+        return marked.size, told
+    data = content(path)
+    if decode(data, None).shape[:2] != decode(data, True).shape[:2]:
+        raise ValueError(f"its boxes are of {stated}, it is {found}, to be turned as it is shown")
+    return real, f"{told}, the other way round"
 
 
 def _reaches_beyond(

@@ -104,7 +104,9 @@ def distances(x: torch.Tensor, vectors: torch.Tensor, squared: bool = True) -> t
         apart = x.unsqueeze(-2) - vectors
         return (apart.square() if squared else apart.abs()).sum(-1)
     mode = "donot_use_mm_for_euclid_dist"  # which loses what is near
-    apart = torch.cdist(torch.atleast_2d(x), vectors, 2.0 if squared else 1.0, compute_mode=mode)
+    apart = torch.cdist(
+        x.view(-1, x.shape[-1]), vectors, 2.0 if squared else 1.0, compute_mode=mode
+    )
     return (apart.square() if squared else apart).view(*x.shape[:-1], len(vectors))
 
 

@@ -15,6 +15,7 @@ from protonet.layers.refined_boxes import (
 from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single
 
+_NVIDIAS = {"ignore_difficult_gt": "it is NVIDIA's; use_difficult_gt: false leaves them out"}
 _MODES = ("full", "valid", "batch_size", "none")
 _FOCAL, _SSD = 2, "MultiBoxSSDLoss"
 
@@ -39,6 +40,7 @@ class MultiBoxLossLayer(Layer):
     bottoms = (4, 6)
     constants = (2, 3, 4, 5)
     is_loss = True
+    refuses = _NVIDIAS
     examples = (
         Example(
             'layer { name: "loss" type: "MultiBoxLoss" bottom: "x" bottom: "score" '
@@ -103,9 +105,6 @@ class MultiBoxLossLayer(Layer):
     def check_forks(self) -> None:
         """LayerError where a field of a fork is not done, or not of this type."""
         p = self.p
-        if p.ignore_difficult_gt:
-            what = "ignore_difficult_gt is NVIDIA's, not supported"
-            raise LayerError(what, "ignore_difficult_gt", hint="use use_difficult_gt: false")
         if p.conf_loss_type == _FOCAL and self.message.type != _SSD:
             raise LayerError(f"FOCALSOFTMAX is {_SSD}'s alone", "conf_loss_type")
         for name in ("use_tiny_box_match", "use_center_locate_match"):

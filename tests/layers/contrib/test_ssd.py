@@ -408,6 +408,19 @@ def test_a_whole_detector_is_opencvs(tmp_path):
             [(1, 8), (1, 6), (1, 2, 8), (1, 1, 1, 8)],
             "do_neg_mining false is not what mining_type says",
         ),
+        *(
+            (
+                "MultiBoxLoss",
+                f"multibox_loss_param {{ num_classes: 3 {field} }}",
+                [(1, 8), (1, 6), (1, 2, 8), (1, 1, 1, 8)],
+                told,
+            )
+            for field, told in (
+                ("neg_pos_ratio: -1", "neg_pos_ratio can't be negative"),
+                ("mining_type: HARD_EXAMPLE sample_size: 0", "sample_size must be positive"),
+                ("ignore_difficult_gt: true", "use_difficult_gt: false leaves them out"),
+            )
+        ),
         ("Normalize", "norm_param { }", [(3,)], "at least 2 axes"),
         (
             "DetectionEvaluate",
