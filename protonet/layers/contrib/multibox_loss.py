@@ -100,6 +100,9 @@ class MultiBoxLossLayer(Layer):
             raise LayerError("it has no PRE_FIXED normalization", "loss_param", "normalization")
         if p.conf_loss_type == 1 and p.background_label_id:
             raise LayerError("LOGISTIC takes 0 for the background", "background_label_id")
+        self.check_positive("sample_size")
+        if p.neg_pos_ratio < 0:
+            raise LayerError("neg_pos_ratio can't be negative", "neg_pos_ratio")
         self.check_forks()
 
     def check_forks(self) -> None:
