@@ -151,7 +151,7 @@ def twice(key):
         (twice("images"), "image 2 has the id 0, as one before it"),
         (twice("categories"), "category 2 has the id 0, as one before it"),
         (coco(names=("cat", "cat")), "two classes are called 'cat'"),
-        (coco(names=("c\ud800t", "cat")), "has half a character in its name"),
+        (coco(names=("c\ud800t", "cat")), "which is half of a character"),
         (coco(iscrowd="maybe"), "has the iscrowd 'maybe', neither 0 nor 1"),
         (coco(iscrowd=2), "has the iscrowd '2', neither 0 nor 1"),
         (coco(iscrowd=[1]), "has the iscrowd '[1]', neither 0 nor 1"),

@@ -45,14 +45,12 @@ class LabelMap:
     def of(cls, classes: Sequence[str], path: str) -> LabelMap:
         """The classes from 1 on, in their order; numbers from 1 on stay as they are.
 
-        NetError where two have one name, or a name is no text.
+        NetError where two have one name.
         """
         classes = [name for name in classes if name != BACKGROUND]
         for place, name in enumerate(classes):
             if name in classes[:place]:
                 raise NetError(f"two classes are called {name!r}", None, "give them names apart")
-            if not _is_text(name):
-                raise NetError(f"the class {name!r} has half a character in its name")
         if all(_is_label(name) for name in classes):
             return cls({name: int(name) for name in classes}, path)
         return cls({name: label for label, name in enumerate(classes, 1)}, path)
@@ -98,11 +96,6 @@ def names_beside(database: Path, given: Path | None) -> dict[int, str]:
 def _is_label(name: str) -> bool:
     """Whether a name is a number from 1 on, as a label map writes it."""
     return name.isascii() and name.isdigit() and len(name) < 10 and name[0] != "0"
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be written; JSON may have halves of characters."""
-    return not any(0xD800 <= ord(character) < 0xE000 for character in name)
 
 
 def _quoted(text: str) -> str:
