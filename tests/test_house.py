@@ -69,6 +69,7 @@ SHARED_BY_LAYERS = {
     "regions",
     "sampling",
     "sequences",
+    "told_images",
     "lattice",
     "loss",
     "many_axes",

@@ -45,7 +45,7 @@ class _Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class Planned:
+class AnnotatedPlan:
     """The records of a batch, what they hold, and what was drawn for each."""
 
     records: list[Record]
@@ -166,7 +166,7 @@ class AnnotatedFeed(Feed):
             what = f"{record} of {name} can't be taken: {error}"
             raise self.definition.error(what, "data_param", "source") from None
 
-    def plan(self) -> Planned:
+    def plan(self) -> AnnotatedPlan:
         """Read on, and draw for each image in turn. Source: AnnotatedDataLayer::load_batch."""
         definition = self.definition
         world = definition.world if definition.training else 1
@@ -182,9 +182,9 @@ class AnnotatedFeed(Feed):
             with self._telling(record):
                 items.append(self.parse(record.value))
                 drawn.append(self._lottery.draw(items[-1], self._policy, self._random))
-        return Planned(records, items, drawn, self._policy)
+        return AnnotatedPlan(records, items, drawn, self._policy)
 
-    def make(self, planned: Planned, new: Allocate = new_array) -> Batch:
+    def make(self, planned: AnnotatedPlan, new: Allocate = new_array) -> Batch:
         boxes: list[Boxes] = []
         arrays: list[Floats] = []
         rows = zip(planned.records, planned.items, planned.drawn, strict=True)
@@ -233,7 +233,7 @@ class AnnotatedFeed(Feed):
         boxed = self._labels.shape(self._batch, len(first.boxes))
         return (self._batch,) if self._type is None else boxed
 
-    def told(self, planned: Planned, boxes: list[Boxes]) -> Floats:
+    def told(self, planned: AnnotatedPlan, boxes: list[Boxes]) -> Floats:
         """The second top: the boxes of a batch, or a label an image."""
         if self._type is None:
             return np.array([item.datum.label for item in planned.items], np.float32)

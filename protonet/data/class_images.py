@@ -38,7 +38,7 @@ _TRANSFORMS = {
 }
 
 
-class Chosen(NamedTuple):
+class ChosenImage(NamedTuple):
     """An image of a batch, and what was drawn for it."""
 
     file: str
@@ -47,10 +47,10 @@ class Chosen(NamedTuple):
     drawn: Drawn
 
 
-class Planned(NamedTuple):
+class ClassPlan(NamedTuple):
     """The images of a batch, and how many each of its classes has."""
 
-    images: list[Chosen]
+    images: list[ChosenImage]
     counts: list[int]
 
 
@@ -137,9 +137,9 @@ class ClassImageFeed(Feed):
         what = f"the image {name!r} (line {entry.line} of {self._p.source}) can't be taken: {error}"
         return self.definition.error(what, _FIELD, "source")
 
-    def plan(self) -> Planned:
+    def plan(self) -> ClassPlan:
         """Draw folders until the batch is full. Source: ImageDataLayer::load_batch."""
-        images: list[Chosen] = []
+        images: list[ChosenImage] = []
         counts: list[int] = []
         taken: set[int] = set()
         while len(images) < self._batch:
@@ -158,18 +158,18 @@ class ClassImageFeed(Feed):
             names = [files[index] for index in order[:most]]
             counts.append(len(names))
             images += [self._drawn(name, entry) for name in names]
-        return Planned(images, counts)
+        return ClassPlan(images, counts)
 
-    def _drawn(self, file: str, entry: ListedImage) -> Chosen:
+    def _drawn(self, file: str, entry: ListedImage) -> ChosenImage:
         """The random part of an image: its patch, its interpolation, mirror and crop."""
         transform = self.definition.layer.transform_param
         patch = self._erasing.draw(self._stream)
         mirror = bool(transform.mirror and self._own.draw() % 2)
         way = self._resizes[0].way(self._stream) if self._resizes else 0
         place = (self._own.draw(), self._own.draw())
-        return Chosen(file, entry, patch, Drawn([], None, None, way, None, mirror, place))
+        return ChosenImage(file, entry, patch, Drawn([], None, None, way, None, mirror, place))
 
-    def make(self, planned: Planned, new: Allocate = new_array) -> Batch:
+    def make(self, planned: ClassPlan, new: Allocate = new_array) -> Batch:
         images: Array | None = None
         for row, chosen in enumerate(planned.images):
             image = self._read(chosen.file, chosen.entry)

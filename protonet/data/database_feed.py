@@ -12,7 +12,7 @@ from protonet.data.buffers import new_array
 from protonet.data.databases import open_reader
 from protonet.data.datum import Datum, parse_datum, pixels
 from protonet.data.definition import Definition, Seeds
-from protonet.data.feed import Allocate, Batch, Feed, feeds
+from protonet.data.feed import Allocate, Batch, Feed
 from protonet.data.position import Position
 from protonet.data.random import Mark
 from protonet.data.records import Reader, Record
@@ -36,7 +36,6 @@ class _Mark:
     random: Mark
 
 
-@feeds
 class DatabaseFeed(Feed):
     """Images and labels from a database, in the order of its keys, round and round.
 
@@ -69,14 +68,6 @@ class DatabaseFeed(Feed):
         except BaseException:
             self.close()
             raise
-
-    @classmethod
-    def of(cls, definition: Definition) -> Feed:
-        if not definition.layer.data_param.shuffle:
-            return cls(definition)
-        from protonet.data.shuffled_records import ShuffledFeed
-
-        return ShuffledFeed(definition)
 
     def draw_first(self, seeds: Seeds) -> None:
         """Draw what a fork's reader draws before the transformation does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from protonet.arrays import Floats
-from protonet.data.annotated_feed import AnnotatedFeed, Planned
+from protonet.data.annotated_feed import AnnotatedFeed, AnnotatedPlan
 from protonet.data.datum import Bytes
 from protonet.data.definition import Definition
 from protonet.data.detection.boxes import Boxes
@@ -35,7 +35,7 @@ class ToldFeed(AnnotatedFeed):
     def told_shape(self, first: Annotated) -> tuple[int, ...]:
         return self._batch, self.width
 
-    def told(self, planned: Planned, boxes: list[Boxes]) -> Floats:
+    def told(self, planned: AnnotatedPlan, boxes: list[Boxes]) -> Floats:
         rows = []
         each = zip(planned.records, planned.items, planned.drawn, strict=True)
         for record, item, drawn in each:

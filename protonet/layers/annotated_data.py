@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, ShapeUnknown, register
 from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
 from protonet.schema.pool import Message
@@ -27,7 +25,7 @@ class AnnotatedData(Layer):
     bottoms = (0, 0)
     tops = (1, 3)
     is_data = True
-    examples: ClassVar[tuple[Example, ...]] = (
+    examples = (
         Example(
             'layer { name: "data" type: "AnnotatedData" top: "data" top: "label" '
             "transform_param { resize_param { height: 9 width: 8 } } "

@@ -8,7 +8,6 @@ from __future__ import annotations
 FUSED = "a layer fused into another is not supported; compile the net that it was made from"
 INNER_PRODUCT = {
     **dict.fromkeys(("relu", "negative_slope"), FUSED),
-    "normalize": "unit weights are for InnerProduct and InnerDistance only",
 }
 _DEEP = "the third axis is for Convolution3D and Pooling3D"
 _DEPTH = dict.fromkeys(("kernel_depth", "temporal_stride"), _DEEP)

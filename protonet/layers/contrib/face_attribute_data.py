@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.batch import batch_shapes, channels, transform_of, unknown
-
-_FIT_SMALL = 2
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.batch import batch_shapes, channels
+from protonet.layers.told_images import told_size
 
 
 @register("faceAttributeData")
@@ -33,31 +32,14 @@ class FaceAttributeData(Layer):
     )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        from protonet.data.detection.settings import problems
-
-        for what, field, hint in problems(self.message):
-            raise LayerError(what, *field, hint=hint)
-        transform = transform_of(self)
-        images, *labels = batch_shapes(self, self.p.batch_size, (channels(transform), *self.size()))
+        size = told_size(self, self.message)
+        planes = channels(self.message.transform_param)
+        images, *labels = batch_shapes(self, self.p.batch_size, (planes, *size))
         return images, *((shape[0], self.told()) for shape in labels)
 
     def told(self) -> int:
-        """How many numbers tell of an image."""
+        """How many numbers tell of a face."""
         return 15 if self.phase == "TRAIN" else 17
-
-    def size(self) -> tuple[int, int]:
-        """The height and width of the images, where the settings tell them."""
-        transform = self.message.transform_param
-        if transform.crop_size:
-            return transform.crop_size, transform.crop_size
-        if transform.crop_h and transform.crop_w:
-            return transform.crop_h, transform.crop_w
-        resizes = transform.resize_param
-        if not len(resizes):
-            raise unknown(self.message, "neither crop_size nor resize_param state it")
-        if resizes[0].resize_mode == _FIT_SMALL:
-            raise unknown(self.message, "FIT_SMALL_SIZE leaves it to each image")
-        return resizes[0].height, resizes[0].width
 
     def beside(self, data: Shape) -> tuple[Shape, ...] | None:
         return (data, (data[0], self.told()))[: len(self.message.top)]

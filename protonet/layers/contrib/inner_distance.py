@@ -103,8 +103,9 @@ def distances(x: torch.Tensor, vectors: torch.Tensor, squared: bool = True) -> t
     if torch.compiler.is_compiling():  # and exported nets, whose formats have no cdist
         apart = x.unsqueeze(-2) - vectors
         return (apart.square() if squared else apart.abs()).sum(-1)
+    rows = x.reshape(-1, x.shape[-1])
     mode = "donot_use_mm_for_euclid_dist"  # which loses what is near
-    apart = torch.cdist(torch.atleast_2d(x), vectors, 2.0 if squared else 1.0, compute_mode=mode)
+    apart = torch.cdist(rows, vectors, 2.0 if squared else 1.0, compute_mode=mode)
     return (apart.square() if squared else apart).view(*x.shape[:-1], len(vectors))
 
 
