@@ -98,7 +98,11 @@ class InnerDistanceLayer(Layer):
         return b.call(distances_of_own, x, vectors, bottoms[2], squared=squared)
 
 
-def distances(x: torch.Tensor, vectors: torch.Tensor, squared: bool = True) -> torch.Tensor:
+def distances(
+    x: torch.Tensor,
+    vectors: torch.Tensor,
+    squared: bool = True,
+) -> torch.Tensor:
     """Sums of squared or absolute differences to each of the vectors."""
     if torch.compiler.is_compiling():  # and exported nets, whose formats have no cdist
         apart = x.unsqueeze(-2) - vectors
