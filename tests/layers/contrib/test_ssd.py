@@ -279,6 +279,28 @@ def test_true_boxes_of_the_background(label, background, told):
         run(net, np.zeros((1, 1, 1, 7)), truth[None, None, 1:])
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 3, 8), (4, 3, 3, 5)])
+def test_a_truth_of_another_shape_is_its_first_numbers(shape):
+    draw = np.random.default_rng(0)
+    truth = np.zeros((3, 8))
+    truth[:, 0], truth[:, 1], truth[:, 3:7] = [0, 1, 1], [1, 2, 1], random_boxes(draw, 3, 0)
+    numbers = draw.normal(size=shape)
+    numbers.reshape(-1)[:24] = truth.reshape(-1)
+    offsets, scores = draw.normal(size=(2, 24)), draw.normal(size=(2, 18))
+    priors = random_priors(draw, 6)
+    fields = "multibox_loss_param { num_classes: 3 }"
+    found = [
+        run(
+            compiled("MultiBoxLoss", fields, [(2, 24), (2, 18), priors.shape, given.shape]),
+            *(offsets, scores, priors, given),
+        )
+        for given in (numbers, truth[None, None])
+    ]
+    close(found[0], found[1].numpy())
+    with pytest.raises(NetError, match="1x1xNx8"):
+        compiled("MultiBoxLoss", fields, [(2, 24), (2, 18), priors.shape, (1, 1, 3, 7)])
+
+
 @pytest.mark.parametrize("confidence", ["SOFTMAX", "LOGISTIC", "FOCALSOFTMAX"])
 @pytest.mark.parametrize("location", ["L2", "SMOOTH_L1"])
 def test_gradients_of_the_multibox_loss(location, confidence):
