@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import boxes_reference as reference
 import numpy as np
 import pytest
@@ -117,6 +119,25 @@ def prior_options(draw):
         "offset": draw(st.sampled_from([0.5, 0.0])),
         "step": draw(st.sampled_from([None, (8, 7)])),
     }
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_prior_boxes_in_two_rows(clip):
+    """TextBoxes lays each box at its place and half a step below, in parts of pixels."""
+    fields = "min_size: 10.5 max_size: 22.5 aspect_ratio: 2 aspect_ratio: 5 flip: false"
+    shapes = [(1, 5, 3, 4), (1, 3, 30, 50)]
+    text = f"prior_box_param {{ {fields} clip: {str(clip).lower()} two_rows: true variance: 0.1 }}"
+    y = run(compiled("PriorBox", text, shapes), *(np.zeros(shape) for shape in shapes))
+    wanted = []
+    for i, j in np.ndindex(3, 4):
+        for size, ratio in ((10.5, 1), (math.sqrt(10.5 * 22.5), 1), (10.5, 2), (10.5, 5)):
+            wide, high = size * math.sqrt(ratio) / 2, size / math.sqrt(ratio) / 2
+            for down in (0.5, 1.0):
+                x, y_ = (j + 0.5) * 12.5, (i + down) * 10
+                box = [(x - wide) / 50, (y_ - high) / 30, (x + wide) / 50, (y_ + high) / 30]
+                wanted.append(np.clip(box, 0, 1) if clip else box)
+    wanted = np.array(wanted)
+    close(y, np.stack([wanted, np.full_like(wanted, 0.1)]).reshape(1, 2, -1))
 
 
 @quick
