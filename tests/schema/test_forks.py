@@ -16,6 +16,7 @@ from protonet.schema.pool import message, message_class
 # What layers of Caffe's own do with the forks' fields, and the test that holds it.
 SHAPES = ("kernel_shape", "stride_shape", "pad_shape")  # of the Nd layers, which need them
 DONE = {
+    "EmbedParameter": {"replaces_last"},
     "BatchNormParameter": {"filler", "use_weight_bias", "bias_term", "stats_batch_size"},
     "ConvolutionParameter": {"dilation_h", "dilation_w", *SHAPES},
     "DropoutParameter": {"scale_train"},

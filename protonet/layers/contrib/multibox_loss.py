@@ -26,12 +26,13 @@ class MultiBoxLossLayer(Layer):
 
     Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores
     (n, boxes * classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image,
-    label, id, x1, y1, x2, y2, difficult; to one number. A true box of the background is an error
-    of the batch, as in the fork. Without mining, LOGISTIC losses take each image's own labels,
-    where the fork writes those of later images beside their place. With two classes any label above
-    0 is 1. As MultiBoxSSDLoss it has FOCALSOFTMAX, too, which weighs three times as much as in its
-    mining. RefineDet's has two scores and offsets of a first stage, too, (n, boxes * 2) and
-    (n, boxes * 4), where the priors start from, and which boxes hold nothing.
+    label, id, x1, y1, x2, y2, difficult, or of another shape, whose first numbers are m such rows;
+    to one number. A true box of the background is an error of the batch, as in the fork. Without
+    mining, LOGISTIC losses take each image's own labels, where the fork writes those of later
+    images beside their place. With two classes any label above 0 is 1. As MultiBoxSSDLoss it has
+    FOCALSOFTMAX, too, which weighs three times as much as in its mining. RefineDet's has two scores
+    and offsets of a first stage, too, (n, boxes * 2) and (n, boxes * 4), where the priors start
+    from, and which boxes hold nothing.
     Source: SSD's MultiBoxLossLayer and bbox_util; MultiBoxSSDLossLayer of yuqj1991's caffe_train;
     sfzhang15's RefineDet.
     """
@@ -63,7 +64,7 @@ class MultiBoxLossLayer(Layer):
                 what = f"{boxes} prior boxes take {boxes * each} numbers an image, not {show(x)}"
                 raise LayerError(what, "bottom", index)
         check_batch(bottoms)
-        if truth[-1:] != (8,):
+        if truth[-1:] != (8,) and (len(truth) != 4 or count(truth) < 8 * truth[2]):
             raise LayerError(f"the truth has the shape 1x1xNx8, not {show(truth)}", "bottom", 3)
         self.check_fields()
         if len(bottoms) > 4:
@@ -121,6 +122,9 @@ class MultiBoxLossLayer(Layer):
         options = self.options() | ({"normalization": "none"} if refines else {})
         options = {k: v for k, v in options.items() if v != getattr(MultiBoxLoss, k)}
         loss, given = b.module(MultiBoxLoss, self.p.num_classes, **options), list(bottoms)
+        shape = b.bottoms[3]
+        if len(shape) == 4 and (shape[-1] != 8 or count(shape, 0, 2) != 1):
+            given[3] = given[3].flatten()[: 8 * shape[2]].reshape(1, 1, -1, 8)
         if self.p.num_classes == 2:
             given[3] = b.call(of_two_classes, given[3])
         if not refines:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.program import Builder, Expr, number, single, torch
+from protonet.schema.pool import Message
 
 
 @register("PriorBox")
@@ -14,9 +16,10 @@ class PriorBox(Layer):
 
     A map (n, c, h, w) and the image (n, c', h', w'), to (1, 2, h * w * boxes * 4): the corners in
     units of the image, and their variances. Sizes count as whole pixels, as SSD has them. With
-    fixed_size and density a box stands not once but on a grid around each place, cut at the image.
-    ``use_default: false`` leaves out the box of aspect ratio 1. Source: SSD's PriorBoxLayer; the
-    dense boxes are those of FaceBoxes' forks, use_default is 03100076's BDIG's.
+    fixed_size and density a box stands not once but on a grid around each place, cut at the image;
+    with two_rows also half a step below it, its size in parts of pixels. ``use_default: false``
+    leaves out the box of aspect ratio 1. Source: SSD's PriorBoxLayer; the dense boxes are those of
+    FaceBoxes' forks, use_default is 03100076's BDIG's, the two rows are TextBoxes'.
     """
 
     param = "prior_box_param"
@@ -31,6 +34,16 @@ class PriorBox(Layer):
             "y = prior_boxes(x, image, box_sizes(30, 60, [2]), [0.1, 0.1, 0.1, 0.1])",
         ),
     )
+
+    @classmethod
+    def otherwise(cls, message: Message) -> tuple[Message, str] | None:
+        other: Any = type(message)()
+        other.CopyFrom(message)
+        p = other.prior_box_param
+        if p.HasField("two_rows") or len(p.min_size) != 1 or p.fixed_size:
+            return None
+        p.two_rows, p.clip = True, p.clip if p.HasField("clip") else True
+        return other, "TextBoxes', which lays each box twice"
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         for index, x in enumerate(bottoms):
@@ -49,6 +62,7 @@ class PriorBox(Layer):
             raise LayerError("variance must be positive", "variance")
         height, width = bottoms[0][2:]
         boxes = len(self.dense_sizes() if self.p.fixed_size else self.sizes())
+        boxes *= 2 if self.p.two_rows else 1
         return ((1, 2, height * width * boxes * 4),)
 
     def check_sizes(self) -> None:
@@ -135,12 +149,13 @@ class PriorBox(Layer):
         """(width, height) in pixels of the boxes around one place."""
         boxes: list[tuple[float, float]] = []
         most = list(self.p.max_size) or [None] * len(self.p.min_size)
+        whole = single if self.p.two_rows else int
         for low, high in zip(self.p.min_size, most, strict=True):
-            size = int(low)
+            size = whole(low)
             if self.p.use_default:
                 boxes.append((size, size))
             if high is not None:
-                boxes.append((math.sqrt(size * int(high)),) * 2)
+                boxes.append((math.sqrt(size * whole(high)),) * 2)
             roots = [math.sqrt(ratio) for ratio in self.ratios()[1:]]
             boxes += [(size * root, size / root) for root in roots]
         return [(number(width), number(height)) for width, height in boxes]
@@ -148,7 +163,7 @@ class PriorBox(Layer):
     def stated(self, b: Builder) -> list[tuple[float, float]] | Expr:
         """The sizes, by what they are made of where that is one size with flipped ratios."""
         ratios = self.ratios()[1:]
-        plain = self.p.use_default and len(self.p.min_size) == 1
+        plain = self.p.use_default and not self.p.two_rows and len(self.p.min_size) == 1
         if not plain or not (ratios and self.p.flip):
             return self.sizes()
         most = int(self.p.max_size[0]) if self.p.max_size else None
@@ -190,6 +205,7 @@ class PriorBox(Layer):
             step=self.pair("step", "step_h", "step_w"),
             offset=single(self.p.offset),
             clip=self.p.clip,
+            two_rows=self.p.two_rows,
             **shifts,
         )
 
@@ -217,10 +233,12 @@ def prior_boxes(
     offset: float = 0.5,
     clip: bool = False,
     shifts: list[tuple[float, float]] | None = None,
+    two_rows: bool = False,
 ) -> torch.Tensor:
     """Boxes of these sizes, (width, height), around each place of a map: (1, 2, n).
 
-    With ``shifts``, (right, down), they stand beside the place, and are cut at the image.
+    With ``shifts``, (right, down), they stand beside the place, and are cut at the image. With
+    ``two_rows`` each stands also half a step below.
     """
     height, width = x.shape[2:]
     high, wide = image_size or image.shape[2:]
@@ -232,7 +250,10 @@ def prior_boxes(
     if shifts:
         center = center + center.new_tensor(shifts)
     half = center.new_tensor(sizes) / 2
-    corners = torch.cat([center - half, center + half], 3)
+    if two_rows:
+        center = center[:, :, None] + center.new_tensor([[0, 0], [0, down / 2]])
+        half = half[:, None]
+    corners = torch.cat([center - half, center + half], -1)
     corners = (corners / corners.new_tensor([wide, high, wide, high])).view(-1, 4)
     if shifts:
         first, last = corners[:, :2].clamp(min=0), corners[:, 2:].clamp(max=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import boxes_reference as reference
 import numpy as np
 import pytest
@@ -117,6 +119,25 @@ def prior_options(draw):
         "offset": draw(st.sampled_from([0.5, 0.0])),
         "step": draw(st.sampled_from([None, (8, 7)])),
     }
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_prior_boxes_in_two_rows(clip):
+    """TextBoxes lays each box at its place and half a step below, in parts of pixels."""
+    fields = "min_size: 10.5 max_size: 22.5 aspect_ratio: 2 aspect_ratio: 5 flip: false"
+    shapes = [(1, 5, 3, 4), (1, 3, 30, 50)]
+    text = f"prior_box_param {{ {fields} clip: {str(clip).lower()} two_rows: true variance: 0.1 }}"
+    y = run(compiled("PriorBox", text, shapes), *(np.zeros(shape) for shape in shapes))
+    wanted = []
+    for i, j in np.ndindex(3, 4):
+        for size, ratio in ((10.5, 1), (math.sqrt(10.5 * 22.5), 1), (10.5, 2), (10.5, 5)):
+            wide, high = size * math.sqrt(ratio) / 2, size / math.sqrt(ratio) / 2
+            for down in (0.5, 1.0):
+                x, y_ = (j + 0.5) * 12.5, (i + down) * 10
+                box = [(x - wide) / 50, (y_ - high) / 30, (x + wide) / 50, (y_ + high) / 30]
+                wanted.append(np.clip(box, 0, 1) if clip else box)
+    wanted = np.array(wanted)
+    close(y, np.stack([wanted, np.full_like(wanted, 0.1)]).reshape(1, 2, -1))
 
 
 @quick
@@ -277,6 +298,28 @@ def test_true_boxes_of_the_background(label, background, told):
     net = compiled("DetectionEvaluate", evaluate, [(1, 1, 1, 7), (1, 1, 1, 8)])
     with pytest.raises(ValueError, match=told):
         run(net, np.zeros((1, 1, 1, 7)), truth[None, None, 1:])
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 3, 8), (4, 3, 3, 5)])
+def test_a_truth_of_another_shape_is_its_first_numbers(shape):
+    draw = np.random.default_rng(0)
+    truth = np.zeros((3, 8))
+    truth[:, 0], truth[:, 1], truth[:, 3:7] = [0, 1, 1], [1, 2, 1], random_boxes(draw, 3, 0)
+    numbers = draw.normal(size=shape)
+    numbers.reshape(-1)[:24] = truth.reshape(-1)
+    offsets, scores = draw.normal(size=(2, 24)), draw.normal(size=(2, 18))
+    priors = random_priors(draw, 6)
+    fields = "multibox_loss_param { num_classes: 3 }"
+    found = [
+        run(
+            compiled("MultiBoxLoss", fields, [(2, 24), (2, 18), priors.shape, given.shape]),
+            *(offsets, scores, priors, given),
+        )
+        for given in (numbers, truth[None, None])
+    ]
+    close(found[0], found[1].numpy())
+    with pytest.raises(NetError, match="1x1xNx8"):
+        compiled("MultiBoxLoss", fields, [(2, 24), (2, 18), priors.shape, (1, 1, 3, 7)])
 
 
 @pytest.mark.parametrize("confidence", ["SOFTMAX", "LOGISTIC", "FOCALSOFTMAX"])
