@@ -10,7 +10,8 @@ _OF_KINPZZ = ("BinaryPngWrite", "VisualSaliency")
 def tell_interps(net: Any) -> None:
     """Let the Interp layers of a net of Kinpzz's fork, which alone has such layers, crop odd sizes.
 
-    Of a net without any of them the text does not tell; ``crop_odd: true`` says it.
+    Of a net without any of them the text does not tell; ``crop_odd: true`` says it, and where
+    nothing else fits together it is taken for that.
     """
     if any(layer.type in _OF_KINPZZ for layer in net.layer):
         for layer in net.layer:

@@ -84,3 +84,25 @@ def test_what_is_wrong_with_the_layer_itself_stays_wrong():
             embed_param {{ num_output: 3 input_dim: 5 }} }}"""
     with pytest.raises(NetError, match="33 axes"):
         protonet.compile(text)
+
+
+INTERP = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 8 dim: 8 } } }
+layer { name: "o" type: "Input" top: "o" input_param { shape { dim: 1 dim: 3 dim: 16 dim: 16 } } }
+layer { name: "up" type: "Interp" bottom: "x" top: "u" interp_param { zoom_factor: 2 STATED } }
+layer { name: "c" type: "Concat" bottom: "u" bottom: "o" top: "c" }
+"""
+
+
+def test_sizes_that_one_fork_multiplies():
+    with pytest.warns(UnlikeCaffe, match=r"layer 'up' is taken for Kinpzz's with crop_odd"):
+        net = protonet.compile(INTERP.replace("STATED", ""))
+    x, beside = torch.rand(1, 2, 8, 8), torch.rand(1, 3, 16, 16)
+    wanted = torch.nn.functional.interpolate(x, (16, 16), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(net(x, beside), torch.cat([wanted, beside], 1))
+    with pytest.raises(NetError, match="1x3x16x16"):
+        protonet.compile(INTERP.replace("STATED", "crop_odd: false"))
+    fits = INTERP.replace("dim: 16 dim: 16", "dim: 15 dim: 15").replace("STATED", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NetWarning)
+        assert protonet.compile(fits)(x, beside[..., 1:, 1:]).shape[2:] == (15, 15)

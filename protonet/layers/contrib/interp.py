@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.program import Builder, Expr, F, wrap
+from protonet.schema.pool import Message
 
 
 @register("Interp")
@@ -13,8 +16,9 @@ class Interp(Layer):
     The size is height and width, or follows from shrink_factor and zoom_factor, or is that of
     the second bottom with use_blob_size. pad_beg and pad_end, at most 0, cut the edges off
     before. (n, c, h, w) to (n, c, h', w'). With crop_odd, as in a net with a BinaryPngWrite or a
-    VisualSaliency layer, factors multiply the size itself; where the height is odd the last row
-    and column are left out before and the result has one more.
+    VisualSaliency layer, or where the net does not fit together without, factors multiply the
+    size itself; where the height is odd the last row and column are left out before and the
+    result has one more.
     Source: InterpLayer of DeepLab's, PSPNet's and Kinpzz's Caffe forks, caffe_cpu_interp2.
     """
 
@@ -51,6 +55,16 @@ class Interp(Layer):
             'y = F.interpolate(interp_inner, (17, 23), mode="bilinear", align_corners=True)',
         ),
     )
+
+    @classmethod
+    def otherwise(cls, message: Message) -> tuple[Message, str] | None:
+        p = message.interp_param
+        if p.HasField("crop_odd") or p.use_blob_size or len(message.bottom) > 1:
+            return None
+        other: Any = type(message)()
+        other.CopyFrom(message)
+        other.interp_param.crop_odd = True
+        return other, "Kinpzz's with crop_odd"
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x = bottoms[0]
