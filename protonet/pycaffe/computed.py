@@ -84,7 +84,7 @@ class ComputedRunner(Runner):
                 leaf.requires_grad_(self.step.needs_backward and self.step.down[place])
             try:
                 found = fitted.function(fitted.module, *leaves)
-            except (RuntimeError, IndexError) as error:
+            except (RuntimeError, ValueError, IndexError) as error:
                 raise self._refused(given, error) from error
         return Tape(leaves, list(found))
 

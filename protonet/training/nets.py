@@ -115,7 +115,7 @@ class Net(RunnableNet):
             inputs = [batch[value.blob] for value in self.graph.inputs]
             try:
                 result: dict[str, Tensor] = call(*inputs)
-            except (RuntimeError, IndexError) as error:
+            except (RuntimeError, ValueError, IndexError) as error:
                 self.explain(batch, error)
                 raise
         for file in self.files:
