@@ -82,6 +82,7 @@ def test_example_infers_and_emits_without_torch(example, monkeypatch):
     assert example.emits in [line.strip() for line in text.splitlines()]
 
 
+@pytest.mark.filterwarnings("ignore::protonet.diagnostics.AsInCaffe")  # notes of layers
 @pytest.mark.parametrize("phase", ["TEST", "TRAIN"])
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_module_returns_the_inferred_shapes(example, phase):
@@ -99,6 +100,7 @@ def test_the_module_returns_the_inferred_shapes(example, phase):
         assert given_shape == inferred, blob
 
 
+@pytest.mark.filterwarnings("ignore::protonet.diagnostics.AsInCaffe")  # notes of layers
 def test_emitted_examples_are_formatted_and_stand_alone(tmp_path):
     for number, parameter in enumerate(EXAMPLES):
         example = parameter.values[0]

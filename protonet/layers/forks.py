@@ -12,7 +12,6 @@ _QUANTISED = dict.fromkeys(
 )
 INNER_PRODUCT = {
     **dict.fromkeys(("relu", "negative_slope"), FUSED),
-    "normalize": "unit weights are for InnerProduct and InnerDistance only",
     **_QUANTISED,
 }
 _DEEP = "the third axis is for Convolution3D and Pooling3D"
@@ -51,6 +50,8 @@ LOSS = {
     "is_num_scale": "this normalisation is not supported; use normalization",
 }
 
+# Files and pictures that a detector's last layer writes beside its boxes.
+PICTURES = ("save_output_param", "visualize", "visualize_threshold", "save_file", "label_map_file")
 # By what way a convolution is computed, and factors of what is computed in 8 bits.
 WAYS = ("conv_algorithm", "conv_algos_override", "cudnn_convolution_algo_seeker", "coeff")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.centers import rows_of_images, unsuppressed
+from protonet.layers.forks import PICTURES
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -24,7 +25,7 @@ class CenternetDetectionOutput(Layer):
     bottoms = (2, 4)
     grows = 2
     kind = "metric"
-    ignores = ("save_output_param", "visualize", "visualize_threshold", "save_file")
+    ignores = PICTURES
     examples = (
         Example(
             'layer { name: "l" type: "CenternetDetectionOutput" bottom: "x" bottom: "score" '

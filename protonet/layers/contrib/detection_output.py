@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.layers.boxes import CODES, box_iou, decode_boxes, nms
+from protonet.layers.forks import PICTURES
 from protonet.layers.refined_boxes import check_first_stage, refined_priors, screened_scores
 from protonet.program import Builder, Expr, F, single, torch
 from protonet.schema.pool import Message
@@ -31,11 +32,7 @@ class DetectionOutput(Layer):
     bottoms = (3, 5)
     grows = 2
     kind = "metric"
-    # Files and pictures beside the boxes.
-    ignores = (
-        *("save_output_param", "visualize", "visualize_threshold", "save_file"),
-        "label_map_file",
-    )
+    ignores = PICTURES
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" bottom: "score" '

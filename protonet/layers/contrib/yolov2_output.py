@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register, show
 from protonet.layers.boxes import box_iou, clipped_boxes
+from protonet.layers.forks import PICTURES
 from protonet.program import Builder, Expr, number, single, torch
 
 _OF_SSD = {
@@ -28,11 +29,7 @@ class Yolov2Output(Layer):
     param = "detection_output_param"
     grows = 2
     kind = "metric"
-    # Files and pictures beside the boxes.
-    ignores = (
-        *("save_output_param", "visualize", "visualize_threshold", "save_file"),
-        "label_map_file",
-    )
+    ignores = PICTURES
     examples = (
         Example(
             'layer { name: "l" type: "DetectionOutput" bottom: "x" top: "y" '
