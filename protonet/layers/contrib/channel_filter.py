@@ -68,6 +68,7 @@ class ChannelFilter(nn.Module):
     def forward(self, *blobs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         kept = self.selector != 0
         if not torch.compiler.is_compiling() and kept.sum() != self.outputs:
-            raise ValueError(f"the selector keeps {int(kept.sum())} channels, not {self.outputs}")
+            count = int(kept.sum())
+            raise ValueError(f"the selector keeps {count} channels, not {self.outputs}")
         places = kept.float().topk(self.outputs).indices.sort().values
         return tuple(x.index_select(1, places) for x in blobs)

@@ -71,8 +71,8 @@ class CosineMargin(nn.Module):
         self.weight = nn.Parameter(torch.zeros(outputs, inputs))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        x, weight = (
-            rows / (rows.square().sum(1, keepdim=True) + 1e-11).sqrt() for rows in (x, self.weight)
-        )
+        both = [x, self.weight]
+        lengths = [(one.square().sum(1, keepdim=True) + 1e-11).sqrt() for one in both]
+        x, weight = (one / length for one, length in zip(both, lengths, strict=True))
         is_own = labels.long()[:, None] == torch.arange(len(weight), device=x.device)
         return (F.linear(x, weight) + self.margin * is_own) * self.scale

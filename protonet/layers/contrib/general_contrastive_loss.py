@@ -115,20 +115,28 @@ class GeneralContrastiveLoss(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Each distance's part of the loss, its gradient, and how far it is beyond its margin."""
         least, weight, most = self.positive
-        beyond = torch.where(is_own, (x - least).clamp(0.0, most), (margin - x).clamp(min=0))
+        below = (margin - x).clamp(min=0)
+        beyond = torch.where(is_own, (x - least).clamp(0.0, most), below)
         near = ~is_own & (x < margin)
         pull = ((x > least) & (x < most)).to(x) * weight
         factor = (-x).exp() if self.negative[2] else torch.ones_like(x)
         push = near * factor * self.negative[1]
-        part = torch.where(is_own, beyond * weight, push * (1 if self.negative[2] else beyond))
+        other = push if self.negative[2] else push * beyond
+        part = torch.where(is_own, beyond * weight, other)
         return part, torch.where(is_own, pull, -push), beyond
 
-    def kept(self, part: torch.Tensor, is_own: torch.Tensor, near: torch.Tensor) -> torch.Tensor:
+    def kept(
+        self,
+        part: torch.Tensor,
+        is_own: torch.Tensor,
+        near: torch.Tensor,
+    ) -> torch.Tensor:
         """Which parts count: with a switch on, one row's own, or the largest of a row's others."""
         kept = torch.ones_like(is_own)
         if self.only[0]:
-            row = part[is_own].argmin()
-            kept = kept & ~(is_own & (torch.arange(len(part), device=part.device) != row)[:, None])
+            rows = torch.arange(len(part), device=part.device)
+            others = (rows != part[is_own].argmin())[:, None]
+            kept = kept & ~(is_own & others)
         if self.only[1]:
             # The fork starts at the first class, also where that is the own one.
             start = torch.arange(part.shape[1], device=part.device) == 0

@@ -72,7 +72,12 @@ class GlobalLSEMargin(nn.Module):
 
     margin: torch.Tensor
 
-    def __init__(self, low: float = 0.0, high: float | None = None, learns: bool = True) -> None:
+    def __init__(
+        self,
+        low: float = 0.0,
+        high: float | None = None,
+        learns: bool = True,
+    ) -> None:
         super().__init__()
         self.low, self.high = low, high
         scale = torch.full([1], 30.0)
@@ -118,7 +123,9 @@ class GlobalLSEMargin(nn.Module):
         bounded = self.scale.detach().clamp(self.low, self.high)
         if self.training:
             self.scale.data.copy_(bounded)
-        scale = bounded + (self.scale - self.scale.detach()) if given is None else given[:, None]
+        scale = bounded + (self.scale - self.scale.detach())
+        if given is not None:
+            scale = given[:, None]
         is_own = labels.long()[:, None] == torch.arange(rows.shape[1], device=x.device)
         cosines, factor = rows.detach(), scale.detach()
         own = cosines[is_own]
@@ -129,5 +136,5 @@ class GlobalLSEMargin(nn.Module):
         if self.training:
             self.margin.copy_(margin)
         y = (rows - is_own * margin.clamp(min=0).to(x)) * scale
-        means = [factor.mean(), own.mean(), smooth.mean(), largest.mean(), margin[0].to(x)]
-        return y.view_as(x), torch.stack(means)
+        means = [one.mean() for one in (factor, own, smooth, largest)]
+        return y.view_as(x), torch.stack([*means, margin[0].to(x)])

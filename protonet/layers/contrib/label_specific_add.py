@@ -81,7 +81,8 @@ class LabelSpecificAdd(nn.Module):
             base, gamma, power = self.schedule
             bias = base + (1 + gamma * self.iteration) ** power - 1
             # The upper bound is the last word, also below the lower one.
-            bias = bias.clamp(min=self.bounds[0]).clamp(max=self.bounds[1]).to(x).view(1)
+            bias = bias.clamp(min=self.bounds[0]).clamp(max=self.bounds[1])
+            bias = bias.to(x).view(1)
             self.iteration.add_(1)
         rows = x.flatten(1)
         is_own = labels.long()[:, None] == torch.arange(rows.shape[1], device=x.device)

@@ -43,6 +43,7 @@ class LpEvaluate(Layer):
 
 def plates_right(x: torch.Tensor, labels: torch.Tensor, rows: int) -> torch.Tensor:
     """Whether one of the rows so far is right, (1, 1, rows, 1)."""
-    read, true = (one.detach().flatten()[: 7 * rows].view(rows, 7) for one in (x, labels))
+    flat = (one.detach().flatten() for one in (x, labels))
+    read, true = (one[: 7 * rows].view(rows, 7) for one in flat)
     right = (read == true).all(1).cumsum(0) > 0
     return right.to(x.dtype).view(1, 1, rows, 1)

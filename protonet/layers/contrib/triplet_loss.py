@@ -69,7 +69,8 @@ def triplet_loss(
     anchor, like, other = (x.detach()[column] for column in places.unbind(1))
     apart = (anchor - like).square().sum(1) - (anchor - other).square().sum(1)
     value = (apart + margin).clamp(min=0).sum() / most
-    pulls = 2 * torch.stack([other - like, like - anchor, anchor - like], 1).flatten(0, 1)
+    pulls = torch.stack([other - like, like - anchor, anchor - like], 1)
+    pulls = 2 * pulls.flatten(0, 1)
     # Later triplets write over what earlier ones gave an item.
     turn = torch.arange(len(pulls), device=x.device)
     last = torch.full((len(x),), -1, device=x.device)
