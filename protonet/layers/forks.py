@@ -12,7 +12,6 @@ _QUANTISED = dict.fromkeys(
 )
 INNER_PRODUCT = {
     **dict.fromkeys(("relu", "negative_slope"), FUSED),
-    "normalize": "unit weights are for InnerProduct and InnerDistance only",
     **_QUANTISED,
 }
 _DEEP = "the third axis is for Convolution3D and Pooling3D"

@@ -23,6 +23,10 @@ DONE = {
     "PoolingParameter": {"ceil_mode", *SHAPES},
     "NetParameter": {"bn_stats_batch_size"},
     "FillerParameter": {"scale", "diag_val"},
+    "AccuracyParameter": {"min_is_better"},
+    "InnerProductParameter": {"normalize"},
+    "ParameterParameter": {"blob_filler"},
+    "ScaleParameter": {"min_value", "max_value"},
 }
 # Messages of data layers; what they do to an image is the reader's business, not the net's.
 DATA = {"DataParameter", "ImageDataParameter", "TransformationParameter", "WindowDataParameter"}

@@ -45,8 +45,9 @@ class BinaryInnerProductLayer(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         (x,) = bottoms
         self.check_positive("num_output")
-        if self.p.transpose:
-            raise LayerError("transpose is not done by this type", "transpose")
+        for field in ("transpose", "normalize"):
+            if getattr(self.p, field):
+                raise LayerError(f"{field} is not done by this type", field)
         return ((*x[: canonical_axis(self.p.axis, x)], self.p.num_output),)
 
     def blobs(self, bottoms: tuple[Shape, ...]) -> tuple[Blob, ...]:

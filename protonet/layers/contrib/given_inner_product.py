@@ -14,7 +14,7 @@ from protonet.layers.base import (
     register,
     show,
 )
-from protonet.layers.forks import INNER_PRODUCT, without
+from protonet.layers.forks import INNER_PRODUCT
 from protonet.program import Builder, Expr, F
 
 
@@ -31,8 +31,7 @@ class GivenInnerProduct(Layer):
     bottoms = (2, 3)
     backward_reads = ("bottoms",)
     kind = "dense"
-    refuses = without(INNER_PRODUCT, "normalize")
-    ignores = ("normalize",)
+    refuses = INNER_PRODUCT
     examples = (
         Example(
             'layer { name: "cosine" type: "InnerProduct" bottom: "x" bottom: "w" top: "y" '

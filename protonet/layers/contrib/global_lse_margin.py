@@ -25,7 +25,6 @@ class GlobalLSEMarginLayer(Layer):
     bottoms = (2, 3)
     tops = (1, 2)
     constants = (1,)
-    ignores = ("axis", "num_axes", "bias_term", "bias_filler")
     examples = (
         Example(
             'layer { name: "l" type: "GlobalLSEMargin" bottom: "x" bottom: "label" top: "y" '

@@ -14,7 +14,7 @@ from protonet.layers.base import (
     register,
 )
 from protonet.layers.blob import Blob, weight_and_bias
-from protonet.layers.forks import INNER_PRODUCT, without
+from protonet.layers.forks import INNER_PRODUCT
 from protonet.program import Builder, Expr, F, nn, torch
 
 
@@ -30,7 +30,7 @@ class UnitInnerProduct(Layer):
     param = "inner_product_param"
     backward_reads = ("bottoms",)
     kind = "dense"
-    refuses = without(INNER_PRODUCT, "normalize")
+    refuses = INNER_PRODUCT
     examples = (
         Example(
             'layer { name: "cosine" type: "InnerProduct" bottom: "x" top: "y" '
