@@ -107,10 +107,10 @@ def distances(
     if torch.compiler.is_compiling():  # and exported nets, whose formats have no cdist
         apart = x.unsqueeze(-2) - vectors
         return (apart.square() if squared else apart.abs()).sum(-1)
-    mode = "donot_use_mm_for_euclid_dist"  # which loses what is near
-    apart = torch.cdist(
-        x.view(-1, x.shape[-1]), vectors, 2.0 if squared else 1.0, compute_mode=mode
-    )
+    rows = x.reshape(-1, x.shape[-1])
+    power = 2.0 if squared else 1.0
+    way = {"compute_mode": "donot_use_mm_for_euclid_dist"}  # which loses what is near
+    apart = torch.cdist(rows, vectors, power, **way)
     return (apart.square() if squared else apart).view(*x.shape[:-1], len(vectors))
 
 
