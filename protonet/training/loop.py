@@ -34,6 +34,7 @@ def step(run: Run) -> None:
             return
     shown = bool(solver.display) and run.iteration % solver.display == 0
 
+    run.tell_progress()
     run.gradients.zero()
     loss = 0.0
     for number in range(solver.iter_size):

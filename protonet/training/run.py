@@ -74,6 +74,15 @@ class Run:
         every = self.plan.solver.snapshot
         return bool(every) and self.iteration % every == 0
 
+    def tell_progress(self) -> None:
+        """Tell the modules that ask for it how much of the iterations is done.
+
+        Source: Net::set_iter of eric612's fork.
+        """
+        for name, buffer in self.net.module.named_buffers():
+            if name.rpartition(".")[2] == "training_progress":
+                buffer.fill_(self.iteration / max(1, self.plan.solver.max_iter))
+
     def forward_backward(self, detailed: bool) -> float:
         """One pass over a batch, whose gradients are added up; its loss.
 

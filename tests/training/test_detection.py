@@ -226,3 +226,24 @@ def test_an_evaluation_that_no_layer_makes(net):
     (net / "solver.prototxt").write_text(SOLVER + 'eval_type: "detection"\n')
     with pytest.raises(NetError, match="has no DetectionEvaluate layer"):
         protonet.train("solver.prototxt")
+
+
+BACKGROUND = """
+layer { name: "d" type: "DummyData" top: "x" top: "s" top: "prior" top: "label" dummy_data_param {
+  shape { dim: 1 dim: 8 } shape { dim: 1 dim: 6 } shape { dim: 1 dim: 2 dim: 8 }
+  shape { dim: 1 dim: 1 dim: 2 dim: 8 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 8 } }
+layer { name: "loss" type: "MultiBoxLoss" bottom: "y" bottom: "s" bottom: "prior" bottom: "label"
+        top: "l" multibox_loss_param { num_classes: 3 } }
+"""
+
+
+def test_a_true_box_of_the_background_ends_training_with_its_layer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.prototxt").write_text(BACKGROUND)
+    (tmp_path / "solver.prototxt").write_text(
+        'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 1 snapshot: 0'
+    )
+    with pytest.raises(NetError, match=r"'loss' .* can't take this batch: a true box") as caught:
+        protonet.train("solver.prototxt", log="none")
+    assert "has the label 0, the background's" in caught.value.message
