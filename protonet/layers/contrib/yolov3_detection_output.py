@@ -42,7 +42,8 @@ class Yolov3DetectionOutput(Layer):
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         p, groups = self.p, len(bottoms)
         if p.gaussian_box:
-            raise LayerError("gaussian_box is not supported", "gaussian_box")
+            what = "gaussian_box is not done: on the CPU the fork reads scores it never wrote"
+            raise LayerError(what, "gaussian_box")
         if p.mask_group_num != groups:
             what = f"mask_group_num {p.mask_group_num} takes as many bottoms, not {groups}"
             raise LayerError(what, *["mask_group_num"] * self.has("mask_group_num"))

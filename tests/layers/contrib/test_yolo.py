@@ -216,6 +216,11 @@ def test_softmax_with_loss_ohem(seed, mode, ignores, images):
         ('type: "Upsample"', [(1, 4, 3, 2), (1, 4, 3, 3)], "has not the shape 1x4x3x2"),
         ('type: "RegionLoss" region_loss_param { num: 1 }', [(1, 25, 2, 2), (1, 5)], "2 biases"),
         (
+            LACKING.replace("mask: 1", "mask: 0 gaussian_box: true"),
+            [(1, 11, 2, 2)],
+            "gaussian_box is not done: on the CPU the fork reads scores it never wrote",
+        ),
+        (
             LACKING,
             [(1, 7, 2, 2)],
             "there is no pair of biases 1, there are 1",
