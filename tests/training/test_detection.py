@@ -244,6 +244,6 @@ def test_a_true_box_of_the_background_ends_training_with_its_layer(tmp_path, mon
     (tmp_path / "solver.prototxt").write_text(
         'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 1 snapshot: 0'
     )
-    with pytest.raises(NetError, match=r"'loss' .* can't take this batch: a true box") as caught:
+    with pytest.raises(NetError, match=r"'loss' .* can't take this batch: a box") as caught:
         protonet.train("solver.prototxt", log="none")
     assert "has the label 0, the background's" in caught.value.message

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_layer import close, compiled, numbers, outputs, quick
 
@@ -49,7 +49,7 @@ def module_of(net):
     return next(m for m in net.modules() if hasattr(m, "training_progress"))
 
 
-@quick
+@settings(quick, max_examples=8)
 @given(st.integers(0, 2**16), st.integers(1, 3), st.integers(0, 4), st.floats(0, 1))
 def test_the_map_beneath_true_boxes(seed, images, count, progress):
     x, mean = numbers(seed, (images, 2, 5, 7)), numbers(seed + 1, (images, 5, 7))
@@ -97,6 +97,7 @@ layer { name: "l" type: "EuclideanLoss" bottom: "p" bottom: "t" top: "l" }
 """
 
 
+@pytest.mark.slow
 def test_the_solver_tells_how_far_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.prototxt").write_text(NET)

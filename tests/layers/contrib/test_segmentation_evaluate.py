@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_layer import close, compiled, outputs, quick
 
@@ -29,7 +29,7 @@ def reference(masks, truth, threshold):
     return np.array(found)[None, None, None]
 
 
-@quick
+@settings(quick, max_examples=8)
 @given(st.integers(0, 2**16), st.sampled_from([(6, 8), (12, 16), (3, 4)]), st.floats(0.1, 0.9))
 def test_masks_are_judged_as_in_the_fork(seed, size, threshold):
     draw = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yolov2_reference as reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from one_layer import close, compiled, outputs, quick
 
@@ -24,7 +24,7 @@ def truth_of(draw, count, classes):
     return rows.reshape(1, 150)
 
 
-@quick
+@settings(quick, max_examples=8)
 @given(st.integers(0, 2**16), st.integers(1, 3), st.sampled_from([0.1, 0.3, 0.99]), st.floats(0, 1))
 def test_yolov2_finds_boxes_in_the_order_of_their_places(seed, classes, score, nms):
     x = np.random.default_rng(seed).normal(size=(1, 2 * (5 + classes), 3, 3)) * 2
@@ -35,7 +35,7 @@ def test_yolov2_finds_boxes_in_the_order_of_their_places(seed, classes, score, n
     close(outputs(net, x)[0], wanted, 1e-5)
 
 
-@quick
+@settings(quick, max_examples=8)
 @given(st.integers(0, 2**16), st.integers(0, 30), st.integers(0, 8))
 def test_yolov2_judges_boxes_by_center_and_size(seed, objects, count):
     draw = np.random.default_rng(seed)
