@@ -15,6 +15,7 @@ def notices(graph: Graph) -> Iterator[NetWarning]:
     yield from _same_names(graph)
     for what in graph.readings:
         yield UnlikeCaffe(what)
+    yield from _alignments(graph)
     if graph.phase == "TRAIN" or graph.force_backward:
         for node, what in oddities(graph):
             yield AsInCaffe(f"{_layer(node)}: as in Caffe {what}")
@@ -49,6 +50,20 @@ def _same_names(graph: Graph) -> Iterator[NetWarning]:
             which = f"{learn} layers with parameters" if learn > 1 else behind
             what = f"{which} have the name {name!r}; as in Caffe, weights"
             yield SameNames(f"{what} are loaded into the first only")
+
+
+def _alignments(graph: Graph) -> Iterator[NetWarning]:
+    """Regions aligned in Cascade R-CNN's way where its nets would go on with means of the corners.
+
+    Other forks give the type's name, and the same fields, to layers of other numbers.
+    """
+    pooled = {value for node in graph.nodes if node.type == "Pooling" for value in node.inputs}
+    for node in graph.nodes:
+        corners = node.type == "ROIAlign" and node.layer.message.HasField("roi_pooling_param")
+        if corners and node.outputs[0].uses and node.outputs[0] not in pooled:
+            what = "its top is one larger than pooled_h and pooled_w, which are corners, as in "
+            what += "Cascade R-CNN's fork, and no Pooling layer takes their means; the ROIAlign of "
+            yield NetWarning(f"{_layer(node)}: {what}other forks is another layer")
 
 
 def _margins(graph: Graph) -> Iterator[NetWarning]:
