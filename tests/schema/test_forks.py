@@ -19,6 +19,7 @@ DONE = {
     "BatchNormParameter": {"filler", "use_weight_bias", "bias_term", "stats_batch_size"},
     "ConvolutionParameter": {"dilation_h", "dilation_w", *SHAPES},
     "DropoutParameter": {"scale_train"},
+    "LayerParameter": {"connectivity_mode"},
     "LossParameter": {"class_weighting"},
     "PoolingParameter": {"ceil_mode", *SHAPES},
     "NetParameter": {"bn_stats_batch_size"},
