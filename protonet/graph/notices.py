@@ -16,6 +16,9 @@ def notices(graph: Graph) -> Iterator[NetWarning]:
     for what in graph.readings:
         yield UnlikeCaffe(what)
     yield from _alignments(graph)
+    for node in graph.nodes:
+        if node.layer.note:
+            yield AsInCaffe(f"{_layer(node)}: {node.layer.note}")
     if graph.phase == "TRAIN" or graph.force_backward:
         for node, what in oddities(graph):
             yield AsInCaffe(f"{_layer(node)}: as in Caffe {what}")
@@ -23,9 +26,6 @@ def notices(graph: Graph) -> Iterator[NetWarning]:
             told = f"Caffe takes its gradient from {what}; here it is right"
             yield UnlikeCaffe(f"{_layer(node)}: {told}")
         yield from _margins(graph)
-        for node in graph.nodes:
-            if node.layer.note:
-                yield AsInCaffe(f"{_layer(node)}: {node.layer.note}")
 
 
 def notices_of_outputs(graph: Graph, outputs: Sequence[str]) -> Iterator[NetWarning]:

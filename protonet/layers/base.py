@@ -116,7 +116,7 @@ class Layer:
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
     ignores: ClassVar[tuple[str, ...]] = ()
     settings_field: ClassVar[str] = ""
-    note: ClassVar[str] = ""
+    note: str = ""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init__(self, message: Message, phase: str = "TEST") -> None:

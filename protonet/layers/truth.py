@@ -21,5 +21,6 @@ def check_labels(
         wrong = wrong | (labels == background)
     if bool(wrong.any()):
         label = int(labels[wrong][0])
-        what = "the background's" if label == background else f"none of {classes} classes"
+        what = f"none of {classes} classes"
+        what = "the background's" if label == background else what
         raise ValueError(f"a box has the label {label}, {what}")

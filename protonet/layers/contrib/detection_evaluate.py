@@ -8,6 +8,7 @@ from protonet.layers.region_evaluate import corner_sides, judged, region_evaluat
 from protonet.layers.regions import region_overlap
 from protonet.layers.truth import check_labels
 from protonet.program import Builder, Expr, single, torch
+from protonet.schema.pool import Message
 
 
 @register("DetectionEvaluate")
@@ -17,13 +18,13 @@ class DetectionEvaluate(Layer):
     Found boxes (1, 1, n, 7) and true ones (1, 1, m, 8), with has_lm and landmarks behind them 17
     and 19 numbers, to (1, 1, classes + found, 5): for each class a row of -1, label, number of true
     boxes, -1, -1; then for each box a row of image, label, score, right, wrong. Boxes are compared
-    in units of the image; name_size_file is not read. With sizes (n, 2) it is Cascade R-CNN's,
-    whose boxes (n, 7) and true ones (m, 8) begin with image, x1, y1, x2, y2, label, to
-    (classes + found, 5, 1, 1); they are compared in the pixels of the net. With true boxes (1, 150)
-    of class, center, width and height it is gklz1982's caffe-yolov2, whose found boxes have their
-    center and size, too: all classes count from 0, and boxes are clipped to the image. Source: the
-    DetectionEvaluateLayer of SSD, zhaoweicai's cascade-rcnn, caffe-yolov2 and, with has_lm,
-    yuqj1991's caffe_train.
+    in units of the image, in the fork by name_size_file in pixels, of which a box has one more.
+    With sizes (n, 2) it is Cascade R-CNN's, whose boxes (n, 7) and true ones (m, 8) begin with
+    image, x1, y1, x2, y2, label, to (classes + found, 5, 1, 1); they are compared in the pixels of
+    the net. With true boxes (1, 150) of class, center, width and height it is gklz1982's
+    caffe-yolov2, whose found boxes have their center and size, too: all classes count from 0, and
+    boxes are clipped to the image. Source: the DetectionEvaluateLayer of SSD, zhaoweicai's
+    cascade-rcnn, caffe-yolov2 and, with has_lm, yuqj1991's caffe_train.
     """
 
     param = "detection_evaluate_param"
@@ -31,7 +32,6 @@ class DetectionEvaluate(Layer):
     grows = 2
     kind = "metric"
     # An evaluation compares in units of the image.
-    ignores = ("name_size_file", "resize_param")
     examples = (
         Example(
             'layer { name: "l" type: "DetectionEvaluate" bottom: "x" bottom: "label" top: "y" '
@@ -55,6 +55,14 @@ class DetectionEvaluate(Layer):
             "y = detection_evaluate(found_corners(x), true_corners(label), 3, background=-1)",
         ),
     )
+
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
+        super().__init__(message, phase)
+        if self.p.name_size_file:
+            self.note = (
+                "name_size_file is not read; the fork compares boxes in pixels by it, which "
+                "changes overlaps a little"
+            )
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         self.check_fields()

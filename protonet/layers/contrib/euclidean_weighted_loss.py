@@ -43,4 +43,5 @@ class EuclideanWeightedLoss(Layer):
 
 def weighted_squares(x: torch.Tensor, target: torch.Tensor, more: float) -> torch.Tensor:
     """Half the squared differences, times 1 + more * target^2, over the batch size."""
-    return ((x - target).square() * (1 + more * target.square())).sum() / (2 * x.shape[0])
+    apart = (x - target).square() * (1 + more * target.square())
+    return apart.sum() / (2 * x.shape[0])

@@ -82,7 +82,8 @@ class LocallyConnected(nn.Module):
         self.places, self.kernel_size = (rows, columns), kernel_size
         self.stride, self.padding = stride, padding
         size = rows * columns
-        self.weight = nn.Parameter(torch.zeros(outputs, 1, channels * kernel_size**2, size))
+        taps = channels * kernel_size**2
+        self.weight = nn.Parameter(torch.zeros(outputs, 1, taps, size))
         self.bias = nn.Parameter(torch.zeros(1, 1, outputs, size)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

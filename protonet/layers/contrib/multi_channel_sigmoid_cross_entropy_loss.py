@@ -83,7 +83,8 @@ def entropy_of_bits(x: torch.Tensor, label: torch.Tensor, weighs: bool = False) 
     known = (bits[:, -1:] >> 31) == 0
     channel = torch.arange(x.shape[1], device=x.device)
     wanted = (bits[:, channel // 32] >> (channel % 32)[:, None, None]) & 1
-    loss = F.binary_cross_entropy_with_logits(x, wanted.to(x.dtype), reduction="none") * known
+    wanted = wanted.to(x.dtype)
+    loss = F.binary_cross_entropy_with_logits(x, wanted, reduction="none") * known
     if weighs:
         edge = (bits[:, : x.shape[1] // 32 + 1] != 0).any(1, keepdim=True) & known
         size = known.sum((1, 2, 3), keepdim=True).clamp(min=1)

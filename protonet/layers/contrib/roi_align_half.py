@@ -60,7 +60,8 @@ def upper_half_maxima(
     for axis, bins in ((1, size[0]), (0, size[1])):
         limit = x.shape[3 - axis]
         step = (high[:, axis] - low[:, axis]).clamp(min=1) / bins
-        cut = torch.arange(bins + 1, device=x.device) * step[:, None] + low[:, axis, None]
+        grid = torch.arange(bins + 1, device=x.device)
+        cut = grid * step[:, None] + low[:, axis, None]
         cut = cut.clamp(0, limit)
         taps = int((cut[:, 1:] - cut[:, :-1]).ceil().max()) if len(cut) else 1
         at = cut[:, :-1, None] + torch.arange(max(taps, 1), device=x.device)

@@ -57,7 +57,8 @@ def roi_middles(
     places = []
     for axis, bins in ((1, size[0]), (0, size[1])):
         step = (high[:, axis] - low[:, axis] + 1).clamp(min=1) / bins
-        edges = torch.arange(bins + 1, device=x.device) * step[:, None] + low[:, axis, None]
+        grid = torch.arange(bins + 1, device=x.device)
+        edges = grid * step[:, None] + low[:, axis, None]
         edges = edges.clamp(0, x.shape[3 - axis] - 1)
         places.append((edges[:, :-1] + edges[:, 1:]) / 2)
     return interpolated(x, regions[:, 0].long(), *places)
