@@ -6,6 +6,12 @@ from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import box_deltas, box_iou
 from protonet.layers.param_str import WHOLE, Namesake, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.pool import Message
+
+_DIVIDED = (
+    "as in py-faster-rcnn, its targets are divided by 0.1, 0.1, 0.2, 0.2; what learns them is to be "
+    "multiplied by these before boxes are taken from it"
+)
 
 
 @register("rpn.proposal_target_layer.ProposalTargetLayer")
@@ -25,10 +31,6 @@ class ProposalTarget(Namesake):
     bottoms = (2, 2)
     tops = (5, 5)
     grows = 0
-    note = (
-        "as in py-faster-rcnn, its targets are divided by 0.1, 0.1, 0.2, 0.2; what learns them is "
-        "to be multiplied by these before boxes are taken from it"
-    )
     examples = (
         Example(
             'layer { name: "roi-data" type: "Python" bottom: "x" bottom: "truth" '
@@ -40,6 +42,10 @@ class ProposalTarget(Namesake):
             "a, b, c, d, e = proposal_targets(x, truth, 3)",
         ),
     )
+
+    def __init__(self, message: Message, phase: str = "TEST") -> None:
+        super().__init__(message, phase)
+        self.note = _DIVIDED if phase == "TRAIN" else ""
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         for index, x in enumerate(bottoms):
