@@ -49,15 +49,22 @@ def _proposal(word: str) -> str | None:
     low = word.lower()
     equal = [name for name in REGISTRY if name.lower() == low]
     begun = sorted((name for name in REGISTRY if low in name.lower()), key=_place_of(low))
-    close = equal or list(dict.fromkeys([*nearest(word, REGISTRY), *begun]))
+    near = sorted(nearest(word, REGISTRY), key=_is_of_fork)
+    close = equal or list(dict.fromkeys([*near, *sorted(begun, key=_is_of_fork)]))
     if close:
         return or_none(close[:_FEW])
     told = re.compile(rf"\b{re.escape(low)}", re.IGNORECASE)
     found = sorted(name for name, cls in REGISTRY.items() if told.search(_plain(cls)))
+    found.sort(key=_is_of_fork)
     if not found:
         return "`protonet layers` lists them"
     more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
     return f"{word!r} is spoken of by {', '.join(found[:_FEW])}{more}"
+
+
+def _is_of_fork(name: str) -> bool:
+    """Whether a type is none of Caffe's own."""
+    return ".contrib." in REGISTRY[name].__module__
 
 
 def _place_of(word: str) -> Callable[[str], tuple[int, str]]:

@@ -66,12 +66,6 @@ def refined_loss(
     return total / max(sizes.get(normalization, 1), 1)
 
 
-def of_two_classes(truth: torch.Tensor) -> torch.Tensor:
-    """True boxes, all of class 1, where there are no more classes than that and the background."""
-    label = truth[..., 1:2].clamp(max=1)
-    return torch.cat([truth[..., :1], label, truth[..., 2:]], -1)
-
-
 def screened_scores(
     scores: torch.Tensor, first_scores: torch.Tensor, classes: int, objectness: float = 0.01
 ) -> torch.Tensor:

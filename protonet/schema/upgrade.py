@@ -13,6 +13,7 @@ from protonet.schema.interps import tell_interps
 from protonet.schema.load import Loaded
 from protonet.schema.pool import message
 from protonet.schema.sourcemap import Path
+from protonet.schema.stages import tell_stages
 from protonet.schema.unfuse import PartOfLayer, unfused, with_dilation
 from protonet.schema.upgrade_data import moved as moved_of_data
 from protonet.schema.upgrade_data import unread_transforms, upgrade_transforms
@@ -71,6 +72,7 @@ class _Upgrade:
         if self.keep_inputs:  # what Caffe's tool writes has no field of ours
             tell_warps(net)
             tell_interps(net)
+            tell_stages(net)
         self.warn()
         places = self.loaded.sourcemap.moved(self.moves)
         errors = (*self.loaded.errors, *self.errors)

@@ -171,7 +171,7 @@ def test_a_blob_that_is_near_no_other_is_answered_with_them_all():
         ("pooling", "did you mean 'Pooling'?"),
         ("conv", "did you mean 'Convolution' or"),
         ("entropy", "'SigmoidCrossEntropyLoss'"),
-        ("anchors", "'anchors' is spoken of by Proposal"),
+        ("anchors", "'anchors' is spoken of by FrcnnAnchorTarget"),
         ("qqqqqq", "`protonet layers` lists them"),
     ],
 )

@@ -97,7 +97,7 @@ class DetectionOutput(Layer):
             scores = b.call(screened_scores, scores, first[0], self.classes, objectness=least)
         return b.call(
             detection_output,
-            b.let("boxes", b.call(detection_boxes, offsets, priors, **coded)),
+            b.let("boxes", b.call(detection_boxes, offsets, priors, **coded, clip=p.clip)),
             scores,
             self.classes,
             background=p.background_label_id,
@@ -119,12 +119,14 @@ def detection_boxes(
     priors: torch.Tensor,
     code: str = "corner",
     variance_encoded: bool = False,
+    clip: bool = False,
 ) -> torch.Tensor:
     """The boxes (n, priors, sets, 4) that the offsets mean, from priors of all or of each image."""
     prior, variance = priors.reshape(len(priors), 2, -1, 1, 4).unbind(1)
     variance = torch.ones_like(variance) if variance_encoded else variance
     offsets = offsets.detach().reshape(len(offsets), prior.shape[1], -1, 4)
-    return decode_boxes(prior, variance, offsets, code)
+    boxes = decode_boxes(prior, variance, offsets, code)
+    return boxes.clamp(0, 1) if clip else boxes
 
 
 def moved_priors(priors: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

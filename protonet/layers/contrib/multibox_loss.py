@@ -8,7 +8,6 @@ from protonet.layers.loss import VALID, check_batch, normalization
 from protonet.layers.multibox import MultiBoxLoss
 from protonet.layers.refined_boxes import (
     check_first_stage,
-    of_two_classes,
     refined_loss,
     refined_priors,
 )
@@ -24,15 +23,15 @@ _FOCAL, _SSD = 2, "MultiBoxSSDLoss"
 class MultiBoxLossLayer(Layer):
     """Match prior boxes to true ones; the loss of the matched offsets and of the mined scores.
 
-    Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores
-    (n, boxes * classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image,
-    label, id, x1, y1, x2, y2, difficult, or of another shape, whose first numbers are m such rows;
-    to one number. A true box of the background is an error of the batch, as in the fork. Without
-    mining, LOGISTIC losses take each image's own labels, where the fork writes those of later
-    images beside their place. With two classes any label above 0 is 1. As MultiBoxSSDLoss it has
-    FOCALSOFTMAX, too, which weighs three times as much as in its mining. RefineDet's has two scores
-    and offsets of a first stage, too, (n, boxes * 2) and (n, boxes * 4), where the priors start
-    from, and which boxes hold nothing.
+    Offsets (n, boxes * 4), or (n, boxes * classes * 4) without share_location, scores (n, boxes *
+    classes), priors (1, 2, boxes * 4) and the truth (1, 1, m, 8) with rows of image, label, id, x1,
+    y1, x2, y2, difficult, or of another shape, whose first numbers are m such rows; to one number.
+    A true box of the background is an error of the batch, as in the fork. Without mining, LOGISTIC
+    losses take each image's own labels, where the fork writes those of later images beside their
+    place. With two classes any label above 0 is 1. As MultiBoxSSDLoss it has FOCALSOFTMAX, too,
+    which weighs three times as much as in its mining. RefineDet's has two scores and offsets of a
+    first stage, too, (n, boxes * 2) and (n, boxes * 4), where the priors start from, and which
+    boxes hold nothing; in a net with such a loss, others of two classes take all objects as one.
     Source: SSD's MultiBoxLossLayer and bbox_util; MultiBoxSSDLossLayer of yuqj1991's caffe_train;
     sfzhang15's RefineDet.
     """
@@ -125,8 +124,6 @@ class MultiBoxLossLayer(Layer):
         shape = b.bottoms[3]
         if len(shape) == 4 and (shape[-1] != 8 or count(shape, 0, 2) != 1):
             given[3] = given[3].flatten()[: 8 * shape[2]].reshape(1, 1, -1, 8)
-        if self.p.num_classes == 2:
-            given[3] = b.call(of_two_classes, given[3])
         if not refines:
             return loss(*given)
         b.helper(refined_priors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import boxes_reference as reference
 import numpy as np
 import pytest
+import torch
 from one_layer import close, compiled, gradients_hold, numbers, outputs, text_of
 
 import protonet
@@ -118,17 +119,35 @@ def plain_boxes(offsets, scores, priors):
     return outputs(net, *bottoms)[0][0, 0]
 
 
-def test_two_classes_are_one_and_the_background():
+def test_the_first_stage_takes_all_objects_as_one():
     offsets, scores, priors, truth, *_ = scene(1, 1, 8, 3)
-    truth[..., 1] = [7, 2, 1]
-    scores = scores.reshape(1, 8, 3)[..., :2].reshape(1, 16)
-    fields = f"multibox_loss_param {{ {LOSS.replace('classes: 3', 'classes: 2')} }}"
-    shapes = [x.shape for x in (offsets, scores, priors, truth)]
-    net = compiled("MultiBoxLoss", fields, shapes)
+    truth[..., 1] = [2, 2, 1]
     ones = truth.copy()
     ones[..., 1] = 1
-    found = outputs(net, offsets, scores, priors, truth)[0]
-    close(found, outputs(net, offsets, scores, priors, ones)[0])
+    given = (offsets, scores.reshape(1, 8, 3)[..., :2].reshape(1, 16), priors)
+    names = ("loc", "conf", "prior", "truth")
+    loss = (
+        'layer {{ name: "{0}" type: "MultiBoxLoss" {1} top: "{0}" multibox_loss_param {{ {2} }} }}'
+    )
+    text = ""
+    for name, x in zip((*names, "conf3"), (*given, truth, scores), strict=True):
+        dims = " ".join(f"dim: {n}" for n in x.shape)
+        text += f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+        text += f"input_param {{ shape {{ {dims} }} }} }}\n"
+    bottoms = " ".join(f'bottom: "{name}"' for name in names)
+    plain = text + loss.format("first", bottoms, LOSS.replace("classes: 3", "classes: 2"))
+    second = bottoms.replace('"conf"', '"conf3"') + ' bottom: "conf" bottom: "loc"'
+    both = plain + "\n" + loss.format("second", second, LOSS)
+
+    def first(source, labels):
+        net = protonet.compile(source, outputs=["first"])
+        inputs = [*given, labels, scores][: 5 if source is both else 4]
+        made = net(*(torch.from_numpy(np.asarray(x, np.float32)) for x in inputs))
+        return float(made["first"] if isinstance(made, dict) else made)
+
+    assert first(both, truth) == pytest.approx(first(plain, ones))
+    with pytest.raises(ValueError, match="the label 2, none of 2 classes"):
+        first(plain, truth)
 
 
 def test_priors_without_the_square():

@@ -477,3 +477,34 @@ def test_what_ssd_would_refuse(kind, fields, shapes, told):
     with pytest.raises(NetError, match=told) as caught:
         compiled(kind, fields, shapes)
     assert caught.value.span is not None
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_clipped_boxes_as_opencv_has_them(clip):
+    cv2 = pytest.importorskip("cv2")
+    draw = np.random.default_rng(5)
+    shapes = {"x": "dim: 1 dim: 24", "s": "dim: 1 dim: 12", "p": "dim: 1 dim: 2 dim: 24"}
+    text = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+        f"input_param {{ shape {{ {dims} }} }} }}\n"
+        for name, dims in shapes.items()
+    )
+    text += (
+        'layer { name: "y" type: "DetectionOutput" bottom: "x" bottom: "s" bottom: "p" top: "y" '
+        "detection_output_param { num_classes: 2 share_location: true background_label_id: 0 "
+        f"code_type: CENTER_SIZE keep_top_k: 5 confidence_threshold: 0.1 clip: {int(clip)} "
+        "nms_param { nms_threshold: 0.6 top_k: 6 } } }"
+    )
+    low = draw.uniform(0, 0.7, (6, 2))
+    corners = np.concatenate([low, low + draw.uniform(0.2, 0.5, (6, 2))], 1)
+    priors = np.stack([corners.ravel(), np.tile([0.1, 0.1, 0.2, 0.2], 6)])[None]
+    given = {"x": draw.normal(0, 2, (1, 24)), "s": draw.uniform(0, 1, (1, 12)), "p": priors}
+    given = {name: value.astype(np.float32) for name, value in given.items()}
+    theirs = cv2.dnn.readNetFromCaffe(np.frombuffer(text.encode(), np.uint8))
+    for name, value in given.items():
+        theirs.setInput(value, name)
+    wanted = theirs.forward()
+    found = protonet.compile(text)(*map(torch.from_numpy, given.values())).numpy()
+    assert found.shape == wanted.shape
+    assert bool((abs(wanted[..., 3:] - 0.5) > 0.5 + 1e-6).any()) != clip
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
