@@ -15,7 +15,7 @@ from protonet.data.detection.boxes import Boxes
 from protonet.data.position import Position
 from protonet.diagnostics import NetError
 from protonet.reading import reading
-from protonet.schema.param_str import mapping_of
+from protonet.schema.param_str import Kind, mapping_of, other_options
 from protonet.schema.pool import Message
 from protonet.shape import Shape
 
@@ -31,10 +31,11 @@ class Feed:
     A batch comes in two steps. ``plan`` says what is in it: it reads on, draws the random numbers,
     and belongs to one thread at a time. ``make`` decodes and transforms what was planned, on any
     thread. ``mark`` is where the feed stands after a plan; ``state`` is that as JSON can hold it.
-    ``shapes`` are those of the first batch.
+    ``shapes`` are those of the first batch. ``options`` are those of a Python class's param_str.
     """
 
     type: ClassVar[str]
+    options: ClassVar[Mapping[str, Kind]] = {}
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -96,12 +97,19 @@ class Feed:
 
 
 def feed_of(layer: Message) -> type[Feed] | None:
-    """The feed of a layer by its type; of a Python class one that is told its source, or None."""
+    """The feed of a layer by its type; of a Python class one that is told its source, or None.
+
+    A misspelt option may be the source, and is told when the feed opens; with options of its own
+    the class is another of that name.
+    """
     if layer.type != "Python":
         return FEEDS.get(layer.type)
     p: Any = layer.python_param
     cls = FEEDS.get(f"{p.module}.{p.layer}")
-    return cls if cls and "source" in (mapping_of(p.param_str) or {}) else None
+    given = (cls and mapping_of(p.param_str)) or {}
+    if cls is None or other_options(given, cls.options):
+        return None
+    return cls if "source" in given or any(name not in cls.options for name in given) else None
 
 
 def source_hint(layer: Message) -> str:

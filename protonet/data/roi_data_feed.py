@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from protonet.data.region_images import (
     Scaling,
     checked,
 )
-from protonet.schema.param_str import mapping_of
+from protonet.schema.param_str import WrongOption, options_of
+from protonet.schema.roi_options import ROI_OPTIONS
 
 _MEAN = (102.9801, 115.9465, 122.7717)
 _PLACE = ("python_param", "param_str")
@@ -41,33 +43,39 @@ class RoiDataFeed(RegionFeed):
     """
 
     type = "roi_data_layer.layer.RoIDataLayer"
+    options = ROI_OPTIONS
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
-        given = mapping_of(definition.layer.python_param.param_str) or {}
+        given = self._given()
         self._shorts = [float(short) for short in given.get("scales", (600,))]
         longest = float(given.get("max_size", 1000))
         if min(*self._shorts, longest) <= 0:
             raise definition.error("scales and max_size must be positive", *_PLACE)
         self.scaling = Scaling(np.array(_MEAN, np.float32), longest)
-        root = definition.readable(str(given["source"]), *_PLACE)
-        part = str(given["set"]) if "set" in given else None
-        classes = int(given.get("num_classes", 0))
+        root = definition.readable(given["source"], *_PLACE)
+        part, classes = given.get("set"), given.get("num_classes", 0)
         with definition.placing(*_PLACE):
             marked = list(voc_images(root, part))
             names = self._label_map(given.get("label_map"), marked, classes)
             found = list(region_images(root, marked, names))
         self.images = checked(definition, found, classes)
-        self._twice = bool(given.get("flipped", True)) and definition.training
+        self._twice = given.get("flipped", True) and definition.training
         seeds = Seeds(definition)
         self.random = Random(seeds.own())
         self.order = Order(len(self.images) * (1 + self._twice), Random(seeds.own()))
         self.start()
 
-    def _label_map(self, stated: object, marked: list[MarkedImage], classes: int) -> LabelMap:
+    def _given(self) -> dict[str, Any]:
+        try:
+            return options_of(self.definition.layer.python_param.param_str, self.options)
+        except WrongOption as error:
+            raise self.definition.error(str(error), *_PLACE, hint=error.hint) from None
+
+    def _label_map(self, stated: str | None, marked: list[MarkedImage], classes: int) -> LabelMap:
         """The map that is named, or the classes of the folder by their names."""
         if stated is not None:
-            return LabelMap.read(self.definition.readable(str(stated), *_PLACE))
+            return LabelMap.read(self.definition.readable(stated, *_PLACE))
         names = MarkedSet(tuple(marked)).classes()
         if len(names) + 1 != classes:
             what = f"its images show {len(names)} classes, and num_classes {classes} is of "

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import difflib
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from protonet.diagnostics import did_you_mean
 
 # A text that a person wrote is far smaller; YAML can make much of little, and go deep.
 _LONGEST, _DEEPEST, _MOST_PARTS = 10_000, 20, 2_000
@@ -60,3 +66,68 @@ def _is_plain(events: Any) -> bool:
         if tag not in (None, "!", _TUPLE) or depth > _DEEPEST or count > _MOST_PARTS:
             return False
     return True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an option takes, in words and as a test."""
+
+    what: str
+    fits: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_sizes(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= 1000:
+        return False
+    return all(_is_number(each) and 0 < each <= 2**31 for each in value)
+
+
+WHOLE = Kind(
+    "a whole number of at least 1",
+    lambda value: type(value) is int and 1 <= value < 2**31,
+)
+NUMBER = Kind("a number", _is_number)
+SIZES = Kind("a list of positive numbers", _are_sizes)
+TEXT = Kind("a text", lambda value: isinstance(value, str) and bool(value))
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+SCALAR = Kind("one value", lambda value: _is_number(value) or isinstance(value, str))
+
+
+class WrongOption(ValueError):
+    """A param_str that a layer can't take, and what to do."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def options_of(text: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """The values of a param_str, by their names.
+
+    It is YAML, of which JSON and most of Python's dicts are part: a block or a flow mapping, or its
+    parts without the braces; !!python/tuple is the only tag. WrongOption where it is none, or has a
+    name that is not of ``kinds``, or a value that is not of its kind.
+    """
+    given = mapping_of(text)
+    if given is None:
+        hint = f"write it as \"'{next(iter(kinds))}': 16\""
+        shown = text if len(text) <= 60 else f"{text[:60]}..."
+        raise WrongOption(f"{shown!r} holds no names with values", hint)
+    for name, value in given.items():
+        if name not in kinds:
+            what = f"it has no option {name!r}, it takes {' and '.join(kinds)}"
+            raise WrongOption(what, did_you_mean(str(name), list(kinds)))
+        if not kinds[name].fits(value):
+            shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
+            raise WrongOption(f"{name!r} takes {kinds[name].what}, not {shown}")
+    return given
+
+
+def other_options(given: Collection[Any], known: Collection[str]) -> list[str]:
+    """The names that are none of a class's own, nor one misspelt: those of another class."""
+    names = [str(name) for name in given if name not in known]
+    return [name for name in names if not difflib.get_close_matches(name, known, 1, 0.85)]

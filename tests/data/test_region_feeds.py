@@ -123,6 +123,10 @@ def test_reading_goes_on_where_it_stood():
         ("'num_classes': 3, 'source': 'nowhere'", "no file or folder 'nowhere'"),
         ("'num_classes': 3, 'source': 'voc', 'set': 'trian'", "there is no set"),
         ("'num_classes': 3, 'source': 'voc', 'label_map': 'x'", "no file or folder 'x'"),
+        ("'num_classes': 3, 'source': 'voc', 'scale': [20]", "no option 'scale'"),
+        ("'num_classes': 3, 'sorce': 'voc'", "no option 'sorce'"),
+        ("'num_classes': 3, 'source': 'voc', 'scales': 20", "list of positive numbers, not 20"),
+        ("'num_classes': 3, 'source': 'voc', 'flipped': 'no'", "takes true or false, not 'no'"),
         ("'num_classes': 3, 'source': 'wide'", r"a box, \[0.0, 0.0, 49.0, 9.0\], is not"),
     ],
 )
@@ -133,6 +137,11 @@ def test_what_the_python_layer_can_not_read_is_told(folder, options, what):
     mark.write_text(XML.format(name="b.png", objects=objects))
     with pytest.raises(NetError, match=what):
         list(itertools.islice(feed_of(python_layer(options)), 4))
+
+
+def test_a_python_layer_with_options_of_its_own_is_the_callers():
+    text = python_layer("'num_classes': 3, 'source': 'voc', 'imdb_name': 'coco'")
+    assert open_feeds(selected(read(text), Selection.of("TRAIN")), "TRAIN") == []
 
 
 def test_a_python_layer_without_a_source_is_the_callers(folder):

@@ -8,7 +8,8 @@ import pytest
 
 import protonet
 from protonet.layers.base import LayerError
-from protonet.layers.param_str import NUMBER, SCALAR, SIZES, WHOLE, options
+from protonet.layers.param_str import options
+from protonet.schema.param_str import NUMBER, SCALAR, SIZES, WHOLE
 
 KINDS = {"feat_stride": WHOLE, "scales": SIZES, "allowed_border": NUMBER, "phase": SCALAR}
 

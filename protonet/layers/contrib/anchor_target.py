@@ -7,8 +7,9 @@ from typing import Any
 from protonet.layers.anchors import anchor_labels, anchor_targets, thin_out
 from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import anchor_boxes, box_deltas, box_iou, shifted_anchors
-from protonet.layers.param_str import NUMBER, SIZES, WHOLE, Namesake, options
+from protonet.layers.param_str import Namesake, options
 from protonet.program import Builder, Expr
+from protonet.schema.param_str import NUMBER, SIZES, WHOLE
 
 
 @register("rpn.anchor_target_layer.AnchorTargetLayer")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, Layer, LayerError, Shape, register
-from protonet.layers.param_str import SCALAR, options
+from protonet.layers.param_str import options
 from protonet.program import Builder, Expr, nn
+from protonet.schema.param_str import SCALAR
 
 
 @register("spatial_dropout.SpatialDropoutLayer")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from protonet.layers.base import Example, LayerError, Shape, register
 from protonet.layers.boxes import box_deltas, box_iou
-from protonet.layers.param_str import WHOLE, Namesake, options
+from protonet.layers.param_str import Namesake, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.param_str import WHOLE
 from protonet.schema.pool import Message
 
 _DIVIDED = (
-    "as in py-faster-rcnn, its targets are divided by 0.1, 0.1, 0.2, 0.2; what learns them is to be "
-    "multiplied by these before boxes are taken from it"
+    "as in py-faster-rcnn, its targets are divided by 0.1, 0.1, 0.2, 0.2; what learns them is to "
+    "be multiplied by these before boxes are taken from it"
 )
 
 

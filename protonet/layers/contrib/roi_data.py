@@ -6,20 +6,10 @@ import json
 from typing import Any
 
 from protonet.layers.base import Example, LayerError, Shape, register
-from protonet.layers.param_str import FLAG, NUMBER, SIZES, TEXT, WHOLE, Namesake, options
+from protonet.layers.param_str import Namesake, options
 from protonet.schema.param_str import mapping_of
 from protonet.schema.pool import Message
-
-_OPTIONS = {
-    "num_classes": WHOLE,
-    "agnostic": FLAG,
-    "source": TEXT,
-    "set": TEXT,
-    "label_map": TEXT,
-    "scales": SIZES,
-    "max_size": NUMBER,
-    "flipped": FLAG,
-}
+from protonet.schema.roi_options import ROI_OPTIONS
 
 
 @register("roi_data_layer.layer.RoIDataLayer")
@@ -37,7 +27,7 @@ class RoIData(Namesake):
     """
 
     param = "python_param"
-    known = tuple(_OPTIONS)
+    known = tuple(ROI_OPTIONS)
     bottoms = (0, 0)
     tops = (3, 10)
     is_data = True
@@ -76,7 +66,7 @@ class RoIData(Namesake):
         return not sizes and super().knows(message)
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
-        given = options(self.p, **_OPTIONS)
+        given = options(self.p, **ROI_OPTIONS)
         classes = given.get("num_classes")
         if classes is None:
             raise LayerError("param_str states no 'num_classes'", "param_str")

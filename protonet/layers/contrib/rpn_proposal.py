@@ -12,8 +12,9 @@ from protonet.layers.boxes import (
     nms,
     shifted_anchors,
 )
-from protonet.layers.param_str import SIZES, WHOLE, Namesake, options
+from protonet.layers.param_str import Namesake, options
 from protonet.program import Builder, Expr, F, torch
+from protonet.schema.param_str import SIZES, WHOLE
 
 
 @register("rpn.proposal_layer.ProposalLayer")

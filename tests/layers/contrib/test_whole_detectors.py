@@ -113,6 +113,8 @@ def test_faster_rcnn_finds_regions():
     assert (found["rois"][:, 3:] - found["rois"][:, 1:3] + 1 >= 16).all()
 
 
+# In training a ProposalTargetLayer notes that its targets are divided.
+@pytest.mark.filterwarnings("ignore:.*its targets are divided:protonet.diagnostics.AsInCaffe")
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n == "ohem" else n for n in sorted(TRAIN)]
 )
@@ -130,6 +132,7 @@ def test_faster_rcnn_learns(name):
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*its targets are divided:protonet.diagnostics.AsInCaffe")
 @pytest.mark.parametrize("name", ["deploy", *sorted(TRAIN)])
 def test_the_file_runs_alone(tmp_path, name):
     phase = "TEST" if name == "deploy" else "TRAIN"
