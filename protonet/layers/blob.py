@@ -27,7 +27,9 @@ class Blob:
     ``name`` is its attribute in the layer's module, ``shape`` Caffe's, ``filler`` the
     FillerParameter that it starts from, None where the module fills it itself. A statistic is
     what no gradient reaches. ``held`` is torch's shape, where that is another than Caffe's.
-    ``decays`` says whether its decay_mult is 1, or 0, where no param is stated.
+    ``decays`` says whether its decay_mult is 1, or 0, where no param is stated. ``moves`` names the
+    layer's blob of zeros where a solver moves none of the numbers. What ``may_lack`` keeps its
+    values where a file ends before it.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Blob:
     layout: BlobLayout = BlobLayout.PLAIN
     held: Shape | None = None
     decays: bool = True
+    moves: str = ""
+    may_lack: bool = False
 
     @property
     def held_shape(self) -> Shape:

@@ -24,12 +24,14 @@ Places = Mapping[str, tuple["Place", ...]]
 class Place:
     """Where a module has one blob of a layer: a dotted path, "" where it has it not.
 
-    ``shape`` is Caffe's. A statistic that torch holds divided already loses its divisor.
+    ``shape`` is Caffe's. One that ``may_lack`` keeps its values where a file ends before it. A
+    statistic that torch holds divided already loses its divisor.
     """
 
     path: str
     shape: tuple[int, ...]
     layout: BlobLayout = BlobLayout.PLAIN
+    may_lack: bool = False
 
     def tensor(self, net: nn.Module) -> Tensor:
         """The tensor in the module."""
@@ -136,7 +138,7 @@ def _by_node(lowered: Lowered) -> dict[Node, list[tuple[Param, Place]]]:
         attribute = attributes.get(node.origin)
         for param, blob in zip(node.params, node.blobs, strict=True) if attribute else ():
             flat_path = f"{attribute}.{blob.name}" if blob.name else ""
-            place = Place(lowered.path(flat_path), blob.shape, blob.layout)
+            place = Place(lowered.path(flat_path), blob.shape, blob.layout, blob.may_lack)
             owner = owners.setdefault(param, place)
             if flat_path in lent:
                 place = Place(owner.path, blob.shape, owner.layout)

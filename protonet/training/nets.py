@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,15 @@ Runs = Callable[..., dict[str, Tensor]]  # takes the inputs in their order
 
 @dataclass(frozen=True)
 class Weight:
-    """One parameter blob of a net: Caffe's view of it and torch's."""
+    """One parameter blob of a net: Caffe's view of it and torch's.
+
+    ``moving`` is the layer's blob of zeros where no solver moves the numbers, where there is one.
+    """
 
     param: Param
     tensor: Tensor
     place: Place
+    moving: Tensor | None = None
 
     def to_caffe(self, values: Tensor) -> Array:
         """A tensor of this weight's form as Caffe lays it out."""
@@ -139,7 +143,14 @@ class Net(RunnableNet):
     def weights(self) -> list[Weight]:
         """Every parameter blob once, as Net::learnable_params lists them."""
         places = self.places
-        return [Weight(p, places[p].tensor(self.module), places[p]) for p in self.graph.params]
+        return [self._weight(param, places[param]) for param in self.graph.params]
+
+    def _weight(self, param: Param, place: Place) -> Weight:
+        moving = None
+        if param.blob.moves:
+            beside = place.path.rpartition(".")[0] + f".{param.blob.moves}"
+            moving = replace(place, path=beside).tensor(self.module)
+        return Weight(param, place.tensor(self.module), place, moving)
 
     def data_state(self) -> Any:
         """Where the data layers stand after the batches that were taken; None without data."""

@@ -12,6 +12,7 @@ from protonet.diagnostics import NetError
 from protonet.layers.base import show
 from protonet.schema.pool import Message
 from protonet.training.nets import Weight
+from protonet.training.resting import check_masked
 from protonet.training.updates import OPTIMIZERS, CaffeOptimizer
 
 _SETTINGS = {
@@ -27,13 +28,16 @@ _SETTINGS = {
 }
 
 
-def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeOptimizer:
+def optimizer(
+    method: str, solver: Message, weights: Sequence[Weight], processes: int = 1
+) -> CaffeOptimizer:
     """An optimiser for a SolverParameter, a group for each pair of multipliers and their kind.
 
-    NetError where there are no weights.
+    NetError where there are no weights, or a layer's masks bar it.
     """
     if not weights:
         raise NetError("the net learns no parameters, there is nothing to train")
+    check_masked(method, solver, weights, processes)
     cls = OPTIMIZERS[method]
     settings = {ours: getattr(solver, theirs) for theirs, ours in _SETTINGS.items()}
     settings |= {name: getattr(solver, name) for name in cls.own_defaults()}
@@ -44,6 +48,7 @@ def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeO
         kind = weight.param.regularization or solver.regularization_type
         key = (lr_mult, weight.param.decay_mult, kind)
         groups.setdefault(key, []).append(weight.tensor)
+    moving = {w.tensor: w.moving for w in weights if w.moving is not None}
     made = cls(
         [
             {"params": tensors, "lr_mult": lr_mult, "decay_mult": decay, "regularization": kind}
@@ -52,6 +57,7 @@ def optimizer(method: str, solver: Message, weights: Sequence[Weight]) -> CaffeO
         lr=solver.base_lr,
         **settings,
     )
+    made.moving = moving
     _rest(made)
     return made
 

@@ -75,12 +75,15 @@ class Run:
         return bool(every) and self.iteration % every == 0
 
     def tell_progress(self) -> None:
-        """Tell the modules that ask for it how much of the iterations is done.
+        """Tell the modules that ask for it the iteration, or how much of all of them is done.
 
-        Source: Net::set_iter of eric612's fork.
+        Source: Net::set_iter of eric612's fork, Net::set_current_iter_num of 32l's.
         """
         for name, buffer in self.net.module.named_buffers():
-            if name.rpartition(".")[2] == "training_progress":
+            asked = name.rpartition(".")[2]
+            if asked == "solver_iteration":
+                buffer.fill_(self.iteration)
+            if asked == "training_progress":
                 buffer.fill_(self.iteration / max(1, self.plan.solver.max_iter))
 
     def forward_backward(self, detailed: bool) -> float:

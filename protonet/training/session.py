@@ -207,7 +207,7 @@ def _run(made: Plan, group: Group, nets: list[Net], log: Log, signals: Signals) 
     # debug_info says the gradients of each process before they are averaged.
     layer_wise = made.solver.layer_wise_reduce and not made.solver.debug_info
     gradients = Gradients([w.tensor for w in weights], group, layer_wise)
-    chosen = optimizer(made.method, made.solver, weights)
+    chosen = optimizer(made.method, made.solver, weights, group.size)
     chosen.keep_updates = made.solver.snapshot_diff or made.solver.debug_info
     return Run(made, group, net, nets[1:], weights, chosen, gradients, log, signals)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from protonet.training.lists import Rates, add_scaled, laid_out_as, local_ratio, scale
 from protonet.training.reading import Reading
+from protonet.training.resting import put_back, resting
 
 
 class CaffeOptimizer(torch.optim.Optimizer):
@@ -19,7 +20,8 @@ class CaffeOptimizer(torch.optim.Optimizer):
     Groups have ``lr_mult`` and ``decay_mult``; ``lr`` is the rate of the iteration. ``iter_size``
     divides gradients that were summed over so many passes. ``larc`` (NVCaffe's, ``larc_eta``,
     ``larc_policy``) and ``local_lr_auto`` (Intel's, ``local_gw_ratio``) put the ratio of the
-    weights' norm to the gradient's in the place of lr_mult. A parameter without a gradient has a
+    weights' norm to the gradient's in the place of lr_mult. Where ``moving`` has zeros for a
+    parameter, its numbers and their history stay as they are. A parameter without a gradient has a
     gradient of zeros. Source: SGDSolver::ApplyUpdate, GetLocalRate.
     """
 
@@ -48,6 +50,7 @@ class CaffeOptimizer(torch.optim.Optimizer):
         super().__init__(params, {**defaults, **settings})
         self._norm: Reading | None = None
         self.keep_updates = False
+        self.moving: dict[Tensor, Tensor] = {}
         for group in self.param_groups:
             group["moving"] = True
             for parameter in group["params"]:
@@ -79,7 +82,9 @@ class CaffeOptimizer(torch.optim.Optimizer):
         for group in self.param_groups:
             group["step"] += 1
             if group["moving"] or group["lr_mult"]:
+                before = resting(self.moving, group["params"])
                 self._step_group(group)
+                put_back(self, before)
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:

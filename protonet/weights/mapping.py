@@ -166,7 +166,7 @@ def _wanted(net: nn.Module, places: Places) -> dict[str, list[Wanted]]:
     for layer, blobs in places.items():
         tensors = [place.tensor(net) if place.path else None for place in blobs]
         wanted[layer] = [
-            Wanted(p.shape, t in seen, p.layout is BlobLayout.RESIZED)
+            Wanted(p.shape, t in seen, p.layout is BlobLayout.RESIZED, p.may_lack)
             for p, t in zip(blobs, tensors, strict=True)
         ]
         seen.update(t for t in tensors if t is not None)

@@ -17,12 +17,14 @@ _RENAME = "to learn this layer's parameters from scratch, rename the layer in th
 class Wanted:
     """A blob that a net's layer has; ``shared`` where it is an earlier layer's too.
 
-    One that is ``resized`` may have another height and width in the file.
+    One that is ``resized`` may have another height and width in the file, one that ``may_lack`` be
+    beyond the file's last.
     """
 
     shape: Shape
     shared: bool = False
     resized: bool = False
+    may_lack: bool = False
 
     def takes(self, given: Sequence[int]) -> bool:
         """Whether a blob of that shape goes into it."""
@@ -92,11 +94,13 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 def misfit(layer: StoredLayer, wanted: Sequence[Wanted], net: StoredNet) -> NetError | None:
     """What is wrong with a layer's blobs, or None where they fit.
 
-    A blob that HDF5 leaves out fits where an earlier layer has it.
+    A blob that HDF5 leaves out fits where an earlier layer has it, and so do the last ones that
+    the layer says may lack.
     """
     given, where = list(layer.blobs), "in the file" if net.path else "given"
-    if net.format == "hdf5" and all(w.shared for w in wanted[len(given) :]):
-        given += [None] * (len(wanted) - len(given))
+    rest = wanted[len(given) :]
+    if all(w.may_lack or (net.format == "hdf5" and w.shared) for w in rest):
+        given += [None] * len(rest)
     prefix = f"{net.path}: " if net.path else ""
     if len(given) != len(wanted):
         there, here = _shapes(given), ", ".join(show(w.shape) for w in wanted) or "none"
@@ -104,7 +108,7 @@ def misfit(layer: StoredLayer, wanted: Sequence[Wanted], net: StoredNet) -> NetE
         return NetError(f"{what} {_count(wanted)} ({here}) in the net", None, _RENAME)
     for index, (blob, place) in enumerate(zip(given, wanted, strict=True)):
         what = f"{prefix}layer {layer.name!r}: blob {index}"
-        if blob is None and not place.shared:
+        if blob is None and not (place.shared or place.may_lack):
             return NetError(f"{what} ({show(place.shape)} in the net) is not {where}")
         if blob is not None and not place.takes(blob.shape):
             shapes = f"{show(tuple(blob.shape))} {where}, but {show(place.shape)} in the net"

@@ -1,0 +1,104 @@
+"""DNSConvolution: filters that are pruned, and grow again, in training."""
+
+from __future__ import annotations
+
+from protonet.layers.base import Example, register
+from protonet.layers.masked import MaskedFilters
+from protonet.layers.surgery import surgery, through
+from protonet.program import Builder, Expr, F, nn, single, torch
+
+
+@register("DNSConvolution")
+class DNSConvolutionLayer(MaskedFilters):
+    """Cross-correlate images with learned filters, pruned as it grows.
+
+    (n, c, h, w) to (n, num_output, h', w'), by convolution_param; blobs are weight, bias and
+    a mask of each, whose products count. In training, with a probability of
+    (1 + gamma iteration)^-power until iter_stop, numbers of at most alpha_low of a limit are pruned
+    and those above alpha_high of it come back; all have the gradient of the products. The limit
+    is their mean size before the first pass plus c_rate deviations. protonet trains it with
+    iter_size 1 in one process, and tells the iteration; else it counts the passes.
+    Source: DNSConvolutionLayer of 32l's Neural-Network-Model-Compressing, on a GPU; Guo et al.,
+    Dynamic Network Surgery (2016).
+    """
+
+    masks = "dns_convolution_param"
+    examples = (
+        Example(
+            'layer { name: "conv1" type: "DNSConvolution" bottom: "x" top: "y" '
+            "convolution_param { num_output: 8 kernel_size: 3 pad: 1 } "
+            "dns_convolution_param { gamma: 0.0001 c_rate: 0.5 } }",
+            {"x": (2, 4, 9, 9)},
+            {"y": (2, 8, 9, 9)},
+            "self.conv1 = DNSConv2d(4, 8, 3, padding=1, gamma=0.0001, c_rate=0.5)",
+        ),
+    )
+
+    def options(self) -> dict[str, object]:
+        p = self.message.dns_convolution_param
+        numbers = {n: single(getattr(p, n)) for n in ("gamma", "power", "c_rate", "iter_stop")}
+        alphas = (single(p.alpha_low), single(p.alpha_high))
+        return {**numbers, **({} if alphas == (0.95, 1.05) else {"alphas": alphas})}
+
+    def lower(self, b: Builder, *bottoms: Expr) -> tuple[Expr, ...]:
+        for helper in (surgery, through):
+            b.helper(helper)
+        return self.lowered(b, DNSConv2d, bottoms)
+
+
+class DNSConv2d(nn.Conv2d):
+    """A convolution whose small numbers are pruned, and come back where they grow."""
+
+    bias: nn.Parameter
+    weight_mask: torch.Tensor
+    bias_mask: torch.Tensor
+    solver_iteration: torch.Tensor
+    spread: torch.Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        gamma: float = 0.001,
+        power: float = 1.0,
+        c_rate: float = 1.0,
+        iter_stop: float = 10000000.0,
+        alphas: tuple[float, float] = (0.95, 1.05),
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+        )
+        self.schedule = (gamma, power, iter_stop)
+        self.limits = (c_rate, *alphas)
+        self.register_buffer("weight_mask", torch.zeros_like(self.weight.detach()))
+        self.register_buffer("bias_mask", torch.zeros_like(self.bias.detach()))
+        start = torch.zeros((), dtype=torch.long)
+        self.register_buffer("solver_iteration", start, persistent=False)
+        self.register_buffer("spread", torch.zeros(2), persistent=False)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (torch's own name)
+        if self.training:
+            pairs = [(self.weight, self.weight_mask), (self.bias, self.bias_mask)]
+            surgery(pairs, self.solver_iteration, self.spread, self.schedule, self.limits)
+        weight = through(self.weight, self.weight_mask)
+        bias = through(self.bias, self.bias_mask)
+        return F.conv2d(
+            input,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
