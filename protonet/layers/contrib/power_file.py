@@ -23,7 +23,7 @@ class PowerFileLayer(Layer):
             "power_file_param { shift_file_numbers: [0.5, 0, -2] } }",
             {"x": (2, 3)},
             {"y": (2, 3)},
-            "self.l = Shift([0.5, 0.0, -2.0])",
+            "self.l = AddedNumbers([0.5, 0.0, -2.0])",
         ),
     )
 
@@ -43,10 +43,10 @@ class PowerFileLayer(Layer):
         if not any(shift):
             return x
         shift += [0.0] * (size - len(shift))
-        return b.module(Shift, shift)(x)
+        return b.module(AddedNumbers, shift)(x)
 
 
-class Shift(nn.Module):
+class AddedNumbers(nn.Module):
     """Numbers added to every item."""
 
     shift: torch.Tensor

@@ -80,7 +80,7 @@ class SoftmaxWithLossExpectation(Layer):
             options["ranked"] = True
         if loss.is_siftflow:
             options["from_one"] = True
-        helpers = (no_less, listed_classes, supervised_part, objectness_part)
+        helpers = (no_less, listed_classes, image_part, supervised_part, objectness_part)
         for helper in helpers:
             b.helper(helper)
         return b.call(expectation_loss, *bottoms, loss.ignore_label, **options)
@@ -107,20 +107,7 @@ def expectation_loss(
     is_open = label == ignored
     is_known = torch.zeros_like(is_open) if supervised is None else ~is_open
     known = torch.count_nonzero(is_known)
-    present, number = listed_classes(listed, len(flat), from_one)
-    most = F.softmax(flat.detach(), 0).argmax(1, keepdim=True)
-    highest = no_less(log.gather(1, most)[:, 0])
-    total = flat.new_zeros(())
-    if classes is not None:
-        part = (highest * present).sum()
-        if classes:
-            part = part / number.clamp(min=1)
-        total = total - part
-    if constraint is not None:
-        part = torch.log1p(-torch.where(present, 0, highest.exp())).sum()
-        if constraint:
-            part = part / (len(flat) - number).clamp(min=1)
-        total = total - part
+    total = -image_part(log, listed, classes, constraint, from_one)
     if supervised is not None:
         part, weights = supervised_part(log, planes, is_known, ranked, from_one)
         if supervised:
@@ -131,6 +118,31 @@ def expectation_loss(
         if objectness:
             part = part / (len(label) - known).clamp(min=1)
         total = total - part
+    return total
+
+
+def image_part(
+    log: torch.Tensor,
+    listed: torch.Tensor,
+    classes: bool | None,
+    constraint: bool | None,
+    from_one: bool,
+) -> torch.Tensor:
+    """The logarithms of each present class's highest probability, and one minus each absent's."""
+    present, number = listed_classes(listed, len(log), from_one)
+    most = log.detach().exp().argmax(1, keepdim=True)
+    highest = no_less(log.gather(1, most)[:, 0])
+    total = log.new_zeros(())
+    if classes is not None:
+        part = (highest * present).sum()
+        if classes:
+            part = part / number.clamp(min=1)
+        total = total + part
+    if constraint is not None:
+        part = torch.log1p(-torch.where(present, 0, highest.exp())).sum()
+        if constraint:
+            part = part / (len(log) - number).clamp(min=1)
+        total = total + part
     return total
 
 

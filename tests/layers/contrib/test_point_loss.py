@@ -40,10 +40,8 @@ def softmax(x):
     return e / e.sum(0)
 
 
-def reference(x, planes, on, mean, from_one):
-    """The loss and its slope, pixel by pixel, as the fork's GPU passes have them."""
-    label, prior, listed, *rank = planes.reshape(len(planes[0]), -1)
-    s = softmax(x.reshape(C, -1))
+def listed_classes(listed, from_one):
+    """The classes up to the 0, and how many they are; the 0 is one but where they start at 1."""
     present, number = set(), 0
     for value in listed.astype(int):
         if from_one and value == 0:
@@ -52,6 +50,14 @@ def reference(x, planes, on, mean, from_one):
         number += 1
         if value == 0:
             break
+    return present, number
+
+
+def reference(x, planes, on, mean, from_one):
+    """The loss and its slope, pixel by pixel, as the fork's GPU passes have them."""
+    label, prior, listed, *rank = planes.reshape(len(planes[0]), -1)
+    s = softmax(x.reshape(C, -1))
+    present, number = listed_classes(listed, from_one)
     known = [p for p in range(H * W) if on["supervised"] and label[p] != 255]
     weights = {p: rank[0][p] / 255 if rank else 1.0 for p in known}
     divisors = {
