@@ -1,7 +1,8 @@
-"""Blobs and settings that a definition names by their file, read into the message."""
+"""Blobs, settings and numbers that a definition names by their file, read into the message."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from protonet.diagnostics import NetError, raise_all
@@ -13,7 +14,7 @@ from protonet.schema.pool import Message
 
 
 def attach_files(loaded: Loaded, lenient: bool = False) -> None:
-    """Read the file that a layer takes a blob or settings from into its definition.
+    """Read the files that a layer takes a blob, settings or numbers from into its definition.
 
     With ``lenient`` a file that is not there is passed over.
 
@@ -39,7 +40,61 @@ def attach_files(loaded: Loaded, lenient: bool = False) -> None:
             hint = "Caffe takes the path from the working directory"
             what = f"layer {layer.name!r} ({layer.type}): {error.message}"
             errors.append(NetError(what, where, hint))
-    raise_all(errors)
+    raise_all([*errors, *_attached_numbers(loaded, lenient)])
+
+
+def _attached_numbers(loaded: Loaded, lenient: bool) -> list[NetError]:
+    """Read the files of numbers of each layer; the errors of those that can't be read."""
+    errors = []
+    for index, layer in enumerate(loaded.message.layer):
+        for message, field, place in _number_files(layer):
+            path = Path(found(getattr(message, field), loaded.folder))
+            if lenient and not path.exists():
+                continue
+            try:
+                numbers = _numbers(path)
+            except NetError as error:
+                where = loaded.sourcemap.span(("layer", index, *place, field))
+                where = where or loaded.sourcemap.span(("layer", index))
+                what = f"layer {layer.name!r} ({layer.type}): {error.message}"
+                errors.append(NetError(what, where, error.hint))
+            else:
+                getattr(message, f"{field}_numbers")[:] = numbers
+    return errors
+
+
+def _number_files(layer: Message) -> Iterator[tuple[Message, str, tuple[str | int, ...]]]:
+    """The messages of a layer that name a file of numbers, each with the field and its place."""
+    cls = layer_class(layer)
+    param = str(cls.param) if cls else ""
+    if cls and cls.numbers_field and getattr(getattr(layer, param), cls.numbers_field):
+        yield getattr(layer, param), cls.numbers_field, (param,)
+    for field, own in layer.ListFields():
+        if field.message_type is None or not hasattr(own, "ListFields"):
+            continue
+        for inner, value in own.ListFields():
+            if inner.message_type is None or inner.message_type.name != "FillerParameter":
+                continue
+            for filler in value if inner.is_repeated else (value,):
+                if filler.type == "file" and filler.file:
+                    yield filler, "file", (field.name, inner.name)
+
+
+def _numbers(path: Path) -> list[float]:
+    """The numbers of a text, with white space between them. NetError for another word."""
+    with reading(path, "can't be read", None):
+        words = path.read_text(encoding="utf-8-sig").split()
+    numbers = []
+    hint = "it holds numbers with white space between them"
+    for word in words:
+        try:
+            numbers.append(float(word))
+        except ValueError:
+            what = f"{path} holds {word[:40]!r}, which is no number"
+            raise NetError(what, None, hint) from None
+    if not numbers:
+        raise NetError(f"{path} is empty", None, hint)
+    return numbers
 
 
 def _share_settings(loaded: Loaded) -> None:

@@ -89,6 +89,7 @@ class Layer:
     ``refuses`` are fields of forks that change what is computed and are not done, with the reason,
     but loss_param's; ``ignores`` change nothing; ``note`` is told to who trains it.
     ``settings_field`` names a file for all layers that have it; its text goes into {field}_text.
+    ``numbers_field`` names a file of numbers as text, which go into {field}_numbers.
     """
 
     type: ClassVar[str]
@@ -116,6 +117,7 @@ class Layer:
     refuses_in_loss: ClassVar[Mapping[str, str]] = LOSS
     ignores: ClassVar[tuple[str, ...]] = ()
     settings_field: ClassVar[str] = ""
+    numbers_field: ClassVar[str] = ""
     note: str = ""
     examples: ClassVar[tuple[Example, ...]] = ()
 

@@ -37,6 +37,10 @@ def fill(b: Builder, parameter: Expr, blob: Blob) -> Expr:
         return _gaussian(b, parameter, blob)
     if kind in ("xavier", "msra"):
         return _scaled(b, parameter, blob)
+    if kind == "file":  # ALISCIFP's
+        turned = parameter.t() if blob.layout is BlobLayout.TRANSPOSED else parameter
+        numbers = [single(value) for value in filler.file_numbers[: count(blob.shape)]]
+        return b.call(numbers_, turned, numbers)
     return _by_helper(b, parameter, blob)
 
 
@@ -106,6 +110,12 @@ def diagonal_(weight: torch.Tensor, values: list[float]) -> torch.Tensor:
             share = weight[n, n].numel()
             weight[n, n] = (values[n] if n < len(values) else 1.0) / share
     return weight
+
+
+def numbers_(weight: torch.Tensor, numbers: list[float]) -> torch.Tensor:
+    """Fill with these numbers, in order."""
+    with torch.no_grad():
+        return weight.copy_(weight.new_tensor(numbers).view(weight.shape))
 
 
 def positive_unitball_(weight: torch.Tensor) -> torch.Tensor:

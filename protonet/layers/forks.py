@@ -43,7 +43,14 @@ SOFTMAX = {
     "class_weight": "weights go into loss_param { class_weighting } as SegNet has it",
     "label_smooth_factor": "smoothed labels are not supported",
 }
+# What whats-the-point's loss counts, and what it divides by.
+POINTS = (
+    *(f"ignore_{part}" for part in ("objectness", "location", "constraint", "classes", "rank")),
+    *(f"normalize_{part}" for part in ("supervised", "classes", "constraint", "objectness")),
+    "is_siftflow",
+)
 LOSS = {
+    **dict.fromkeys(POINTS, "what counts is for SoftmaxWithLossExpectation only"),
     "label_smoothing": "smoothed labels are not supported",
     "normalization: PRE_FIXED": "a fixed divisor is for SoftmaxWithLoss only",
     "weight_by_label_freqs": "weights of classes are for SoftmaxWithLoss only",

@@ -44,3 +44,11 @@ def interpolated(
     upper = torch.lerp(x[image, :, top, left], x[image, :, top, right], across)
     lower = torch.lerp(x[image, :, bottom, left], x[image, :, bottom, right], across)
     return torch.lerp(upper, lower, down).permute(0, 3, 1, 2)
+
+
+def affine_places(theta: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Where maps (n, 6) send a grid's rows and columns, from -1 to less than 1: (n, 2, h, w)."""
+    row = torch.arange(height, device=theta.device).to(theta)[:, None] / height * 2 - 1
+    column = torch.arange(width, device=theta.device).to(theta) / width * 2 - 1
+    maps = theta.reshape(-1, 2, 3, 1, 1)
+    return maps[:, :, 0] * row + maps[:, :, 1] * column + maps[:, :, 2]

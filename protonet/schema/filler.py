@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import Any
 
 from protonet.diagnostics import did_you_mean
 
 FILLERS = ("constant", "gaussian", "uniform", "xavier", "msra", "bilinear", "positive_unitball")
-# FlowNet2's, Intel's, happynear's two, and ccnn's.
-_OF_FORKS = ("diagonal", "gabor", "identity", "gaussian_unitball", "bilinear_upsampling")
+# FlowNet2's, Intel's, happynear's two, ccnn's, and ALISCIFP's.
+_OF_FORKS = ("diagonal", "gabor", "identity", "gaussian_unitball", "bilinear_upsampling", "file")
 _BILINEAR = ("bilinear", "bilinear_upsampling")  # one filter, two names
 # Filters of a number and a side that Intel's fork has Gabor filters for.
 GABOR = ((32, 5), (64, 7), (64, 3), (96, 11))
@@ -37,8 +37,20 @@ def filler_problem(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
         given = "x".join(map(str, shape)) or "a single number"
         return f"a {kind} filler needs 4 axes, the last two alike, not {given}", "type", None
     if kind in _OF_FORKS:
-        return _of_fork(kind, shape)
+        return _of_fork(kind, shape) or _of_file(filler, shape)
     return _numbers(filler, shape)
+
+
+def _of_file(filler: Any, shape: tuple[int, ...]) -> FillerProblem | None:
+    """What a file of numbers lacks; nothing where it was not there to be read."""
+    if filler.type != "file":
+        return None
+    if not filler.file:
+        return "a file filler names no file", "type", 'state file: "numbers.txt"'
+    size, given = prod(shape), len(filler.file_numbers)
+    if given and given < size:
+        return f"the blob takes {size} numbers, the file {filler.file!r} has {given}", "file", None
+    return None
 
 
 def _of_fork(kind: str, shape: tuple[int, ...]) -> FillerProblem | None:
