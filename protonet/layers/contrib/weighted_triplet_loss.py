@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
 from protonet.program import Builder, Expr, single, torch
 
@@ -31,10 +29,11 @@ class WeightedTripletLoss(Layer):
             "y = weighted_triplet_loss(a, p, n, w.flatten(), 0.5).view(1, 1, 1, 1)",
         ),
     )
-    refuses: ClassVar = {"eps": "it is of another fork's TripletLoss"}
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         anchors, *_, weights = bottoms
+        if self.has("eps"):
+            raise LayerError("eps is of another fork's TripletLoss", "eps")
         if len(anchors) < 2 or count(anchors, 2) != 1 or not anchors[0]:
             what = f"it takes one vector an item, (n, c), not {show(anchors)}"
             raise LayerError(what, "bottom", 0)
