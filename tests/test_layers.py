@@ -45,6 +45,7 @@ def whole_net(example):
 def given(example):
     """The shapes that only a file of data would tell."""
     told = ("HDF5Data", "CustomData", "CPMData", "WindowMulticlassKeypointData", "HDF5GeneralData")
+    told += ("DataHeatmap",)
     return example.outputs if any(name in example.prototxt for name in told) else None
 
 

@@ -128,6 +128,7 @@ _MAKERS: dict[tuple[str, int], Callable[[_Bottom], Array | None]] = {
     ("SegAccuracy", 1): _labels,
     ("EltwiseAccuracy", 1): _labels,
     ("CenterLoss", 1): _labels,
+    ("LabeledMatching", 1): _labels,
     ("CosinL2Normalize", 1): _labels,
     ("CosinAddm", 1): _labels,
     ("LabelSpecificAdd", 1): _labels,

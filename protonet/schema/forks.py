@@ -26,6 +26,7 @@ IGNORED = {
         *("bottom_data_type", "compute_data_type", "top_data_type"),
         *("bottom_shared_index", "top_shared_index"),
         *("cudnn_math_override", "reshape_every_iter", "source_class"),
+        *("visualise", "visualise_channel"),
     ),
 }
 # Engines that a machine has or not; PyTorch picks its own.

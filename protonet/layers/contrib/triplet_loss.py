@@ -18,7 +18,8 @@ class TripletLoss(Layer):
     number, as the fork sets it before it has seen any. The gradient is the fork's, which goes by
     the last triplet alone that an item is in, a, p or n, also where the margin is kept: to a
     2(n - p), to p 2(p - a), to n 2(a - p).
-    With three bottoms it is mix-and-match's, a ThreeTripletLoss here.
+    With three bottoms it is mix-and-match's, a ThreeTripletLoss here, with four MAF's, a
+    WeightedTripletLoss.
     Source: TripletLossLayer of yuqj1991's caffe_train.
     """
 
@@ -38,7 +39,7 @@ class TripletLoss(Layer):
 
     @classmethod
     def form(cls, message: Message) -> str:
-        return "ThreeTripletLoss" if len(message.bottom) == 3 else ""
+        return {3: "ThreeTripletLoss", 4: "WeightedTripletLoss"}.get(len(message.bottom), "")
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, triplets = bottoms
