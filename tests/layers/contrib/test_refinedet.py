@@ -141,7 +141,7 @@ def test_the_first_stage_takes_all_objects_as_one():
 
     def first(source, labels):
         net = protonet.compile(source, outputs=["first"])
-        inputs = [*given, labels, scores][: 5 if source is both else 4]
+        inputs = (*given, labels, scores)
         made = net(*(torch.from_numpy(np.asarray(x, np.float32)) for x in inputs))
         return float(made["first"] if isinstance(made, dict) else made)
 
