@@ -10,6 +10,9 @@ _FIT_SMALL = 2  # of ResizeParameter's modes
 
 def batch_shapes(layer: Layer, batch: int, item: Shape) -> tuple[Shape, ...]:
     """(n, c, h, w) for the first top, (n,) for the labels."""
+    if layer.param and not layer.message.HasField(layer.param):
+        hint = f"give {layer.param} with batch_size, and the source of its data"
+        raise LayerError(f"it has no {layer.param}", hint=hint)
     layer.check_positive("batch_size")
     labels = len(layer.message.top) - 1
     return (batch, *item), *((batch,),) * labels
