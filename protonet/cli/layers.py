@@ -12,7 +12,7 @@ import click
 from protonet.cli.nets import choices
 from protonet.cli.options import plugin_option
 from protonet.cli.skeleton import write_skeleton
-from protonet.diagnostics import NetError, nearest, or_none
+from protonet.diagnostics import NetError, or_none
 from protonet.layers import REGISTRY, Layer
 from protonet.program.literal import number
 
@@ -49,22 +49,17 @@ def _proposal(word: str) -> str | None:
     low = word.lower()
     equal = [name for name in REGISTRY if name.lower() == low]
     begun = sorted((name for name in REGISTRY if low in name.lower()), key=_place_of(low))
-    near = sorted(nearest(word, REGISTRY), key=_is_of_fork)
-    close = equal or list(dict.fromkeys([*near, *sorted(begun, key=_is_of_fork)]))
+    begun.sort(key=REGISTRY.is_of_fork)
+    close = equal or list(dict.fromkeys([*REGISTRY.near(word), *begun]))
     if close:
         return or_none(close[:_FEW])
     told = re.compile(rf"\b{re.escape(low)}", re.IGNORECASE)
     found = sorted(name for name, cls in REGISTRY.items() if told.search(_plain(cls)))
-    found.sort(key=_is_of_fork)
+    found.sort(key=REGISTRY.is_of_fork)
     if not found:
         return "`protonet layers` lists them"
     more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
     return f"{word!r} is spoken of by {', '.join(found[:_FEW])}{more}"
-
-
-def _is_of_fork(name: str) -> bool:
-    """Whether a type is none of Caffe's own."""
-    return ".contrib." in REGISTRY[name].__module__
 
 
 def _place_of(word: str) -> Callable[[str], tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from protonet.diagnostics import NetError, Span, did_you_mean, raise_all
+from protonet.diagnostics import NetError, Span, or_none, raise_all
 from protonet.graph.definition import definition, file_word
 from protonet.graph.ends import data_shapes, field_path, limit, smaller_batch, unused_shapes
 from protonet.graph.graph import Graph, Node, Param, Value
@@ -139,7 +139,7 @@ class _GraphBuilder:
         cls, where = layer_class(message), self.map.span(path)
         doubtful = self.doubt.covers(where)
         if cls is None and (message.type or not doubtful):
-            hint = did_you_mean(message.type, sorted(REGISTRY)) or plugin_hint(message.type)
+            hint = or_none(REGISTRY.near(message.type)) or plugin_hint(message.type)
             what = f"layer {message.name!r} has the unknown type {message.type!r}"
             self.errors.append(NetError(what, self.map.span((*path, "type")), hint))
         if cls is None or doubtful:

@@ -9,6 +9,8 @@ from importlib.machinery import ModuleSpec
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from protonet.diagnostics import nearest
+
 if TYPE_CHECKING:
     from protonet.layers.base import Layer
 
@@ -41,6 +43,14 @@ class Registry(MutableMapping[str, "type[Layer]"]):
     def is_free(self, name: str, module: str) -> bool:
         """Whether a module may enter a class under a name: no other has it, or will have it."""
         return name not in self._made and self._waiting.get(name, module) == module
+
+    def near(self, word: str) -> list[str]:
+        """The types with names near a word, Caffe's own before the forks'."""
+        return sorted(nearest(word, sorted(self)), key=self.is_of_fork)
+
+    def is_of_fork(self, name: str) -> bool:
+        """Whether a type is none of Caffe's own."""
+        return ".contrib." in self[name].__module__
 
     def __getitem__(self, name: str) -> type[Layer]:
         if name not in self._made and name in self._waiting:

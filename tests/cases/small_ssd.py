@@ -32,7 +32,7 @@ def prior_boxes(
     y, x = torch.meshgrid(center_y, center_x, indexing="ij")
     center = torch.stack([x, y], 2)[:, :, None]
     half = center.new_tensor(sizes) / 2
-    corners = torch.cat([center - half, center + half], 3)
+    corners = torch.cat([center - half, center + half], -1)
     corners = (corners / corners.new_tensor([wide, high, wide, high])).view(-1, 4)
     spread = corners.new_tensor(variance).expand_as(corners)
     return torch.stack([corners, spread]).view(1, 2, -1)
@@ -93,10 +93,11 @@ def detected_boxes(
 
 
 def detection_boxes(offsets: Tensor, priors: Tensor) -> Tensor:
-    """The boxes (n, priors, sets, 4) that the offsets mean."""
-    prior, variance = priors.reshape(2, -1, 1, 4)
-    offsets = offsets.detach().reshape(len(offsets), len(prior), -1, 4)
-    return decode_boxes(prior, variance, offsets)
+    """The boxes (n, priors, sets, 4) that the offsets mean, from priors of all or of each image."""
+    prior, variance = priors.reshape(len(priors), 2, -1, 1, 4).unbind(1)
+    offsets = offsets.detach().reshape(len(offsets), prior.shape[1], -1, 4)
+    boxes = decode_boxes(prior, variance, offsets)
+    return boxes
 
 
 def detection_output(

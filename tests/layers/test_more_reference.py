@@ -19,7 +19,7 @@ from protonet.layers import REGISTRY
 # Held elsewhere: by files (data layers), by the user's class, by nothing that it computes.
 ELSEWHERE = {
     "AnnotatedData", "Data", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData",
-    "Python", "WindowData", "DummyData",
+    "Python", "WindowData", "DummyData", "YoloAnnotatedData", "BatchNormScale",
 }  # fmt: skip
 
 

@@ -293,7 +293,7 @@ def test_data_that_only_a_fork_reads(folder, kind):
     ) as raised:
         protonet.train("solver.prototxt", log="none")
     assert raised.value.span.line == 2
-    assert "DummyData, EvalData, HDF5Data" in raised.value.hint
+    assert "DummyData, EvalData, FrcnnRoiData, HDF5Data" in raised.value.hint
 
 
 def test_bf16_is_close(folder):

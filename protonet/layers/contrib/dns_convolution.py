@@ -90,7 +90,8 @@ class DNSConv2d(nn.Conv2d):
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (torch's own name)
         if self.training:
             pairs = [(self.weight, self.weight_mask), (self.bias, self.bias_mask)]
-            surgery(pairs, self.solver_iteration, self.spread, self.schedule, self.limits)
+            rules = (self.spread, self.schedule, self.limits)
+            surgery(pairs, self.solver_iteration, *rules)
         weight = through(self.weight, self.weight_mask)
         bias = through(self.bias, self.bias_mask)
         return F.conv2d(

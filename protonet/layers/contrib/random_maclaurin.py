@@ -129,5 +129,5 @@ class RandomMaclaurin(nn.Module):
         self.served += 1
         # A gradient of 0, not none: a solver's decay is for what has one.
         still = (self.first.sum() + self.second.sum() + x.sum()) * 0
-        first, second = (matrix.detach().clone() for matrix in (self.first, self.second))
+        first, second = self.first.detach().clone(), self.second.detach().clone()
         return (x.detach() @ first) * (z @ second) / self.divisor + still
