@@ -10,7 +10,7 @@ from protonet.layers.python import layer_class
 from protonet.reading import reading
 from protonet.schema.load import Loaded
 from protonet.schema.lookup import found
-from protonet.schema.pool import Message
+from protonet.schema.pool import Message, is_repeated
 
 
 def attach_files(loaded: Loaded, lenient: bool = False) -> None:
@@ -75,7 +75,7 @@ def _number_files(layer: Message) -> Iterator[tuple[Message, str, tuple[str | in
         for inner, value in own.ListFields():
             if inner.message_type is None or inner.message_type.name != "FillerParameter":
                 continue
-            for filler in value if inner.is_repeated else (value,):
+            for filler in value if is_repeated(inner) else (value,):
                 if filler.type == "file" and filler.file:
                     yield filler, "file", (field.name, inner.name)
 
