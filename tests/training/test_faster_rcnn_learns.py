@@ -189,6 +189,7 @@ def truth_of(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::protonet.diagnostics.AsInCaffe")  # the note on targets
 def test_it_learns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_shapes(Path("drawn"), train=600, test=100, size=SIDE, seed=0, force=False)
