@@ -1,15 +1,23 @@
-"""Regions as MS-CNN's and Cascade R-CNN's layers share them: fields, codes, overlaps, the best."""
+"""Regions as the layers of detectors share them: shapes, fields, codes, overlaps, the best."""
 
 from __future__ import annotations
 
 import math
 
-from protonet.layers.base import Layer, LayerError, Shape, show
+from protonet.layers.base import Layer, LayerError, Shape, count, show
 from protonet.program import F, single, torch
 from protonet.schema.pool import Message
 
 OVERLAPS = ("IOU", "IOMU", "IOFU")
 Spread = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def check_regions(x: Shape, regions: Shape) -> None:
+    """LayerError unless the bottoms are a map (n, c, h, w) and regions (k, 5)."""
+    if len(x) != 4:
+        raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
+    if not regions or count(regions, 1) != 5:
+        raise LayerError(f"regions have the shape Nx5, not {show(regions)}", "bottom", 1)
 
 
 def spread_of(message: Message) -> Spread:

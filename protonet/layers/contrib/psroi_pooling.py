@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
 from protonet.layers.boxes import round_half_away
+from protonet.layers.regions import check_regions
 from protonet.program import Builder, Expr, F, single, torch
 
 
@@ -31,10 +32,7 @@ class PSROIPooling(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, regions = bottoms
-        if len(x) != 4:
-            raise LayerError(f"it takes 4 axes (n, c, h, w), not {len(x)}", "bottom", 0)
-        if not regions or count(regions, 1) != 5:
-            raise LayerError(f"regions have the shape Nx5, not {show(regions)}", "bottom", 1)
+        check_regions(x, regions)
         outputs, group = self.p.output_dim, self.p.group_size
         for field in ("output_dim", "group_size", "spatial_scale"):
             if getattr(self.p, field) <= 0:
