@@ -58,3 +58,10 @@ def targets(scores: Expr, labels: Expr, shapes: tuple[Shape, ...], axis: int) ->
         return labels.squeeze(axis).long()
     first: tuple[object, ...] = (*(slice(None),) * axis, 0)
     return labels.long().view_as(scores[first])
+
+
+def check_label_a_row(x: Shape, labels: Shape, what: str) -> None:
+    """LayerError unless there is one label for each row of ``what`` they are, the scores."""
+    if not x or count(labels) != x[0]:
+        told = f"the {what} {show(x)} take a label a row, the labels are {show(labels)}"
+        raise LayerError(told, "bottom", 1)

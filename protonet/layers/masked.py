@@ -57,6 +57,13 @@ def portions_of(p: Message) -> tuple[float, float]:
     return before, after
 
 
+def surgery_options(p: Message) -> dict[str, object]:
+    """What a module that is pruned takes: its schedule and, unless they are the usual, limits."""
+    numbers = {n: single(getattr(p, n)) for n in ("gamma", "power", "c_rate", "iter_stop")}
+    alphas = (single(p.alpha_low), single(p.alpha_high))
+    return {**numbers, **({} if alphas == (0.95, 1.05) else {"alphas": alphas})}
+
+
 class MaskedFilters(Filters):
     """A convolution of images whose filters have masks; ``masks`` is the field that fills them."""
 

@@ -11,7 +11,7 @@ from protonet.data.datum import Bytes, of_message
 from protonet.data.detection.boxes import no_boxes
 from protonet.data.detection.drawn import Drawn
 from protonet.data.detection.record import Annotated
-from protonet.data.detection.resizing import FIT_SMALL, Resize
+from protonet.data.detection.resizing import Resize
 from protonet.reading import taking
 from protonet.schema.pool import Message, message_class
 
@@ -84,8 +84,6 @@ def _resized(
     x: Floats, y: Floats, resize: Resize, height: int, width: int
 ) -> tuple[Floats, Floats]:
     """Points in parts of the resized image, which they don't leave."""
-    if resize.mode == FIT_SMALL:
-        raise ValueError("FIT_SMALL_SIZE has no rule for points, in the fork")
     if not height or not width:
         raise ValueError("its datum states no height and width, by which the points are resized")
     placed = resize.points(np.stack([x, y], 1).astype(np.float32), height, width)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.loss import check_label_a_row
 from protonet.program import Builder, Expr, single, torch
 
 
@@ -33,9 +34,7 @@ class CosinAddm(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
-        if not x or count(labels) != x[0]:
-            what = f"the cosines {show(x)} take a label a row, the labels are {show(labels)}"
-            raise LayerError(what, "bottom", 1)
+        check_label_a_row(x, labels, "cosines")
         return (x,)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from protonet.layers.base import Example, register
-from protonet.layers.masked import MaskedRows
+from protonet.layers.masked import MaskedRows, surgery_options
 from protonet.layers.surgery import surgery, through
-from protonet.program import Builder, Expr, F, nn, single, torch
+from protonet.program import Builder, Expr, F, nn, torch
 
 
 @register("DNSInnerProduct")
@@ -35,10 +35,7 @@ class DNSInnerProductLayer(MaskedRows):
     )
 
     def options(self) -> dict[str, object]:
-        p = self.message.dns_inner_product_param
-        numbers = {n: single(getattr(p, n)) for n in ("gamma", "power", "c_rate", "iter_stop")}
-        alphas = (single(p.alpha_low), single(p.alpha_high))
-        return {**numbers, **({} if alphas == (0.95, 1.05) else {"alphas": alphas})}
+        return surgery_options(self.message.dns_inner_product_param)
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:
         for helper in (surgery, through):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import Example, Layer, Shape, register
+from protonet.layers.loss import check_label_a_row
 from protonet.program import Builder, Expr, nn, single, torch
 
 
@@ -35,9 +36,7 @@ class LabelSpecificAddLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
-        if not x or count(labels) != x[0]:
-            what = f"the scores {show(x)} take a label a row, the labels are {show(labels)}"
-            raise LayerError(what, "bottom", 1)
+        check_label_a_row(x, labels, "scores")
         return (x, (1,))[: len(self.message.top)]
 
     def lower(self, b: Builder, *bottoms: Expr) -> Expr:

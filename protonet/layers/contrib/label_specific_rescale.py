@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protonet.layers.base import Example, Layer, LayerError, Shape, count, register, show
+from protonet.layers.base import Example, Layer, LayerError, Shape, register
+from protonet.layers.loss import check_label_a_row
 from protonet.program import Builder, Expr, nn, single, torch
 
 
@@ -36,9 +37,7 @@ class LabelSpecificRescaleLayer(Layer):
 
     def infer(self, *bottoms: Shape) -> tuple[Shape, ...]:
         x, labels = bottoms
-        if not x or count(labels) != x[0]:
-            what = f"the scores {show(x)} take a label a row, the labels are {show(labels)}"
-            raise LayerError(what, "bottom", 1)
+        check_label_a_row(x, labels, "scores")
         if self.p.power_on_positive:
             what = "power_on_positive is a power on a CPU and an angle on a GPU, in its fork"
             raise LayerError(what, "power_on_positive")
