@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import cv2
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import protonet
+from protonet.cli.data import command as data
+from protonet.data.detection.shapes import write_shapes
 
 SIDE, BATCH, CLASSES = 64, 16, 3
 ANCHORS = "biases: 10 biases: 10 biases: 16 biases: 16 biases: 24 biases: 24 biases: 32 biases: 32"
@@ -144,4 +152,53 @@ def test_a_tiny_yolov3_learns_rendered_shapes(tmp_path):
     with torch.no_grad():
         found = [test(x[None])["found"][0, 0].numpy() for x in images[3000:]]
     scores = [average_precision(found, truth[3000:], kind) for kind in range(CLASSES)]
+    assert np.mean(scores) > 0.8, scores
+
+
+# The set that the small SSD learns, in MobileNet-YOLO's form of the truth.
+DATA = """
+layer { name: "data" type: "AnnotatedData" top: "data" top: "label" include { phase: TRAIN }
+  transform_param { mean_value: 127.5 scale: 0.0157 resize_param { height: 64 width: 64 } }
+  data_param { source: "drawn/train_lmdb" batch_size: 16 backend: LMDB }
+  annotated_data_param { yolo_data_type: 1 label_map_file: "drawn/labelmap.prototxt" } }
+layer { name: "data" type: "Input" top: "data" include { phase: TEST }
+  input_param { shape { dim: 1 dim: 3 dim: 64 dim: 64 } } }
+"""
+SOLVER = """
+net: "yolo.prototxt" base_lr: 0.002 type: "Adam" momentum: 0.9 momentum2: 0.999 random_seed: 1
+lr_policy: "multistep" gamma: 0.1 stepvalue: 900 max_iter: 1200 display: 0 snapshot_prefix: "yolo"
+"""
+
+
+def drawn(name, classes):
+    """An image of the set as the net takes it, and its boxes: class, center and size."""
+    image = cv2.imread(f"drawn/JPEGImages/{name}.jpg").astype(np.float32).transpose(2, 0, 1)
+    truth = np.zeros((8, 5))
+    for row, element in enumerate(ET.parse(f"drawn/Annotations/{name}.xml").iter("object")):
+        sides = ("xmin", "ymin", "xmax", "ymax")
+        box = np.array([float(element.findtext(f"bndbox/{side}")) for side in sides]) / SIDE
+        truth[row, 0] = classes.index(element.findtext("name"))
+        truth[row, 1:] = *((box[:2] + box[2:]) / 2), *(box[2:] - box[:2])
+    return (image - 127.5) * 0.0157, truth
+
+
+@pytest.mark.slow
+def test_it_learns_the_set_of_the_small_ssd_from_its_database(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_shapes(Path("drawn"), train=600, test=100, size=SIDE, seed=0, force=False)
+    given = ["annotated", "drawn", "--set", "train", "-o", "drawn/train_lmdb", "--shuffle"]
+    assert CliRunner().invoke(data, given, catch_exceptions=False).exit_code == 0
+    text = definition()
+    Path("yolo.prototxt").write_text(DATA + text[text.index('layer { name: "c1"') :])
+    Path("solver.prototxt").write_text(SOLVER)
+    protonet.train("solver.prototxt", log="none")
+    net = protonet.compile("yolo.prototxt", outputs=["found"], weights="yolo_iter_1200.caffemodel")
+    names = Path("drawn/ImageSets/Main/test.txt").read_text().split()
+    labels = Path("drawn/labelmap.prototxt").read_text()
+    classes = re.findall(r'^  name: "(\w+)"', labels, re.MULTILINE)[1:]  # without the background
+    images, truth = zip(*(drawn(name, classes) for name in names), strict=True)
+    with torch.no_grad():
+        inputs = (torch.from_numpy(x[None]) for x in images)
+        found = [net.eval()(x)["found"][0, 0].numpy() for x in inputs]
+    scores = [average_precision(found, truth, kind) for kind in range(CLASSES)]
     assert np.mean(scores) > 0.8, scores
